@@ -1,0 +1,158 @@
+//! The hashes that make ids: the same for every copy of a thing, on every machine, for ever (formats.md, section 0).
+//!
+//! All are BLAKE3 over *framed* fields (length as 8 bytes little endian, then the bytes), so that ("ab", "c") and ("a", "bc") differ,
+//! and each begins with its purpose, so that no two kinds of id can meet. The vectors in the tests are the contract: a change of one
+//! would make every person and event new.
+
+use unicode_normalization::UnicodeNormalization;
+
+use crate::{AlertId, AppRef, EventId, Source, UserKey};
+
+/// Feeds framed fields to BLAKE3.
+struct Framed(blake3::Hasher);
+
+impl Framed {
+    fn new(purpose: &str) -> Framed {
+        Framed(blake3::Hasher::new()).field(purpose.as_bytes())
+    }
+
+    fn keyed(key: &[u8; 32], purpose: &str) -> Framed {
+        Framed(blake3::Hasher::new_keyed(key)).field(purpose.as_bytes())
+    }
+
+    fn field(mut self, bytes: &[u8]) -> Framed {
+        self.0.update(&(bytes.len() as u64).to_le_bytes());
+        self.0.update(bytes);
+        self
+    }
+
+    fn bits<const N: usize>(&self) -> [u8; N] {
+        let mut out = [0; N];
+        self.0.finalize_xof().fill(&mut out);
+        out
+    }
+}
+
+/// Builds the id of an event from what its provider calls it.
+pub struct EventIdHasher(Framed);
+
+impl EventIdHasher {
+    /// Begins with the source and the provider's tenant; never the connection, so that a hook and a poller agree.
+    #[must_use]
+    pub fn new(source: Source, provider_tenant: &str) -> EventIdHasher {
+        EventIdHasher(
+            Framed::new("daylight.event.v1").field(source.as_str().as_bytes()).field(provider_tenant.as_bytes()),
+        )
+    }
+
+    /// Adds a part of the native id key, or the semantic sub-index (event name, resource): never a position alone.
+    #[must_use]
+    pub fn field(self, text: &str) -> EventIdHasher {
+        EventIdHasher(self.0.field(text.as_bytes()))
+    }
+
+    /// The id. Never `EventId::NONE`.
+    #[must_use]
+    pub fn finish(self) -> EventId {
+        EventId(u128::from_be_bytes(self.0.bits()).max(1))
+    }
+}
+
+/// The id of an event whose provider gave none: its content, as the parser canonicalised it (to be flagged `NoNativeId`).
+#[must_use]
+pub fn content_id(source: Source, provider_tenant: &str, content: &[u8]) -> EventId {
+    let framed = Framed::new("daylight.content.v1").field(source.as_str().as_bytes()).field(provider_tenant.as_bytes());
+    EventId(u128::from_be_bytes(framed.field(content).bits()).max(1))
+}
+
+/// The id of an alert episode. `subject` is the `app_key` as it was at first sight, or the person; `episode` the *value* that opened it
+/// (the threshold crossed, the scope set, the department): never an ordinal, never the rule's version.
+#[must_use]
+pub fn alert_id(tenant: &str, rule: &str, subject: &str, episode: &str) -> AlertId {
+    let framed = Framed::new("daylight.alert.v1").field(tenant.as_bytes()).field(rule.as_bytes());
+    AlertId(u128::from_be_bytes(framed.field(subject.as_bytes()).field(episode.as_bytes()).bits()).max(1))
+}
+
+/// The id of a dead letter: the connection and the SHA-256 of the rejected bytes, so that the same bytes are dead once.
+#[must_use]
+pub fn dead_letter_id(connection: &str, sha256: &[u8; 32]) -> EventId {
+    let framed = Framed::new("daylight.dead.v1").field(connection.as_bytes()).field(sha256);
+    EventId(u128::from_be_bytes(framed.bits()).max(1))
+}
+
+/// 64 bits of an app reference, for keys in memory and in the ledger.
+#[must_use]
+pub fn stable_hash_64(app: &AppRef<'_>) -> u64 {
+    let framed =
+        Framed::new("daylight.app.v1").field(app.source.as_str().as_bytes()).field(app.id_kind.as_str().as_bytes());
+    u64::from_be_bytes(framed.field(app.id.as_bytes()).bits())
+}
+
+/// A tenant's secret for pseudonyms. It is for ever: another key would make everybody new.
+#[derive(Clone)]
+pub struct TenantKey([u8; 32]);
+
+impl TenantKey {
+    /// Takes 32 secret bytes.
+    #[must_use]
+    pub const fn new(bytes: [u8; 32]) -> TenantKey {
+        TenantKey(bytes)
+    }
+
+    /// What may be written down of the key: 64 bits that tell two keys apart and nothing else.
+    #[must_use]
+    pub fn fingerprint(&self) -> u64 {
+        u64::from_be_bytes(Framed::keyed(&self.0, "daylight.fingerprint.v1").bits())
+    }
+
+    /// The pseudonym of a person: of the e-mail (trimmed, lower case, NFC) where there is one, else of the source's own id.
+    /// `UserKey::NONE` when both are missing.
+    #[must_use]
+    pub fn person(&self, email: &str, source: Source, native_id: &str) -> UserKey {
+        let email = email.trim();
+        let framed = Framed::keyed(&self.0, "daylight.person.v1");
+        let framed = if !email.is_empty() {
+            let normal: String = email.nfc().flat_map(char::to_lowercase).nfc().collect();
+            framed.field(b"email").field(normal.as_bytes())
+        } else if !native_id.is_empty() {
+            framed.field(source.as_str().as_bytes()).field(native_id.as_bytes())
+        } else {
+            return UserKey::NONE;
+        };
+        UserKey(u64::from_be_bytes(framed.bits()).max(1))
+    }
+}
+
+/// Prints `***`: a key never reaches a log.
+impl std::fmt::Debug for TenantKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("***")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: TenantKey = TenantKey::new([7; 32]);
+
+    #[test]
+    fn one_person_has_one_key_however_the_address_is_written() {
+        let key = KEY.person("zoë@example.com", Source::Okta, "00u1");
+        assert_eq!(KEY.person(" ZOE\u{308}@Example.COM ", Source::Entra, "other"), key);
+        assert_ne!(KEY.person("", Source::Okta, "00u1"), key);
+        assert_ne!(TenantKey::new([8; 32]).person("zoë@example.com", Source::Okta, ""), key);
+        assert_eq!(KEY.person("  ", Source::Okta, ""), UserKey::NONE);
+    }
+
+    #[test]
+    fn fields_are_framed() {
+        let id = |a: &str, b: &str| EventIdHasher::new(Source::Okta, "acme.okta.com").field(a).field(b).finish();
+        assert_ne!(id("ab", "c"), id("a", "bc"));
+    }
+
+    #[test]
+    fn a_key_prints_nothing() {
+        assert_eq!(format!("{KEY:?}"), "***");
+    }
+}
