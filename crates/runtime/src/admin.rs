@@ -1,0 +1,118 @@
+//! The admin port of a process: `/livez`, `/readyz` with reasons, `/metrics`, and whatever routes the process adds.
+
+use std::{net::SocketAddr, time::Duration};
+
+use axum::{
+    Router, extract::State, http::StatusCode, http::header::CONTENT_TYPE, response::IntoResponse, routing::get,
+};
+use prometheus::{Encoder, Registry, TextEncoder};
+use tokio::net::TcpListener;
+
+use crate::{Health, Shutdown};
+
+/// A stopping server waits so long for requests that run.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The admin server, bound and not yet serving.
+#[derive(Debug)]
+pub struct AdminServer {
+    listener: TcpListener,
+    router: Router,
+}
+
+/// Why the admin port cannot be served. Halt.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The address is taken, or not ours.
+    #[error("cannot listen on {address}: {source}; choose another address, or port 0 for a free one")]
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Serving broke.
+    #[error("the server on {address} stopped: {source}")]
+    Serve {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+#[derive(Clone)]
+struct AdminState {
+    health: Health,
+    registry: Registry,
+}
+
+impl AdminServer {
+    /// Binds the port. `routes` are the process's own, and bring their own state and authentication.
+    ///
+    /// # Errors
+    /// `ServeError::Bind`.
+    pub async fn bind(
+        address: SocketAddr,
+        health: Health,
+        registry: Registry,
+        routes: Router,
+    ) -> Result<AdminServer, ServeError> {
+        let listener = TcpListener::bind(address).await.map_err(|source| ServeError::Bind { address, source })?;
+        let router = Router::new()
+            .route("/livez", get(|| async { "ok\n" }))
+            .route("/readyz", get(ready))
+            .route("/metrics", get(metrics))
+            .with_state(AdminState { health, registry })
+            .merge(routes);
+        Ok(AdminServer { listener, router })
+    }
+
+    /// The address that was bound, with the port that the system chose where 0 was asked for.
+    ///
+    /// # Errors
+    /// When the system cannot tell.
+    pub fn address(&self) -> std::io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// Serves until asked to stop, then waits a short while for requests that run.
+    ///
+    /// # Errors
+    /// `ServeError::Serve`.
+    pub async fn serve(self, shutdown: Shutdown) -> Result<(), ServeError> {
+        let address = self.address().unwrap_or_else(|_| SocketAddr::from(([0, 0, 0, 0], 0)));
+        let stop = shutdown.clone();
+        let serving =
+            axum::serve(self.listener, self.router).with_graceful_shutdown(async move { stop.requested().await });
+        let drained = async {
+            shutdown.requested().await;
+            tokio::time::sleep(DRAIN_TIMEOUT).await;
+        };
+        tokio::select! {
+            result = std::future::IntoFuture::into_future(serving) => result.map_err(|source| ServeError::Serve { address, source }),
+            () = drained => Ok(()),
+        }
+    }
+}
+
+async fn ready(State(state): State<AdminState>) -> impl IntoResponse {
+    let reasons = state.health.reasons();
+    if reasons.is_empty() {
+        return (StatusCode::OK, "ready\n".to_owned());
+    }
+    let lines = reasons.iter().map(|(component, reason)| format!("{component}: {reason}\n")).collect();
+    (StatusCode::SERVICE_UNAVAILABLE, lines)
+}
+
+async fn metrics(State(state): State<AdminState>) -> impl IntoResponse {
+    let encoder = TextEncoder::new();
+    let mut text = Vec::new();
+    match encoder.encode(&state.registry.gather(), &mut text) {
+        Ok(()) => (StatusCode::OK, [(CONTENT_TYPE, encoder.format_type().to_owned())], text),
+        Err(error) => {
+            let sentence = format!("cannot write the metrics: {error}\n").into_bytes();
+            (StatusCode::INTERNAL_SERVER_ERROR, [(CONTENT_TYPE, "text/plain".to_owned())], sentence)
+        }
+    }
+}
