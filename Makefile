@@ -1,0 +1,45 @@
+# The commands of the README. Each says what is missing on the machine and installs it where it may.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+export DAYLIGHT_STACK ?= $(CURDIR)/target/stack
+CARGO ?= cargo
+
+.PHONY: help
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+.PHONY: toolchain
+toolchain:
+	@command -v $(CARGO) >/dev/null || { echo "Rust 1.95 or newer is missing. Install it with rustup: https://rustup.rs"; exit 1; }
+	@command -v cc >/dev/null && command -v make >/dev/null || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then apt-get update -qq && apt-get install -y -qq gcc g++ make >/dev/null; \
+	  else echo "A C compiler is missing. Install it with:  sudo apt-get install gcc g++ make"; exit 1; fi; }
+
+.PHONY: stack
+stack: ## Fetch real Kafka, ClickHouse, Prometheus and Alertmanager for the tests (once)
+	@tests/stack/fetch.sh all
+
+.PHONY: clickhouse
+clickhouse:
+	@tests/stack/fetch.sh clickhouse
+
+.PHONY: demo
+demo: toolchain clickhouse ## Simulate a company and watch Daylight find what its people use
+	$(CARGO) build --release --locked -p daylight
+	target/release/daylight demo --out target/demo $(DEMO)
+
+.PHONY: run
+run: toolchain clickhouse ## Run everything in one process, with its log and ClickHouse on this machine
+	$(CARGO) build --release --locked -p daylight
+	target/release/daylight run $(RUN)
+
+.PHONY: test
+test: toolchain stack ## Run every test, on real servers
+	$(CARGO) build --locked -p daylight
+	$(CARGO) test --locked --workspace --no-fail-fast
+
+.PHONY: check
+check: toolchain ## Format, lints and documentation, without a warning
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings

@@ -1,0 +1,136 @@
+//! The walls: who may import whom, and which crate owns which dependency from outside. A new crate or dependency needs a line here, and
+//! the line is where a reviewer asks why.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// Our crates: what each may import, of ours and of others'. Dev-dependencies are not walled: tests may look from anywhere.
+///
+/// Pure crates (event, codec, catalog, enrichment, detection) know no edge (broker, store, runtime) and edges know no pure crate;
+/// processes never import each other; only `daylight` knows them all. `simulator` knows nobody, and nobody but `daylight` knows it:
+/// the truth of the demo comes from its own schedule.
+const MAY_IMPORT: &[(&str, &[&str], &[&str])] = &[
+    // Pure.
+    ("event", &[], &["blake3", "unicode-normalization"]),
+    ("codec", &["event"], &["thiserror"]),
+    ("catalog", &["event"], &["blake3", "thiserror", "toml", "serde", "unicode-normalization", "unicode-security"]),
+    ("enrichment", &["catalog", "event"], &["blake3", "csv", "hashbrown", "thiserror"]),
+    ("detection", &["catalog", "enrichment", "event"], &["hashbrown"]),
+    ("simulator", &[], &[]),
+    // Edges.
+    ("broker", &[], &["fjall", "rdkafka", "thiserror", "tokio", "tracing"]),
+    ("store", &[], &["bytes", "clickhouse", "hashbrown", "libloading", "reqwest", "serde", "thiserror", "tokio", "tracing"]),
+    (
+        "runtime",
+        &[],
+        &["axum", "prometheus", "serde", "subtle", "thiserror", "tokio", "tokio-util", "toml", "tracing", "tracing-subscriber"],
+    ),
+    // Processes.
+    (
+        "ingest",
+        &["broker", "codec", "event", "runtime"],
+        &[
+            "axum", "bytes", "flate2", "hashbrown", "jiff", "prometheus", "serde", "serde_json", "sha2", "subtle", "thiserror", "tokio",
+            "tokio-util", "tracing", "zstd",
+        ],
+    ),
+    (
+        "detect",
+        &["broker", "catalog", "codec", "detection", "enrichment", "event", "runtime"],
+        &["prometheus", "serde", "thiserror", "tokio", "tracing"],
+    ),
+    (
+        "sink",
+        &["broker", "catalog", "codec", "enrichment", "event", "runtime", "store"],
+        &["hashbrown", "prometheus", "serde", "thiserror", "tokio", "tracing"],
+    ),
+    (
+        "notify",
+        &["broker", "codec", "event", "runtime"],
+        &["hashbrown", "hmac", "prometheus", "reqwest", "serde", "serde_json", "sha2", "thiserror", "tokio", "tracing"],
+    ),
+    (
+        "daylight",
+        &[
+            "broker", "catalog", "codec", "detect", "detection", "enrichment", "event", "ingest", "notify", "runtime", "simulator", "sink",
+            "store",
+        ],
+        &[
+            "anyhow", "axum", "clap", "hmac", "indicatif", "mimalloc", "prometheus", "reqwest", "serde", "serde_json", "sha2", "tokio",
+            "toml", "tracing",
+        ],
+    ),
+];
+
+/// Dependencies that belong to one room, whatever the table above would let in.
+const OWNED: &[(&str, &[&str])] = &[
+    ("rdkafka", &["broker"]),
+    ("fjall", &["broker"]),
+    ("clickhouse", &["store"]),
+    ("libloading", &["store"]),
+    ("axum", &["runtime", "ingest", "daylight"]),
+    ("tracing-subscriber", &["runtime"]),
+    ("anyhow", &["daylight"]),
+];
+
+fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+/// Crate → names of its `[dependencies]`.
+fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
+    let mut all = BTreeMap::new();
+    for entry in fs::read_dir(workspace().join("crates")).unwrap() {
+        let text = fs::read_to_string(entry.unwrap().path().join("Cargo.toml")).unwrap();
+        let manifest: toml::Table = toml::from_str(&text).unwrap();
+        let name = manifest["package"]["name"].as_str().unwrap().to_owned();
+        let mut names = BTreeSet::new();
+        for section in ["dependencies", "build-dependencies"] {
+            if let Some(table) = manifest.get(section).and_then(toml::Value::as_table) {
+                names.extend(table.keys().cloned());
+            }
+        }
+        all.insert(name, names);
+    }
+    all
+}
+
+#[test]
+fn every_crate_imports_only_what_its_line_names() {
+    let ours: BTreeSet<&str> = MAY_IMPORT.iter().map(|(name, ..)| *name).collect();
+    let mut trespasses = Vec::new();
+    for (name, imports) in dependencies() {
+        let Some((_, inside, outside)) = MAY_IMPORT.iter().find(|(known, ..)| *known == name) else {
+            trespasses.push(format!("{name} has no line in the table"));
+            continue;
+        };
+        for import in imports {
+            let allowed = if ours.contains(import.as_str()) { inside } else { outside };
+            if !allowed.contains(&import.as_str()) {
+                trespasses.push(format!("{name} imports {import}"));
+            }
+        }
+    }
+    assert!(trespasses.is_empty(), "walls broken:\n  {}", trespasses.join("\n  "));
+}
+
+#[test]
+fn what_belongs_to_one_room_is_imported_there_only() {
+    let all = dependencies();
+    for (outside, owners) in OWNED {
+        for (name, imports) in &all {
+            assert!(!imports.contains(*outside) || owners.contains(&name.as_str()), "{outside} belongs to {owners:?}, and {name} imports it");
+        }
+    }
+}
+
+#[test]
+fn the_table_names_no_crate_that_does_not_exist() {
+    let all = dependencies();
+    for (name, ..) in MAY_IMPORT {
+        assert!(all.contains_key(*name), "the table has a line for {name}, which is not in crates/");
+    }
+}
