@@ -3,7 +3,7 @@
 //! An entry replaces the one with the same key. Detection is replay-idempotent because entries hold *positions*: "new" is true exactly
 //! for the event whose position is the stored one, so doing a stretch of the log again gives the same alerts and changes nothing.
 
-use crate::{AlertId, AppRef, Control, EventId, Position, Timestamp, UserKey};
+use crate::{Alert, AlertId, AlertState, AppRef, Control, EventId, Position, Timestamp, UserKey};
 
 /// The first event of its kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -83,6 +83,8 @@ pub enum LedgerKey<'a> {
     Episode(AlertId),
     /// A connection's learning time.
     Connection(&'a str),
+    /// A consent, or a companion of one, that waits for the rest of its click.
+    Held(EventId),
     /// A decision, alias or table version in force, by its name.
     Control(&'a str),
 }
@@ -90,12 +92,16 @@ pub enum LedgerKey<'a> {
 /// What an entry says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LedgerEntry<'a> {
-    /// First sights of an app, with the last name that it was delivered under.
+    /// First sights of an app, with the keys and the name that it had.
     App {
         /// The app.
         app: AppRef<'a>,
         /// Its name as delivered at first sight.
         name: &'a str,
+        /// Its canonical key at first sight: the subject of its alerts for ever, whatever it is merged into.
+        first_key: &'a str,
+        /// Its canonical key now: references that share it are one app.
+        app_key: &'a str,
         /// The first sights.
         first: AppFirst,
     },
@@ -105,7 +111,7 @@ pub enum LedgerEntry<'a> {
         app_hash: u64,
         /// The person.
         user_key: UserKey,
-        /// Where the first event of the pair stands.
+        /// Where the first use or grant stands; until there is one, the first attempt.
         position: Position,
         /// In which ways they have met.
         sighting: Sighting,
@@ -116,6 +122,10 @@ pub enum LedgerEntry<'a> {
         alert_id: AlertId,
         /// The event that opened it.
         position: Position,
+        /// How many people had met the app there, so that a replay tells the same number.
+        people: u32,
+        /// Delivered or only recorded, so that a replay does the same.
+        state: AlertState,
     },
     /// A connection's learning time runs from its earliest `occurred_at`.
     Connection {
@@ -123,6 +133,25 @@ pub enum LedgerEntry<'a> {
         connection: &'a str,
         /// The earliest `occurred_at` heard of.
         earliest: Timestamp,
+    },
+    /// A consent, or a companion of one, that waits for the rest of its click. Forgotten by a tombstone once it is closed.
+    Held {
+        /// The event.
+        event_id: EventId,
+        /// What the events of one click share.
+        correlation_id: &'a str,
+        /// Where the event stands.
+        position: Position,
+        /// When the event reached us: the five ticks are counted from here.
+        received_at: Timestamp,
+        /// Is it the consent itself, remembered for companions that come after it?
+        is_consent: bool,
+        /// How dangerous its scopes are: 0 (none) to 4 (critical).
+        risk: u8,
+        /// Where it was joined or stood alone; `None` while it waits.
+        closed: Option<Position>,
+        /// What it says if it has to stand alone.
+        alerts: Vec<Alert>,
     },
     /// A control record in force.
     Control {
@@ -144,6 +173,7 @@ impl LedgerEntry<'_> {
             LedgerEntry::Pair { app_hash, user_key, .. } => LedgerKey::Pair(*app_hash, *user_key),
             LedgerEntry::Episode { alert_id, .. } => LedgerKey::Episode(*alert_id),
             LedgerEntry::Connection { connection, .. } => LedgerKey::Connection(connection),
+            LedgerEntry::Held { event_id, .. } => LedgerKey::Held(*event_id),
             LedgerEntry::Control { name, .. } => LedgerKey::Control(name),
         }
     }
