@@ -1,0 +1,140 @@
+//! Reads the events of a record of `events` one after another, without copying or allocating.
+
+use event::Event;
+
+use crate::{
+    cursor::{Blocks, Cursor},
+    error::{DecodeError, Flaw},
+    event_record::{BatchHeader, EVENT_BYTES_MIN, EVENTS_PER_RECORD_MAX, read_event, read_header},
+    wire::{Schema, malformed},
+};
+
+/// The events of one record, in the order of their index from 0.
+///
+/// An error is the last item: what comes behind it cannot be found. A clone walks the record again, which is how to learn whether all
+/// of it can be read before acting on the first event.
+#[derive(Clone, Debug)]
+pub struct BatchReader<'a> {
+    header: BatchHeader<'a>,
+    record_bytes: usize,
+    schema: Schema,
+    cursor: Cursor<'a>,
+    blocks: Blocks,
+    app_bytes: &'a [u8],
+    is_done: bool,
+}
+
+impl<'a> BatchReader<'a> {
+    pub(crate) fn open(
+        record_bytes: usize,
+        schema: Schema,
+        mut cursor: Cursor<'a>,
+    ) -> Result<BatchReader<'a>, DecodeError> {
+        let header = read_header(&mut cursor).map_err(|flaw| malformed(record_bytes, schema, &cursor, flaw))?;
+        let blocks = Blocks::new(EVENT_BYTES_MIN, EVENTS_PER_RECORD_MAX);
+        Ok(BatchReader { header, record_bytes, schema, cursor, blocks, app_bytes: &[], is_done: false })
+    }
+
+    /// What is true of every event of the record.
+    #[must_use]
+    pub const fn header(&self) -> &BatchHeader<'a> {
+        &self.header
+    }
+
+    /// The bytes that encode the app of the event read last: kind of id, id and name. Two events of one source whose bytes are equal
+    /// concern the same app under the same name, so a reader can look up all three with one hash. Not a stored format.
+    #[must_use]
+    pub const fn app_bytes(&self) -> &'a [u8] {
+        self.app_bytes
+    }
+
+    #[inline]
+    fn step(&mut self) -> Result<Option<Event<'a>>, Flaw> {
+        if self.blocks.next_item(&mut self.cursor)?.is_none() {
+            return self.cursor.end().map(|()| None);
+        }
+        let (event, app_bytes) = read_event(&mut self.cursor, &self.header)?;
+        self.app_bytes = app_bytes;
+        Ok(Some(event))
+    }
+}
+
+impl<'a> Iterator for BatchReader<'a> {
+    type Item = Result<Event<'a>, DecodeError>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Result<Event<'a>, DecodeError>> {
+        if self.is_done {
+            return None;
+        }
+        let item =
+            self.step().map_err(|flaw| malformed(self.record_bytes, self.schema, &self.cursor, flaw)).transpose();
+        self.is_done = !matches!(item, Some(Ok(_)));
+        item
+    }
+}
+
+impl std::iter::FusedIterator for BatchReader<'_> {}
+
+#[cfg(test)]
+mod tests {
+    use event::{AppIdKind, AppRef, EventId, Kind, Source, Timestamp};
+
+    use super::*;
+    use crate::{BatchWriter, LogRecord, decode_log_record};
+
+    fn event(id: u128) -> Event<'static> {
+        let app = AppRef { source: Source::Okta, id_kind: AppIdKind::AppId, id: "0oa1" };
+        let event = Event::new(EventId(id), Source::Okta, "tenant", Kind::Sso, Timestamp(1));
+        Event { app, app_name: "Notes", ..event }
+    }
+
+    fn record(events: &[Event<'_>]) -> Vec<u8> {
+        let mut writer = BatchWriter::new(BatchHeader::of(&events[0]));
+        events.iter().for_each(|event| writer.push(event).unwrap());
+        writer.finish()
+    }
+
+    fn reader(record: &[u8]) -> BatchReader<'_> {
+        match decode_log_record(record).unwrap() {
+            LogRecord::Events(reader) => reader,
+            LogRecord::Control { .. } => panic!("not events"),
+        }
+    }
+
+    #[test]
+    fn events_come_back_in_order_with_what_the_header_says() {
+        let events = [event(1), event(2), event(3)];
+        let record = record(&events);
+        assert_eq!(reader(&record).header(), &BatchHeader::of(&events[0]));
+        let read: Result<Vec<_>, _> = reader(&record).collect();
+        assert_eq!(read.unwrap(), events);
+    }
+
+    #[test]
+    fn the_same_app_under_the_same_name_has_the_same_bytes() {
+        let renamed = Event { app_name: "Notes 2", ..event(3) };
+        let record = record(&[event(1), event(2), renamed]);
+        let mut reader = reader(&record);
+        let mut next = || {
+            reader.next().unwrap().unwrap();
+            reader.app_bytes()
+        };
+        assert_eq!(next(), b"\x04\x080oa1\x0aNotes");
+        assert_eq!(next(), b"\x04\x080oa1\x0aNotes");
+        assert_eq!(next(), b"\x04\x080oa1\x0eNotes 2");
+    }
+
+    #[test]
+    fn an_error_is_the_last_item() {
+        let mut record = record(&[event(1), event(2)]);
+        record.push(0);
+        let mut reader = reader(&record);
+        assert!(reader.next().unwrap().is_ok());
+        assert!(reader.next().unwrap().is_ok());
+        let error = reader.next().unwrap().unwrap_err();
+        let at_byte = record.len() - 1;
+        assert_eq!(error, DecodeError::Malformed { schema: Schema::EventsV1, at_byte, flaw: Flaw::TrailingBytes });
+        assert!(reader.next().is_none());
+    }
+}

@@ -1,0 +1,106 @@
+//! Keys of the compacted topics. Two things that differ never have the same key, not even across topics.
+//!
+//! A key is one byte that says what it is about, then the tenant and the other parts. A text is framed by its length (4 bytes, big
+//! endian), numbers have a fixed width (big endian), members of closed sets are one byte, their place in wire order. So every key can
+//! be read back in one way only. The bytes are permanent: a change would double every entry of a compacted topic.
+
+use event::{AlertId, LedgerKey, UserKey};
+
+/// What a key is about: its first byte. Never used again for anything else.
+#[derive(Clone, Copy)]
+#[repr(u8)]
+enum About {
+    LedgerApp = 1,
+    LedgerPair = 2,
+    LedgerEpisode = 3,
+    LedgerConnection = 4,
+    LedgerControl = 5,
+    LedgerHeld = 6,
+    Identity = 16,
+    Delivery = 32,
+}
+
+/// The key of a ledger entry in the topic `ledger`.
+#[must_use]
+pub fn ledger_key(tenant: &str, key: LedgerKey<'_>) -> Vec<u8> {
+    match key {
+        LedgerKey::App(app) => {
+            Key::new(About::LedgerApp, tenant).bytes(&[app.source.index(), app.id_kind.index()]).text(app.id)
+        }
+        LedgerKey::Pair(app_hash, user_key) => {
+            Key::new(About::LedgerPair, tenant).bytes(&app_hash.to_be_bytes()).bytes(&user_key.0.to_be_bytes())
+        }
+        LedgerKey::Episode(alert_id) => Key::new(About::LedgerEpisode, tenant).bytes(&alert_id.0.to_be_bytes()),
+        LedgerKey::Connection(connection) => Key::new(About::LedgerConnection, tenant).text(connection),
+        LedgerKey::Held(event_id) => Key::new(About::LedgerHeld, tenant).bytes(&event_id.0.to_be_bytes()),
+        LedgerKey::Control(name) => Key::new(About::LedgerControl, tenant).text(name),
+    }
+    .0
+}
+
+/// The key of an identity in the topic `identities`; a tombstone under it erases the person's name.
+#[must_use]
+pub fn identity_key(tenant: &str, user_key: UserKey) -> Vec<u8> {
+    Key::new(About::Identity, tenant).bytes(&user_key.0.to_be_bytes()).0
+}
+
+/// The key of a delivery's state in the topic `deliveries`.
+#[must_use]
+pub fn delivery_key(tenant: &str, alert_id: AlertId, receiver: &str) -> Vec<u8> {
+    Key::new(About::Delivery, tenant).bytes(&alert_id.0.to_be_bytes()).text(receiver).0
+}
+
+/// A key in the making.
+struct Key(Vec<u8>);
+
+impl Key {
+    fn new(about: About, tenant: &str) -> Key {
+        Key(vec![about as u8]).text(tenant)
+    }
+
+    fn text(self, text: &str) -> Key {
+        // Names and ids are bounded where they come in, far below 4 GiB.
+        let length = u32::try_from(text.len()).unwrap_or(u32::MAX);
+        self.bytes(&length.to_be_bytes()).bytes(text.as_bytes())
+    }
+
+    fn bytes(mut self, bytes: &[u8]) -> Key {
+        self.0.extend_from_slice(bytes);
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use event::{AppIdKind, AppRef, Source};
+
+    use super::*;
+
+    #[test]
+    fn keys_are_these_bytes_for_ever() {
+        let app = AppRef { source: Source::Entra, id_kind: AppIdKind::ClientId, id: "x1" };
+        for (key, bytes) in [
+            (ledger_key("ab", LedgerKey::App(app)), &b"\x01\0\0\0\x02ab\x02\x01\0\0\0\x02x1"[..]),
+            (ledger_key("ab", LedgerKey::Pair(1, UserKey(2))), b"\x02\0\0\0\x02ab\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\x02"),
+            (ledger_key("ab", LedgerKey::Episode(AlertId(3))), b"\x03\0\0\0\x02ab\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x03"),
+            (ledger_key("ab", LedgerKey::Connection("c")), b"\x04\0\0\0\x02ab\0\0\0\x01c"),
+            (ledger_key("ab", LedgerKey::Control("c")), b"\x05\0\0\0\x02ab\0\0\0\x01c"),
+            (
+                ledger_key("ab", LedgerKey::Held(event::EventId(3))),
+                b"\x06\0\0\0\x02ab\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x03",
+            ),
+            (identity_key("ab", UserKey(2)), b"\x10\0\0\0\x02ab\0\0\0\0\0\0\0\x02"),
+            (delivery_key("ab", AlertId(3), "r"), b"\x20\0\0\0\x02ab\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x03\0\0\0\x01r"),
+        ] {
+            assert_eq!(key, bytes);
+        }
+    }
+
+    #[test]
+    fn a_border_that_moves_makes_another_key() {
+        let control = |tenant, name| ledger_key(tenant, LedgerKey::Control(name));
+        assert_ne!(control("ab", "c"), control("a", "bc"));
+        assert_ne!(control("a", "b"), ledger_key("a", LedgerKey::Connection("b")));
+        assert_ne!(delivery_key("a", AlertId(1), "b"), delivery_key("ab", AlertId(1), ""));
+    }
+}
