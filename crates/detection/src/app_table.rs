@@ -1,0 +1,231 @@
+//! The apps that a tenant has met, and which of them are one.
+//!
+//! An app is known by its immutable reference. References with the same canonical key form a *group*; whether an app is new, and how many
+//! people have met it, is asked of the group, so that a second client id of a known app is no new app. A group keeps the places of its
+//! first people in the log, so that a replay finds the same rank for the same person although the ledger is already ahead.
+
+use std::{hash::BuildHasher, sync::Arc};
+
+use event::{AppFirst, AppIdKind, AppRef, EventId, FirstSeen, Position, Sighting, Source, stable_hash_64};
+use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
+
+use crate::pairs::Packed;
+
+/// An app by its reference.
+#[derive(Debug)]
+pub(crate) struct App {
+    pub(crate) source: Source,
+    pub(crate) id_kind: AppIdKind,
+    pub(crate) id: Arc<str>,
+    /// `stable_hash_64` of the reference.
+    pub(crate) hash: u64,
+    pub(crate) name: Arc<str>,
+    pub(crate) first_key: Arc<str>,
+    pub(crate) first: AppFirst,
+    /// Index of its group; `None` while only its pairs were restored and not itself.
+    pub(crate) group: Option<u32>,
+}
+
+impl App {
+    /// The first sight of one way of being seen.
+    pub(crate) fn first_mut(&mut self, way: Sighting) -> &mut FirstSeen {
+        if way == Sighting::GRANTED {
+            &mut self.first.granted
+        } else if way == Sighting::USED {
+            &mut self.first.used
+        } else {
+            &mut self.first.attempted
+        }
+    }
+
+    /// The first use or grant.
+    pub(crate) fn first_met(&self) -> Option<(Position, EventId)> {
+        [self.first.used, self.first.granted]
+            .into_iter()
+            .filter(FirstSeen::is_some)
+            .map(|first| (first.position, first.event_id))
+            .min()
+    }
+
+    fn is(&self, app: &AppRef<'_>) -> bool {
+        self.source == app.source && self.id_kind == app.id_kind && *self.id == *app.id
+    }
+}
+
+/// References that are one app.
+#[derive(Debug)]
+pub(crate) struct Group {
+    pub(crate) key: Arc<str>,
+    /// Indexes of its apps.
+    pub(crate) members: Vec<u32>,
+    /// How many people have used or granted one of them.
+    pub(crate) people: u32,
+    /// Where the first of these people stand in the log, in order; no more than the largest threshold needs.
+    pub(crate) ranks: Vec<Packed>,
+}
+
+impl Group {
+    /// How many people had met it up to and with this position.
+    pub(crate) fn rank(&self, position: Packed) -> u32 {
+        let is_beyond = self.ranks.last().is_none_or(|last| *last <= position);
+        if is_beyond {
+            return self.people;
+        }
+        u32::try_from(self.ranks.partition_point(|rank| *rank <= position)).unwrap_or(u32::MAX)
+    }
+
+    /// Takes in the position of one more person.
+    pub(crate) fn add_person(&mut self, position: Packed, ranks_max: usize) {
+        self.people = self.people.saturating_add(1);
+        self.add_rank(position, ranks_max);
+    }
+
+    /// A person turns out to have met it earlier in the log, by another reference.
+    pub(crate) fn move_person(&mut self, from: Packed, to: Packed, ranks_max: usize) {
+        self.ranks.retain(|rank| *rank != from);
+        self.add_rank(to, ranks_max);
+    }
+
+    fn add_rank(&mut self, position: Packed, ranks_max: usize) {
+        let place = self.ranks.partition_point(|rank| *rank <= position);
+        if place < ranks_max {
+            self.ranks.insert(place, position);
+            self.ranks.truncate(ranks_max);
+        }
+    }
+}
+
+/// The apps of a tenant.
+#[derive(Debug, Default)]
+pub(crate) struct AppTable {
+    apps: Vec<App>,
+    by_ref: HashTable<u32>,
+    by_hash: HashMap<u64, u32>,
+    groups: Vec<Group>,
+    by_key: HashMap<Arc<str>, u32>,
+    hasher: DefaultHashBuilder,
+}
+
+impl AppTable {
+    /// The app at an index.
+    pub(crate) fn get(&self, index: u32) -> Option<&App> {
+        self.apps.get(usize::try_from(index).ok()?)
+    }
+
+    /// The app at an index, to be changed.
+    pub(crate) fn get_mut(&mut self, index: u32) -> Option<&mut App> {
+        self.apps.get_mut(usize::try_from(index).ok()?)
+    }
+
+    /// The group at an index.
+    pub(crate) fn group(&self, index: u32) -> Option<&Group> {
+        self.groups.get(usize::try_from(index).ok()?)
+    }
+
+    /// The group at an index, to be changed.
+    pub(crate) fn group_mut(&mut self, index: u32) -> Option<&mut Group> {
+        self.groups.get_mut(usize::try_from(index).ok()?)
+    }
+
+    /// The group of an app.
+    pub(crate) fn group_of(&self, app: u32) -> Option<&Group> {
+        self.group(self.get(app)?.group?)
+    }
+
+    /// Every app that was met or restored.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &App> {
+        self.apps.iter()
+    }
+
+    /// Every group, to be counted again.
+    pub(crate) fn groups_mut(&mut self) -> impl Iterator<Item = &mut Group> {
+        self.groups.iter_mut()
+    }
+
+    /// The index of a known app.
+    pub(crate) fn find(&self, app: &AppRef<'_>) -> Option<u32> {
+        let hash = self.hasher.hash_one((app.source, app.id_kind, app.id));
+        let is_same = |index: &u32| self.get(*index).is_some_and(|known| known.is(app));
+        self.by_ref.find(hash, is_same).copied()
+    }
+
+    /// The index of a known app by its stable hash; a place for it when only its pairs are restored so far.
+    pub(crate) fn place(&mut self, hash: u64) -> u32 {
+        if let Some(index) = self.by_hash.get(&hash) {
+            return *index;
+        }
+        let index = next_index(self.apps.len());
+        let empty: Arc<str> = Arc::from("");
+        self.apps.push(App {
+            source: Source::Mapped,
+            id_kind: AppIdKind::None,
+            id: empty.clone(),
+            hash,
+            name: empty.clone(),
+            first_key: empty,
+            first: AppFirst::default(),
+            group: None,
+        });
+        self.by_hash.insert(hash, index);
+        index
+    }
+
+    /// Takes in an app under its keys and gives its index.
+    pub(crate) fn insert(&mut self, app: &AppRef<'_>, name: &str, first_key: &str, app_key: &str) -> u32 {
+        let index = self.place(stable_hash_64(app));
+        if let Some(place) = self.get_mut(index) {
+            place.source = app.source;
+            place.id_kind = app.id_kind;
+            place.id = Arc::from(app.id);
+            place.name = Arc::from(name);
+            place.first_key = Arc::from(first_key);
+        }
+        let hasher = &self.hasher;
+        let apps = &self.apps;
+        let rehash = |index: &u32| {
+            let known = usize::try_from(*index).ok().and_then(|index| apps.get(index));
+            known.map_or(0, |known| hasher.hash_one((known.source, known.id_kind, &*known.id)))
+        };
+        let is_same = |known: &u32| *known == index;
+        let hash = hasher.hash_one((app.source, app.id_kind, app.id));
+        self.by_ref.entry(hash, is_same, rehash).or_insert(index);
+        self.set_group(index, app_key);
+        index
+    }
+
+    /// Puts an app into the group of a key. Who calls counts the people of both groups again.
+    pub(crate) fn set_group(&mut self, app: u32, app_key: &str) {
+        let group = self.group_by_key(app_key);
+        let previous = self.get_mut(app).and_then(|known| known.group.replace(group));
+        if previous == Some(group) {
+            return;
+        }
+        if let Some(previous) = previous.and_then(|previous| self.group_mut(previous)) {
+            previous.members.retain(|member| *member != app);
+        }
+        if let Some(group) = self.group_mut(group) {
+            group.members.push(app);
+        }
+    }
+
+    /// The first use or grant of any member of a group.
+    pub(crate) fn first_met(&self, group: u32) -> Option<(Position, EventId)> {
+        self.group(group)?.members.iter().filter_map(|member| self.get(*member)?.first_met()).min()
+    }
+
+    fn group_by_key(&mut self, key: &str) -> u32 {
+        if let Some(index) = self.by_key.get(key) {
+            return *index;
+        }
+        let index = next_index(self.groups.len());
+        let key: Arc<str> = Arc::from(key);
+        self.groups.push(Group { key: key.clone(), members: Vec::new(), people: 0, ranks: Vec::new() });
+        self.by_key.insert(key, index);
+        index
+    }
+}
+
+/// The index that the next entry gets. Four thousand million apps do not fit into memory, so the border is never met.
+fn next_index(len: usize) -> u32 {
+    u32::try_from(len).unwrap_or(u32::MAX)
+}

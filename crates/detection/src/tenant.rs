@@ -1,0 +1,316 @@
+//! What is remembered of one tenant, and how an event changes it.
+
+use std::sync::Arc;
+
+use enrichment::AppInfo;
+use event::{
+    AlertId, AlertState, AppFirst, AppRef, Event, FirstSeen, LedgerEntry, Position, Sighting, Timestamp, UserKey,
+};
+use hashbrown::HashMap;
+
+use crate::{
+    app_table::AppTable,
+    findings::{Change, Findings, LedgerChange},
+    held::{Held, HeldEntry},
+    pairs::{Packed, Pair, Pairs, is_met},
+    state_hash::SetHash,
+};
+
+/// Milliseconds in a day.
+const DAY_MS: i64 = 86_400_000;
+
+/// An episode that was opened.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Episode {
+    pub(crate) position: Position,
+    pub(crate) people: u32,
+    pub(crate) state: AlertState,
+}
+
+/// What is remembered of one tenant.
+#[derive(Debug)]
+pub(crate) struct Tenant {
+    pub(crate) name: Arc<str>,
+    pub(crate) apps: AppTable,
+    pub(crate) pairs: Pairs,
+    pub(crate) episodes: HashMap<AlertId, Episode>,
+    /// The earliest day of each connection, as its first millisecond.
+    connections: HashMap<Arc<str>, Timestamp>,
+    pub(crate) held: Held,
+    /// Are the people of the groups counted? Not after a restore or a merge.
+    is_counted: bool,
+}
+
+/// What an event means for its app and person.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Met {
+    /// Index of the app.
+    pub(crate) app: u32,
+    /// Is it the first use or grant of the app?
+    pub(crate) is_new_app: bool,
+    /// Is it the person's first use or grant of the app?
+    pub(crate) is_new_person: bool,
+    /// How many people had met the app there.
+    pub(crate) people: u32,
+}
+
+/// One meeting of a person and an app.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Meeting<'a> {
+    pub(crate) event: &'a Event<'a>,
+    pub(crate) info: &'a AppInfo,
+    /// `UserKey::NONE` for a grant that concerns the whole tenant.
+    pub(crate) person: UserKey,
+    pub(crate) way: Sighting,
+    pub(crate) position: Position,
+    pub(crate) ranks_max: usize,
+}
+
+impl Tenant {
+    pub(crate) fn new(name: Arc<str>) -> Tenant {
+        Tenant {
+            name,
+            apps: AppTable::default(),
+            pairs: Pairs::default(),
+            episodes: HashMap::new(),
+            connections: HashMap::new(),
+            held: Held::default(),
+            is_counted: true,
+        }
+    }
+
+    /// Takes in an entry of the compacted topic. Any order will do.
+    pub(crate) fn load(&mut self, entry: &LedgerEntry<'_>) {
+        match entry {
+            LedgerEntry::App { app, name, first_key, app_key, first } => {
+                let index = self.apps.insert(app, name, first_key, app_key);
+                if let Some(app) = self.apps.get_mut(index) {
+                    app.first = *first;
+                }
+                self.is_counted = false;
+            }
+            LedgerEntry::Pair { app_hash, user_key, position, sighting } => {
+                let app = self.apps.place(*app_hash);
+                let position = Packed::from(*position);
+                self.pairs.set(Pair { user_key: *user_key, position, app, sighting: *sighting });
+                self.is_counted = false;
+            }
+            LedgerEntry::Episode { alert_id, position, people, state } => {
+                self.episodes.insert(*alert_id, Episode { position: *position, people: *people, state: *state });
+            }
+            LedgerEntry::Connection { connection, earliest } => {
+                self.connections.insert(Arc::from(*connection), *earliest);
+            }
+            LedgerEntry::Held { event_id, correlation_id, position, received_at, is_consent, risk, closed, alerts } => {
+                self.held.put(HeldEntry {
+                    event_id: *event_id,
+                    correlation_id: (*correlation_id).to_owned(),
+                    position: *position,
+                    received_at: *received_at,
+                    is_consent: *is_consent,
+                    risk: *risk,
+                    closed: *closed,
+                    alerts: alerts.clone(),
+                });
+            }
+            // Decisions and aliases are enrichment's; what an alias changed here stands in the entries of its apps.
+            LedgerEntry::Control { .. } => {}
+        }
+    }
+
+    /// Notes the earliest day of a connection and gives it. A day and not an instant, so that history that comes newest first does not
+    /// write a change for each event.
+    pub(crate) fn earliest_day(&mut self, connection: &str, occurred_at: Timestamp, out: &mut Findings) -> Timestamp {
+        let day = Timestamp(occurred_at.day().saturating_mul(DAY_MS));
+        match self.connections.get_mut(connection) {
+            Some(earliest) if *earliest <= day => return *earliest,
+            Some(earliest) => *earliest = day,
+            None => {
+                self.connections.insert(Arc::from(connection), day);
+            }
+        }
+        self.write(out, Change::Connection { connection: Arc::from(connection), earliest: day });
+        day
+    }
+
+    /// Notes that a person met an app, and tells what is new in it.
+    pub(crate) fn meet(&mut self, meeting: &Meeting<'_>, out: &mut Findings) -> Option<Met> {
+        let index = self.sight_app(meeting, out);
+        let people_before = self.apps.group_of(index)?.people;
+        let packed = Packed::from(meeting.position);
+        let is_new_person = meeting.person.is_some() && self.meet_person(index, packed, meeting, out);
+        let group = self.apps.get(index)?.group?;
+        let here = (meeting.position, meeting.event.event_id);
+        let is_first_of_ref = self.apps.get(index)?.first_met() == Some(here);
+        let is_new_app = is_first_of_ref && is_met(meeting.way) && self.apps.first_met(group) == Some(here);
+        let known = self.apps.group(group)?;
+        if known.people > people_before {
+            out.stats.new_people += 1;
+        }
+        Some(Met { app: index, is_new_app, is_new_person, people: known.rank(packed) })
+    }
+
+    /// Notes an app, its group and the first sight of the way it was met.
+    fn sight_app(&mut self, meeting: &Meeting<'_>, out: &mut Findings) -> u32 {
+        let Meeting { event, info, way, position, .. } = *meeting;
+        let mut is_changed = false;
+        let index = self.apps.find(&event.app).unwrap_or_else(|| {
+            is_changed = true;
+            out.stats.new_apps += 1;
+            let name = if event.app_name.is_empty() { &info.name } else { event.app_name };
+            self.apps.insert(&event.app, name, &info.app_key, &info.app_key)
+        });
+        if self.apps.group_of(index).is_some_and(|group| *group.key != *info.app_key) {
+            self.apps.set_group(index, &info.app_key);
+            self.is_counted = false;
+            is_changed = true;
+        }
+        self.count(meeting.ranks_max);
+        if let Some(app) = self.apps.get_mut(index) {
+            let first = app.first_mut(way);
+            if !first.is_some() {
+                *first = FirstSeen { position, event_id: event.event_id, occurred_at: event.occurred_at };
+                is_changed = true;
+            } else if event.occurred_at < first.occurred_at {
+                first.occurred_at = event.occurred_at;
+                is_changed = true;
+            }
+        }
+        if is_changed {
+            self.write_app(index, out);
+        }
+        index
+    }
+
+    /// Notes a person on an app; tells whether this is the person's first use or grant of the whole group.
+    fn meet_person(&mut self, app: u32, packed: Packed, meeting: &Meeting<'_>, out: &mut Findings) -> bool {
+        let update = self.pairs.meet(app, meeting.person, packed, meeting.way);
+        if update.is_changed
+            && let Some(known) = self.apps.get(app)
+        {
+            let change = Change::Pair {
+                app_hash: known.hash,
+                user_key: meeting.person,
+                position: update.pair.position.into(),
+                sighting: update.pair.sighting,
+            };
+            self.write(out, change);
+        }
+        // The steady state ends here: known, and met elsewhere in the log.
+        if !update.pair.is_met() || update.pair.position != packed {
+            return false;
+        }
+        let elsewhere = self.met_elsewhere(app, meeting.person);
+        let group = self.apps.get(app).and_then(|known| known.group);
+        if update.is_first_met
+            && let Some(group) = group.and_then(|group| self.apps.group_mut(group))
+        {
+            match elsewhere {
+                None => group.add_person(packed, meeting.ranks_max),
+                Some(other) if packed < other => group.move_person(other, packed, meeting.ranks_max),
+                Some(_) => {}
+            }
+        }
+        is_met(meeting.way) && elsewhere.is_none_or(|other| packed < other)
+    }
+
+    /// Where this person first met another reference of the same app.
+    fn met_elsewhere(&self, app: u32, person: UserKey) -> Option<Packed> {
+        let group = self.apps.group_of(app)?;
+        let others = group.members.iter().filter(|member| **member != app);
+        others
+            .filter_map(|member| self.pairs.get(*member, person))
+            .filter(|pair| pair.is_met())
+            .map(|pair| pair.position)
+            .min()
+    }
+
+    /// Two keys became one app, or no longer are. Apps whose key at first sight is `from` go back on a split.
+    pub(crate) fn regroup(&mut self, from: &str, to: &str, is_split: bool, out: &mut Findings) {
+        let indexes = (0..).map_while(|index| self.apps.get(index).map(|app| (index, app)));
+        let is_moved = |index: u32, first_key: &str| {
+            let key = self.apps.group_of(index).map(|group| &*group.key);
+            if is_split { first_key == from && key == Some(to) } else { key == Some(from) }
+        };
+        let moved: Vec<u32> =
+            indexes.filter(|(index, app)| is_moved(*index, &app.first_key)).map(|(index, _)| index).collect();
+        for index in moved {
+            self.apps.set_group(index, if is_split { from } else { to });
+            self.is_counted = false;
+            self.write_app(index, out);
+        }
+    }
+
+    /// Counts the people of every group again, after a restore or a merge.
+    pub(crate) fn count(&mut self, ranks_max: usize) {
+        if self.is_counted {
+            return;
+        }
+        self.is_counted = true;
+        let mut ranks: HashMap<u32, Vec<Packed>> = HashMap::new();
+        for pair in self.pairs.iter().filter(|pair| pair.is_met()) {
+            let Some(group) = self.apps.get(pair.app).and_then(|app| app.group) else { continue };
+            // A person with several references of one app counts where they met it first.
+            let is_first = self.met_elsewhere(pair.app, pair.user_key).is_none_or(|other| pair.position <= other);
+            if is_first {
+                ranks.entry(group).or_default().push(pair.position);
+            }
+        }
+        for (index, group) in (0..).zip(self.apps.groups_mut()) {
+            let mut ranks = ranks.remove(&index).unwrap_or_default();
+            ranks.sort_unstable();
+            group.people = u32::try_from(ranks.len()).unwrap_or(u32::MAX);
+            ranks.truncate(ranks_max);
+            group.ranks = ranks;
+        }
+    }
+
+    /// Adds everything to a hash that does not depend on the order.
+    pub(crate) fn add_to(&self, hash: &mut SetHash) {
+        let first = |first: &AppFirst| {
+            [first.attempted, first.used, first.granted].map(|seen| (seen.position, seen.event_id, seen.occurred_at))
+        };
+        for app in self.apps.iter().filter(|app| app.group.is_some()) {
+            let key = app.group.and_then(|group| self.apps.group(group)).map_or("", |group| &group.key);
+            hash.add("app", &(&self.name, app.hash, &*app.name, &*app.first_key, key, first(&app.first)));
+        }
+        for pair in self.pairs.iter() {
+            let app = self.apps.get(pair.app).map(|app| app.hash);
+            hash.add("pair", &(&self.name, app, pair.user_key, pair.position, pair.sighting.bits()));
+        }
+        for (id, episode) in &self.episodes {
+            hash.add("episode", &(&self.name, id, episode.position, episode.people, episode.state));
+        }
+        for (connection, earliest) in &self.connections {
+            hash.add("connection", &(&self.name, connection, earliest));
+        }
+        for held in self.held.iter() {
+            hash.add("held", &(&self.name, held.event_id, held.position, held.closed, held.risk, held.alerts.len()));
+        }
+    }
+
+    /// Notes a change of the ledger.
+    pub(crate) fn write(&self, out: &mut Findings, change: Change) {
+        out.ledger.push(LedgerChange { tenant: self.name.clone(), change });
+    }
+
+    fn write_app(&self, index: u32, out: &mut Findings) {
+        let Some(app) = self.apps.get(index) else { return };
+        let app_key = self.apps.group_of(index).map_or_else(|| app.first_key.clone(), |group| group.key.clone());
+        let change = Change::App {
+            source: app.source,
+            id_kind: app.id_kind,
+            id: app.id.clone(),
+            name: app.name.clone(),
+            first_key: app.first_key.clone(),
+            app_key,
+            first: app.first,
+        };
+        self.write(out, change);
+    }
+
+    /// The key that an app had at first sight.
+    pub(crate) fn first_key(&self, app: &AppRef<'_>) -> Option<Arc<str>> {
+        Some(self.apps.get(self.apps.find(app)?)?.first_key.clone())
+    }
+}
