@@ -1,1 +1,34 @@
-//! To be written.
+//! ClickHouse: the tables and how they come to be, columnar blocks and how they get there, questions, and the server of one machine.
+//!
+//! An edge: it knows rows, bytes and SQL, and no event. `sink` converts the domain into the plain structs of `rows`, pushes them into a
+//! block, and hands the encoded block with its token to `Client::insert`, which tells what became of it: stored, refused, or unknown.
+//! Nothing here retries: what to do about an unknown end is the caller's to decide, because only the caller knows what can be read back.
+
+mod client;
+mod closed_sets;
+mod connection;
+mod error;
+pub mod host;
+mod insert;
+mod migrate;
+mod native;
+mod outcome;
+mod rows;
+mod server;
+mod split;
+mod usage;
+
+pub use client::{Client, Parameter};
+pub use closed_sets::{
+    ACTOR_TYPE, ALERT_STATE, APP_ID_KIND, APP_KIND, CLOSED_SETS, CONSENT_TYPE, GRANT_RISK, KIND, OUTCOME,
+    REJECT_REASON, SEVERITY, SOURCE, STATUS, STREAM, type_of,
+};
+pub use connection::{BadName, Connection, DatabaseName};
+pub use error::{Remedy, StoreError};
+pub use insert::query_id;
+pub use migrate::{MIGRATIONS, Migration, MigrationReport};
+pub use native::{ColumnType, EncodedBlock};
+pub use outcome::{InsertOutcome, Refusal, classify};
+pub use rows::*;
+pub use server::{EmbeddedServer, HostCommand, ServerError, ServerOptions, engine_arguments};
+pub use usage::{ActivePeople, AppUsage};

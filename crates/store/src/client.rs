@@ -1,0 +1,170 @@
+//! The one door to a ClickHouse server: inserts (see `insert`), questions and changes of the schema.
+//!
+//! Questions and migrations go through the `clickhouse` crate; values reach SQL only as server-side parameters (`{name:Type}`).
+
+use std::time::Duration;
+
+use clickhouse::RowOwned;
+use serde::de::DeserializeOwned;
+
+use crate::{
+    Connection, StoreError,
+    outcome::{cut, exception_code},
+};
+
+/// How long a question may take.
+const QUERY_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How long a connection may take to be made. A server that is away must be known as away soon.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Bytes of a textual answer that are taken.
+const TEXT_BYTES_MAX: usize = 64 << 20;
+
+/// A value for `{name:Type}` in a query, as text: `("tenant", "acme")`. The server reads it as the type that the query names.
+pub type Parameter<'a> = (&'a str, &'a str);
+
+/// A client of one database. Cloning it shares its connections.
+#[derive(Clone)]
+pub struct Client {
+    connection: Connection,
+    url: reqwest::Url,
+    http: reqwest::Client,
+    queries: clickhouse::Client,
+}
+
+impl Client {
+    /// A client; nothing is sent yet.
+    ///
+    /// # Errors
+    /// `StoreError::BadUrl` when the URL is none, `StoreError::Unreachable` when the HTTP client cannot be made on this machine.
+    pub fn new(connection: Connection) -> Result<Client, StoreError> {
+        let url = connection.parse_url()?;
+        let http = reqwest::Client::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .map_err(|source| StoreError::Unreachable {
+                doing: "preparing to talk to the database",
+                url: connection.url.clone(),
+                source: source.into(),
+            })?;
+        let mut queries = clickhouse::Client::default().with_url(&connection.url);
+        if !connection.user.is_empty() {
+            queries = queries.with_user(&connection.user).with_password(&connection.password);
+        }
+        Ok(Client { connection, url, http, queries })
+    }
+
+    /// Where this client asks.
+    #[must_use]
+    pub fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// Does the server answer?
+    ///
+    /// # Errors
+    /// `StoreError` when it does not.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.run("asking whether the server is there", self.queries.query_raw("SELECT 1 FORMAT Null").execute()).await
+    }
+
+    /// Runs a statement that gives no rows.
+    ///
+    /// # Errors
+    /// `StoreError` when the server cannot be reached, is too slow, or refuses it.
+    pub async fn execute(
+        &self,
+        doing: &'static str,
+        sql: &str,
+        parameters: &[Parameter<'_>],
+    ) -> Result<(), StoreError> {
+        let query = self.query(sql, parameters);
+        self.run(doing, query.execute()).await
+    }
+
+    /// Answers a question in a text format of ClickHouse (`PrettyCompactMonoBlock`, `TabSeparated`, `JSONEachRow`, …), unless the SQL names
+    /// one. The server runs it read-only: it can change neither data nor settings, and read no file.
+    ///
+    /// # Errors
+    /// `StoreError` when the server cannot be reached, is too slow or refuses it, or when the answer is larger than 64 MiB.
+    pub async fn query_text(
+        &self,
+        sql: &str,
+        parameters: &[Parameter<'_>],
+        format: &str,
+    ) -> Result<String, StoreError> {
+        let doing = "answering a question";
+        let query = self.query(sql, parameters).with_setting("readonly", "1");
+        let mut cursor = query.fetch_bytes(format).map_err(|error| self.error(doing, error))?;
+        let read = async {
+            let mut text = Vec::new();
+            while let Some(chunk) = cursor.next().await? {
+                text.extend_from_slice(&chunk);
+                if text.len() > TEXT_BYTES_MAX {
+                    return Ok(None);
+                }
+            }
+            Ok(Some(text))
+        };
+        let text = self.run(doing, read).await?.ok_or(StoreError::TooLarge { doing, limit_bytes: TEXT_BYTES_MAX })?;
+        Ok(String::from_utf8_lossy(&text).into_owned())
+    }
+
+    /// The rows of a question, as typed structs of this crate.
+    pub(crate) async fn rows<T>(
+        &self,
+        doing: &'static str,
+        sql: &str,
+        parameters: &[Parameter<'_>],
+    ) -> Result<Vec<T>, StoreError>
+    where
+        T: RowOwned + DeserializeOwned,
+    {
+        let query = self.query(sql, parameters).with_setting("readonly", "1");
+        self.run(doing, query.fetch_all::<T>()).await
+    }
+
+    /// Creates the database when it is not there. The name was checked when it was made.
+    pub(crate) async fn create_database(&self) -> Result<(), StoreError> {
+        let sql = format!("CREATE DATABASE IF NOT EXISTS {}", self.connection.database);
+        self.run("creating the database", self.queries.query_raw(&sql).execute()).await
+    }
+
+    pub(crate) fn url(&self) -> &reqwest::Url {
+        &self.url
+    }
+
+    pub(crate) fn http(&self) -> &reqwest::Client {
+        &self.http
+    }
+
+    fn query(&self, sql: &str, parameters: &[Parameter<'_>]) -> clickhouse::query::Query {
+        let queries = self.queries.clone().with_database(self.connection.database.as_str());
+        parameters.iter().fold(queries.query_raw(sql), |query, (name, value)| query.param(name, value))
+    }
+
+    async fn run<T>(
+        &self,
+        doing: &'static str,
+        work: impl Future<Output = Result<T, clickhouse::error::Error>>,
+    ) -> Result<T, StoreError> {
+        match tokio::time::timeout(QUERY_TIMEOUT, work).await {
+            Err(_elapsed) => Err(StoreError::TooSlow { doing, limit_ms: QUERY_TIMEOUT.as_millis() }),
+            Ok(result) => result.map_err(|error| self.error(doing, error)),
+        }
+    }
+
+    fn error(&self, doing: &'static str, error: clickhouse::error::Error) -> StoreError {
+        use clickhouse::error::Error;
+        match error {
+            Error::Network(source) => StoreError::Unreachable { doing, url: self.connection.url.clone(), source },
+            Error::TimedOut => StoreError::TooSlow { doing, limit_ms: QUERY_TIMEOUT.as_millis() },
+            Error::BadResponse(text) => {
+                StoreError::Refused { doing, code: exception_code(&text).unwrap_or(0), message: cut(&text) }
+            }
+            other => StoreError::Refused { doing, code: 0, message: cut(&other.to_string()) },
+        }
+    }
+}

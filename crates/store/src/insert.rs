@@ -1,0 +1,133 @@
+//! The one INSERT of the hot path: a whole block as one body with its length, under one deadline, with every setting that the promise of
+//! exactly once rests on said in the request. ClickHouse's defaults move: `async_insert` has been on since 2026.
+//!
+//! Not the `clickhouse` crate: its inserters send chunked bodies, and a half-sent one can be committed in part.
+
+use std::time::Duration;
+
+use crate::{
+    Client, ColumnType, EncodedBlock,
+    outcome::{InsertOutcome, classify, cut},
+};
+
+/// Bytes of an answer that are read: an exception's words, never rows.
+const ANSWER_BYTES_MAX: usize = 64 << 10;
+
+/// What every insert says about itself. `min_insert_block_size_rows` and `_bytes` stay at their defaults (at 0 views make floods of tiny
+/// parts).
+const SETTINGS: &[(&str, &str)] = &[
+    // One request, one part, stored when it is answered.
+    ("async_insert", "0"),
+    ("wait_end_of_query", "1"),
+    ("max_insert_threads", "1"),
+    ("max_threads", "1"),
+    ("insert_deduplicate", "1"),
+    ("deduplicate_blocks_in_dependent_materialized_views", "1"),
+    // The block's types are the table's: a difference is our mistake, and must not be converted in silence.
+    ("input_format_native_allow_types_conversion", "0"),
+    // A block touches one month, and the usage tables at most the 400 days that a late event may be old.
+    ("max_partitions_per_insert_block", "20"),
+];
+
+impl Client {
+    /// Sends a block once and tells what became of it. `token` names the rows in it: the same token twice stores them once, so it must
+    /// name the same rows for ever. A block without rows is clean without being sent.
+    ///
+    /// The time-out is for the whole request; when it passes, the end is ambiguous.
+    pub async fn insert(&self, block: &EncodedBlock, token: &str, timeout: Duration) -> InsertOutcome {
+        if block.rows == 0 {
+            return InsertOutcome::Clean;
+        }
+        match self.post(block, token, timeout).await {
+            Ok(outcome) => outcome,
+            Err(error) => InsertOutcome::Ambiguous { code: 0, reason: no_answer(&error, timeout) },
+        }
+    }
+
+    async fn post(
+        &self,
+        block: &EncodedBlock,
+        token: &str,
+        timeout: Duration,
+    ) -> Result<InsertOutcome, reqwest::Error> {
+        let mut response = self.post_request(block, token).timeout(timeout).send().await?;
+        let status = response.status().as_u16();
+        let code = response
+            .headers()
+            .get("x-clickhouse-exception-code")
+            .and_then(|value| value.to_str().ok())
+            .and_then(|value| value.parse().ok());
+        let mut answer = Vec::new();
+        while let Some(chunk) = response.chunk().await? {
+            let room = ANSWER_BYTES_MAX.saturating_sub(answer.len());
+            answer.extend(chunk.iter().take(room));
+        }
+        Ok(classify(status, code, &String::from_utf8_lossy(&answer)))
+    }
+
+    fn post_request(&self, block: &EncodedBlock, token: &str) -> reqwest::RequestBuilder {
+        let connection = self.connection();
+        let query = insert_query(block.table, block.columns);
+        let mut parameters = vec![
+            ("database", connection.database.as_str().to_owned()),
+            ("query", query),
+            ("query_id", query_id(token)),
+            ("insert_deduplication_token", token.to_owned()),
+        ];
+        parameters.extend(SETTINGS.iter().map(|(name, value)| (*name, (*value).to_owned())));
+        // A body of known bytes: its length goes ahead of it, and it can be sent again without being copied.
+        let mut url = self.url().clone();
+        url.query_pairs_mut().extend_pairs(parameters);
+        let request = self.http().post(url).body(block.body.clone());
+        if connection.user.is_empty() {
+            return request;
+        }
+        request.header("X-ClickHouse-User", &connection.user).header("X-ClickHouse-Key", &connection.password)
+    }
+}
+
+/// The id under which the server's query log knows an insert: the token, with everything but letters, digits and `-/_.` made `_`.
+#[must_use]
+pub fn query_id(token: &str) -> String {
+    let is_plain = |char: char| char.is_ascii_alphanumeric() || matches!(char, '-' | '/' | '_' | '.');
+    token.chars().map(|char| if is_plain(char) { char } else { '_' }).collect()
+}
+
+fn insert_query(table: &str, columns: &[ColumnType]) -> String {
+    let names: Vec<&str> = columns.iter().map(|column| column.name).collect();
+    format!("INSERT INTO {table} ({}) FORMAT Native", names.join(", "))
+}
+
+/// Why there was no answer, in words without the URL: it holds the query.
+fn no_answer(error: &reqwest::Error, timeout: Duration) -> String {
+    if error.is_timeout() {
+        return format!("no answer within {} ms", timeout.as_millis());
+    }
+    let mut words = String::new();
+    let mut cause: Option<&dyn std::error::Error> = std::error::Error::source(error);
+    while let Some(error) = cause {
+        if !words.is_empty() {
+            words.push_str(": ");
+        }
+        words.push_str(&error.to_string());
+        cause = error.source();
+    }
+    format!("no answer: {}", cut(&words))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_insert_names_its_columns() {
+        let columns = [ColumnType { name: "a", type_name: "UInt8" }, ColumnType { name: "_b", type_name: "UInt8" }];
+        assert_eq!(insert_query("events", &columns), "INSERT INTO events (a, _b) FORMAT Native");
+    }
+
+    #[test]
+    fn a_query_id_is_the_token_in_plain_letters() {
+        assert_eq!(query_id("0af/3/10-20/r1"), "0af/3/10-20/r1");
+        assert_eq!(query_id("a b'\n"), "a_b__");
+    }
+}

@@ -1,0 +1,26 @@
+//! The rows of every table, as plain structs of borrowed text and numbers, and the block that each is built into.
+//!
+//! Shapes only: `sink` converts the domain into them. Enum values are wire indexes (see `closed_sets`), times are milliseconds since
+//! 1970-01-01T00:00:00Z, ids are numbers, addresses 16 bytes. What is missing holds the sentinel that the column's comment tells.
+
+mod alert;
+mod control;
+mod dead_letter;
+mod event;
+mod identity;
+mod usage;
+
+pub use alert::{AlertRow, AlertsBlock};
+pub use control::{DecisionRow, DecisionsBlock, RevealRow, RevealsBlock};
+pub use dead_letter::{DeadLetterRow, DeadLettersBlock};
+pub use event::{EventRow, EventsBlock};
+pub use identity::{IdentitiesBlock, IdentityRow};
+pub use usage::{
+    AppDayRow, AppDaysBlock, AppPersonDayRow, AppPersonDaysBlock, AppRow, AppSessionRow, AppSessionsBlock, AppsBlock,
+};
+
+/// A time, in milliseconds since 1970-01-01T00:00:00Z; 0 when not told.
+const TIME: &str = "DateTime64(3, 'UTC')";
+
+/// A text that repeats.
+const REPEATED: &str = "LowCardinality(String)";

@@ -1,0 +1,64 @@
+-- Roles and row policies for a ClickHouse server with accounts.
+--
+-- UNTESTED HERE: the embedded server runs as `clickhouse local`, which refuses CREATE USER and CREATE ROLE, so no test of this repository
+-- has run this file. Read it before you do. It is not a migration: an administrator runs it once, after `daylight` has made the tables,
+-- with the database's name put in where it says `daylight`:
+--
+--     clickhouse client --user admin --multiquery < roles.sql
+--
+-- Accounts are not made here, because they come with passwords. Make them with the server's own means and grant a role to each:
+--     CREATE USER sink IDENTIFIED WITH sha256_password BY '...' DEFAULT ROLE ingest_writer;
+--
+-- What each may do, and no more:
+--   migrator       makes and widens tables; `daylight migrate` uses it, no process that runs for long
+--   ingest_writer  what `sink` needs: inserts, and reading back what it has inserted
+--   reader         questions of people about a tenant's apps: no names, no texts of events
+--   grafana        the same for dashboards, bounded in time and memory
+--   revealer       `daylight reveal` and erasure: the only one that sees names
+
+CREATE ROLE IF NOT EXISTS migrator;
+CREATE ROLE IF NOT EXISTS ingest_writer;
+CREATE ROLE IF NOT EXISTS reader SETTINGS readonly = 2;
+CREATE ROLE IF NOT EXISTS grafana SETTINGS readonly = 2, max_execution_time = 30, max_memory_usage = 2000000000, max_result_rows = 100000;
+CREATE ROLE IF NOT EXISTS revealer;
+
+GRANT CREATE DATABASE, CREATE TABLE, CREATE VIEW, ALTER TABLE, SELECT, INSERT ON daylight.* TO migrator;
+
+GRANT INSERT ON daylight.* TO ingest_writer;
+REVOKE INSERT ON daylight.schema_migrations FROM ingest_writer;
+-- Reading back coordinates, and nothing that names a person or holds the text of an event.
+GRANT SELECT(event_id, received_at, _log_id, _partition, _offset, _index) ON daylight.events TO ingest_writer;
+
+GRANT SELECT ON daylight.events TO reader, grafana;
+GRANT SELECT ON daylight.alerts TO reader, grafana;
+GRANT SELECT ON daylight.decisions TO reader, grafana;
+GRANT SELECT ON daylight.apps TO reader, grafana;
+GRANT SELECT ON daylight.app_days TO reader, grafana;
+GRANT SELECT ON daylight.app_sessions TO reader, grafana;
+GRANT SELECT ON daylight.app_person_days TO reader, grafana;
+GRANT SELECT ON daylight.usage_daily TO reader, grafana;
+GRANT SELECT ON daylight.app_inventory TO reader, grafana;
+GRANT SELECT ON daylight.decisions_in_force TO reader, grafana;
+-- Of a dead letter its reason and origin, never its text.
+GRANT SELECT(dead_letter_id, tenant, connection, reason, origin, received_at, is_redrivable) ON daylight.dead_letters TO reader, grafana;
+
+GRANT SELECT, ALTER DELETE ON daylight.identities TO revealer;
+GRANT SELECT, INSERT ON daylight.reveals TO revealer;
+
+-- An account sees the tenants that are granted to it as roles `tenant_<id>`, and nothing of the others. The writer and the migrator see all.
+-- For each tenant, once per table (the tenant `acme` as the example):
+--     CREATE ROLE IF NOT EXISTS tenant_acme;
+--     CREATE ROW POLICY IF NOT EXISTS tenant_acme ON daylight.events USING tenant = 'acme' TO tenant_acme;
+-- The policies below make sure that a reader without any tenant role sees no row at all. They need
+-- `users_without_row_policies_can_read_rows = false` in the server's configuration (`access_control_improvements`) to hold for a table that
+-- is added later.
+CREATE ROW POLICY IF NOT EXISTS all_tenants ON daylight.events USING 1 TO ingest_writer, migrator;
+CREATE ROW POLICY IF NOT EXISTS all_tenants ON daylight.alerts USING 1 TO migrator;
+CREATE ROW POLICY IF NOT EXISTS all_tenants ON daylight.decisions USING 1 TO migrator;
+CREATE ROW POLICY IF NOT EXISTS all_tenants ON daylight.apps USING 1 TO migrator;
+CREATE ROW POLICY IF NOT EXISTS all_tenants ON daylight.app_days USING 1 TO migrator;
+CREATE ROW POLICY IF NOT EXISTS all_tenants ON daylight.app_sessions USING 1 TO migrator;
+CREATE ROW POLICY IF NOT EXISTS all_tenants ON daylight.app_person_days USING 1 TO migrator;
+CREATE ROW POLICY IF NOT EXISTS all_tenants ON daylight.dead_letters USING 1 TO migrator;
+CREATE ROW POLICY IF NOT EXISTS all_tenants ON daylight.identities USING 1 TO revealer, migrator;
+CREATE ROW POLICY IF NOT EXISTS all_tenants ON daylight.reveals USING 1 TO revealer, migrator;
