@@ -4,7 +4,7 @@ use catalog::{Category, GrantRisk};
 use event::{Event, Status};
 
 /// What is known about an app under the tables in force.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AppInfo {
     /// Canonical key: the catalogue's (`slack.com`), or provisional (`okta:app_id:0oa…`) for an app that nobody knows yet.
     pub app_key: String,
@@ -18,6 +18,9 @@ pub struct AppInfo {
     pub publisher: String,
     /// A well-known or sanctioned app whose *name* it only resembles (`app_key` of that app); empty when none. No decision follows from it.
     pub looks_like: String,
+    /// Is the name only *confusable* with that app's (`Micros0ft`)? False where it is the very name, delivered by an id that nobody knows:
+    /// many genuine apps look so until the catalogue learns their id.
+    pub is_confusable: bool,
     /// The provider's own app: exempt from the new-app, consent and usage lanes.
     pub is_first_party: bool,
     /// Known rogue, by id: why; empty when not.

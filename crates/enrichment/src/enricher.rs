@@ -1,0 +1,110 @@
+//! The tables of every tenant that a consumer thread reads.
+
+use std::sync::Arc;
+
+use catalog::Catalogue;
+use event::{AppRef, Control, Event, Position, Status, TableName, Timestamp};
+use hashbrown::HashMap;
+
+use crate::{AliasRefused, AppInfo, Directory, Enriched, Recorded, tenant::Tenant};
+
+/// What a control record did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Applied {
+    /// Verdicts after it may differ from those before: the tables have another version.
+    Changed,
+    /// Nothing that a verdict uses.
+    Unchanged,
+    /// It was refused, and changed nothing.
+    Refused(AliasRefused),
+}
+
+/// Enriches events. One per consumer thread; its tenants are those of the configuration, so it needs no limit of its own.
+#[derive(Clone, Debug)]
+pub struct Enricher {
+    catalogue: Arc<Catalogue>,
+    tenants: HashMap<String, Tenant>,
+}
+
+impl Enricher {
+    /// An enricher that knows the catalogue and no decision.
+    #[must_use]
+    pub fn new(catalogue: Arc<Catalogue>) -> Enricher {
+        Enricher { catalogue, tenants: HashMap::new() }
+    }
+
+    /// The catalogue in use.
+    #[must_use]
+    pub fn catalogue(&self) -> &Catalogue {
+        &self.catalogue
+    }
+
+    /// Uses another catalogue from the next event on.
+    pub fn swap_catalogue(&mut self, catalogue: Arc<Catalogue>) {
+        self.catalogue = catalogue;
+        for tenant in self.tenants.values_mut() {
+            tenant.rework(&self.catalogue);
+        }
+    }
+
+    /// Uses another directory for a tenant from the next event on.
+    pub fn swap_directory(&mut self, tenant: &str, directory: Arc<Directory>) {
+        let catalogue = Arc::clone(&self.catalogue);
+        self.tenant(tenant).swap_directory(&catalogue, directory);
+    }
+
+    /// Takes a control record of a tenant, in the order of the log. The same record again changes nothing.
+    pub fn apply(&mut self, tenant: &str, control: &Control, position: Position) -> Applied {
+        let catalogue = Arc::clone(&self.catalogue);
+        self.tenant(tenant).apply(&catalogue, control, position)
+    }
+
+    /// The event with what the tables say about it.
+    pub fn enrich<'a>(&'a mut self, event: &'a Event<'a>) -> Enriched<'a> {
+        let Enricher { catalogue, tenants } = self;
+        tenants.entry_ref(event.tenant).or_insert_with(|| Tenant::new(catalogue)).enrich(catalogue, event)
+    }
+
+    /// What the tables say about an app, and its status for all; `None` for a reference to no app.
+    pub fn app(&mut self, tenant: &str, app: &AppRef<'_>, name: &str) -> Option<(&AppInfo, Status)> {
+        let Enricher { catalogue, tenants } = self;
+        let tenant = tenants.entry_ref(tenant).or_insert_with(|| Tenant::new(catalogue));
+        let now = tenant.decisions.now();
+        tenant.app(catalogue, app, name).map(|known| (&known.info, known.standing.status("", now)))
+    }
+
+    /// The key that an app goes by after all merges.
+    #[must_use]
+    pub fn canonical<'a>(&'a self, tenant: &str, app_key: &'a str) -> &'a str {
+        self.tenants.get(tenant).map_or(app_key, |tenant| tenant.aliases.canonical(app_key))
+    }
+
+    /// Every decision about an app, in the order of the log.
+    #[must_use]
+    pub fn history(&self, tenant: &str, app_key: &str) -> Vec<&Recorded> {
+        self.tenants.get(tenant).map(|tenant| tenant.decisions.history(app_key, &tenant.aliases)).unwrap_or_default()
+    }
+
+    /// What was decided about an app (whatever its references) for a department, or for all when it is empty, at a time.
+    #[must_use]
+    pub fn status_at(&self, tenant: &str, app_key: &str, department: &str, at: Timestamp) -> Status {
+        let of = |tenant: &Tenant| tenant.decisions.status_at(app_key, department, at, &tenant.aliases);
+        self.tenants.get(tenant).map_or(Status::Unreviewed, of)
+    }
+
+    /// The version of a table that the log noted last for a tenant; empty when it noted none.
+    #[must_use]
+    pub fn noted_version(&self, tenant: &str, table: TableName) -> &str {
+        self.tenants.get(tenant).map_or("", |tenant| tenant.noted_version(table))
+    }
+
+    /// The version of a tenant's tables: catalogue, directory, and the last control record that changed a verdict.
+    pub fn tables_version(&mut self, tenant: &str) -> &str {
+        self.tenant(tenant).version()
+    }
+
+    fn tenant(&mut self, name: &str) -> &mut Tenant {
+        let Enricher { catalogue, tenants } = self;
+        tenants.entry_ref(name).or_insert_with(|| Tenant::new(catalogue))
+    }
+}

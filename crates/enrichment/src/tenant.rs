@@ -1,0 +1,189 @@
+//! The tables of one tenant, and what they make of an event.
+
+use std::sync::Arc;
+
+use catalog::{Catalogue, Category, GrantRisk, Resolution};
+use event::{AppKind, AppRef, Control, Event, Kind, Position, Source, Status, TableName, Timestamp};
+
+use crate::{
+    Aliases, AppInfo, Applied, Decisions, Directory, Enriched,
+    apps::{KnownApp, KnownApps},
+    decisions::Subject,
+};
+
+/// A sanctioned app of some category.
+#[derive(Clone, Debug)]
+struct Offer {
+    app_key: String,
+    name: String,
+    department: String,
+    expires_at: Timestamp,
+}
+
+/// Everything that is known about one tenant.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tenant {
+    pub(crate) aliases: Aliases,
+    pub(crate) decisions: Decisions,
+    directory: Arc<Directory>,
+    noted: Vec<(TableName, String)>,
+    position: Position,
+    apps: KnownApps,
+    offers: Vec<(Category, Vec<Offer>)>,
+    version: String,
+}
+
+impl Tenant {
+    /// A tenant about which nothing has been decided.
+    pub(crate) fn new(catalogue: &Catalogue) -> Tenant {
+        let mut tenant = Tenant::default();
+        tenant.rework(catalogue);
+        tenant
+    }
+
+    pub(crate) fn apply(&mut self, catalogue: &Catalogue, control: &Control, position: Position) -> Applied {
+        match control {
+            Control::Decision(decision) => self.decisions.apply(decision, position),
+            Control::Alias(alias) => {
+                if let Err(refused) = self.aliases.apply(alias) {
+                    return Applied::Refused(refused);
+                }
+            }
+            Control::TableVersion(noted) => {
+                self.noted.retain(|(table, _)| *table != noted.table);
+                self.noted.push((noted.table, noted.version.clone()));
+                return Applied::Unchanged;
+            }
+            Control::Tick(tick) => {
+                if self.decisions.expire(tick.at) == 0 {
+                    return Applied::Unchanged;
+                }
+            }
+            Control::Reveal(_) => return Applied::Unchanged,
+        }
+        self.position = self.position.max(position);
+        self.rework(catalogue);
+        Applied::Changed
+    }
+
+    pub(crate) fn swap_directory(&mut self, catalogue: &Catalogue, directory: Arc<Directory>) {
+        self.directory = directory;
+        self.rework(catalogue);
+    }
+
+    /// Forgets what was worked out from tables that have changed.
+    pub(crate) fn rework(&mut self, catalogue: &Catalogue) {
+        self.apps.clear();
+        self.version = format!("{}.{}.{}", catalogue.version(), self.directory.version(), self.position);
+        self.offers.clear();
+        for (app_key, standing) in self.decisions.apps(&self.aliases) {
+            let Some(entry) = catalogue.entry(&app_key) else { continue };
+            for (department, expires_at) in standing.sanctioned() {
+                let (app_key, name, department) = (app_key.clone(), entry.name.clone(), department.to_owned());
+                let offer = Offer { app_key, name, department, expires_at };
+                match self.offers.iter_mut().find(|(category, _)| *category == entry.category) {
+                    Some((_, offers)) => offers.push(offer),
+                    None => self.offers.push((entry.category, vec![offer])),
+                }
+            }
+        }
+    }
+
+    pub(crate) fn version(&self) -> &str {
+        &self.version
+    }
+
+    pub(crate) fn noted_version(&self, table: TableName) -> &str {
+        self.noted.iter().find(|(noted, _)| *noted == table).map_or("", |(_, version)| version)
+    }
+
+    /// What the tables say about an app.
+    pub(crate) fn app(&mut self, catalogue: &Catalogue, app: &AppRef<'_>, name: &str) -> Option<&KnownApp> {
+        let place = self.place(catalogue, app, name)?;
+        self.apps.at(place)
+    }
+
+    /// Where the app stands among the known ones; it does so afterwards.
+    fn place(&mut self, catalogue: &Catalogue, app: &AppRef<'_>, name: &str) -> Option<u32> {
+        if !app.is_some() {
+            return None;
+        }
+        Some(self.apps.place(app, name).unwrap_or_else(|| self.work_out(catalogue, app, name)))
+    }
+
+    /// The event with what the tables say about it.
+    pub(crate) fn enrich<'a>(&'a mut self, catalogue: &Catalogue, event: &'a Event<'a>) -> Enriched<'a> {
+        let place = self.place(catalogue, &event.app, event.app_name);
+        let tenant = &*self;
+        let known = place.and_then(|place| tenant.apps.at(place));
+        let department = tenant.directory.department_at(event.user_key, event.occurred_at);
+        // A late event meets what has ended since; an early one what will have ended by then.
+        let at = event.occurred_at.max(tenant.decisions.now());
+        let status = known.map_or(Status::Unreviewed, |known| known.standing.status(department, at));
+        let alternative = match known {
+            Some(known) if !status.is_approved() => tenant.alternative(known, department, at),
+            _ => "",
+        };
+        Enriched {
+            event,
+            app: known.map(|known| &known.info),
+            status,
+            alternative,
+            department,
+            grant_risk: grant_risk(catalogue, event),
+            tables_version: &tenant.version,
+        }
+    }
+
+    /// The sanctioned app of the same category: the first by key, so that every reader names the same one.
+    fn alternative(&self, known: &KnownApp, department: &str, at: Timestamp) -> &str {
+        let Some(category) = known.category.filter(|category| *category != Category::Other) else { return "" };
+        let of_category = self.offers.iter().find(|(each, _)| *each == category);
+        let mut offers = of_category.into_iter().flat_map(|(_, offers)| offers);
+        let fits = |offer: &&Offer| {
+            let is_for_them = offer.department.is_empty() || offer.department == department;
+            let is_in_force = !offer.expires_at.is_some() || offer.expires_at > at;
+            is_for_them && is_in_force && offer.app_key != known.info.app_key
+        };
+        offers.find(fits).map_or("", |offer| &offer.name)
+    }
+
+    fn work_out(&mut self, catalogue: &Catalogue, app: &AppRef<'_>, name: &str) -> u32 {
+        let resolution = catalogue.resolve(app, name);
+        let (app_ref, own_key) = (app.to_string(), resolution.app_key(app));
+        let canonical = self.aliases.canonical(&own_key);
+        let subject = Subject { app_ref: &app_ref, own_key: &own_key, canonical, by: resolution.by };
+        let standing = self.decisions.standing(&subject, &self.aliases);
+        let info = info(catalogue, &resolution, &own_key, canonical, if name.is_empty() { app.id } else { name });
+        self.apps.insert(app, name, info, standing)
+    }
+}
+
+/// What is known about an app, under its key before and after merges.
+fn info(catalogue: &Catalogue, resolution: &Resolution<'_>, own_key: &str, canonical: &str, name: &str) -> AppInfo {
+    let is_merged = canonical != own_key;
+    let entry = if is_merged { catalogue.entry(canonical) } else { resolution.entry };
+    // IT has said which app it is: it resembles nothing any more.
+    let look_alike = resolution.look_alike.filter(|_| !is_merged);
+    AppInfo {
+        app_key: canonical.to_owned(),
+        name: entry.map_or(name, |entry| &entry.name).to_owned(),
+        is_catalogued: entry.is_some() || resolution.is_first_party,
+        category: entry.map(|entry| entry.category),
+        publisher: entry.map_or(resolution.publisher, |entry| &entry.publisher).to_owned(),
+        looks_like: look_alike.map(|like| like.entry.app_key.clone()).unwrap_or_default(),
+        is_confusable: look_alike.is_some_and(|like| like.is_confusable),
+        is_first_party: resolution.is_first_party,
+        rogue_reason: resolution.rogue_reason.to_owned(),
+    }
+}
+
+/// What a grant amounts to. Google does not log whether access lasts; a client on a server asks for it as a rule.
+fn grant_risk(catalogue: &Catalogue, event: &Event<'_>) -> GrantRisk {
+    if event.kind != Kind::OauthGrant {
+        return GrantRisk::default();
+    }
+    let mut risk = catalogue.grant_risk(event.source, event.scopes, event.consent_type);
+    risk.is_persistent |= event.source == Source::GoogleWorkspace && event.app_kind == AppKind::Web;
+    risk
+}
