@@ -105,7 +105,8 @@ mod tests {
     fn every_rule_has_its_own_id_and_explains_itself() {
         for (place, rule) in RULES.iter().enumerate() {
             assert!(RULES.iter().skip(place + 1).all(|other| other.id != rule.id), "{} twice", rule.id);
-            for text in [rule.title, rule.description, rule.false_positives, rule.source_of_idea] {
+            assert!(!rule.title.is_empty());
+            for text in [rule.description, rule.false_positives, rule.source_of_idea] {
                 assert!(text.len() > 10, "{} says too little: {text:?}", rule.id);
             }
             assert!(rule.version > 0);

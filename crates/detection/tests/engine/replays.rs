@@ -1,0 +1,156 @@
+//! Doing it again: replays with a ledger that is ahead, restarts, learning, merges, tenants.
+
+use event::{Alert, AlertState, Alias, AliasAction, Kind, Status, Timestamp};
+
+use crate::company::{Company, DAY_0, Happening, consent, mail_consent, raised, sso};
+
+/// A log with something for every rule.
+fn history() -> Vec<Happening> {
+    let mut log = vec![Happening { kind: Kind::LoginSuccess, ..sso(1, "") }.days_later(-100)];
+    for user in 1..=60 {
+        log.push(sso(user, "notes"));
+        log.push(Happening { kind: Kind::OauthDenied, ..consent(user, "tasks") });
+        if user % 7 == 0 {
+            log.push(mail_consent(user, "tasks"));
+            log.push(Happening { status: Status::Blocked, ..sso(user, "poker") });
+        }
+        log.push(sso(user, "notes").days_later(1));
+    }
+    let mut second_id = sso(200, "notes on the phone");
+    second_id.info.app_key = "notes.example".to_owned();
+    log.push(second_id);
+    log
+}
+
+fn run(company: &mut Company, log: &[Happening], from: usize) -> Vec<Alert> {
+    (1..).zip(log).skip(from).flat_map(|(offset, happening)| company.see_at(offset, happening)).collect()
+}
+
+#[test]
+fn a_replay_with_the_ledger_ahead_yields_the_same_alerts_byte_for_byte() {
+    let log = history();
+    let mut company = Company::new(detection::Engine::new(detection::Settings::default()));
+    let first = run(&mut company, &log, 0);
+    assert!(first.len() > 20);
+    let hash = company.engine.state_hash();
+    let writes = company.ledger_writes;
+    assert_eq!(run(&mut company, &log, 0), first);
+    assert_eq!(
+        (company.engine.state_hash(), company.ledger_writes),
+        (hash, writes),
+        "a replay changes and writes nothing"
+    );
+}
+
+#[test]
+fn a_restart_anywhere_yields_the_same_alerts_and_the_same_state() {
+    let log = history();
+    let mut whole = Company::new(detection::Engine::new(detection::Settings::default()));
+    let expected = run(&mut whole, &log, 0);
+    for stop in (0..=log.len()).step_by(13) {
+        let mut company = Company::new(detection::Engine::new(detection::Settings::default()));
+        let mut alerts = run(&mut company, &log[..stop], 0);
+        // The commit lags: the new process does the last forty events again.
+        let resume = stop.saturating_sub(40);
+        let mut company = company.restarted(u64::try_from(stop).unwrap());
+        for alert in run(&mut company, &log, resume) {
+            match alerts.iter().find(|known| known.id == alert.id) {
+                Some(known) => assert_eq!(*known, alert, "stopped at {stop}"),
+                None => alerts.push(alert),
+            }
+        }
+        assert_eq!(alerts, expected, "stopped at {stop}");
+        assert_eq!(company.engine.state_hash(), whole.engine.state_hash(), "stopped at {stop}");
+        assert_eq!(company.restarted(99).engine.state_hash(), whole.engine.state_hash());
+    }
+}
+
+#[test]
+fn a_late_event_lowers_the_first_sight_without_a_second_alert() {
+    let mut company = Company::learned();
+    assert_eq!(raised(&company.see(&sso(1, "notes"))), ["N1"]);
+    let before = company.engine.state_hash();
+    assert!(company.see(&sso(1, "notes").days_later(-3)).is_empty());
+    assert_ne!(company.engine.state_hash(), before, "the earlier time is remembered");
+}
+
+#[test]
+fn learning_records_what_is_new_and_delivers_what_is_dangerous() {
+    let mut company = Company::new(detection::Engine::new(detection::Settings::default()));
+    let first_days = |happening: Happening, days: i64| happening.days_later(days - 100);
+    let alerts = company.see(&first_days(mail_consent(1, "notes"), 0));
+    let states: Vec<_> = alerts.iter().map(|alert| (alert.rule.as_str(), alert.state)).collect();
+    use AlertState::{Muted, Raised};
+    assert_eq!(states, [("N1", Muted), ("C1", Muted), ("C2", Raised)]);
+    assert_eq!(raised(&company.see(&first_days(sso(1, "thirteenth day"), 13))), Vec::<&str>::new());
+    assert_eq!(raised(&company.see(&first_days(sso(1, "fourteenth day"), 14))), ["N1"]);
+}
+
+#[test]
+fn imported_history_teaches_and_does_not_page() {
+    let mut company = Company::learned();
+    let alerts = company.see(&Happening { is_backfill: true, ..sso(1, "notes") });
+    assert_eq!((alerts.len(), raised(&alerts).len()), (1, 0));
+    assert!(company.see(&sso(1, "notes")).is_empty());
+}
+
+#[test]
+fn a_second_id_of_a_known_app_is_not_a_new_app() {
+    let mut company = Company::learned();
+    company.see(&sso(1, "notes"));
+    let mut second = sso(1, "notes on the phone");
+    second.info.app_key = "notes.example".to_owned();
+    assert!(company.see(&second).is_empty());
+    second.user = 2;
+    assert_eq!(raised(&company.see(&second)), ["N2"]);
+}
+
+#[test]
+fn a_merge_joins_people_and_a_split_undoes_it() {
+    let alias = |action| Alias {
+        action,
+        from_app_key: "unknown.example".to_owned(),
+        to_app_key: "notes.example".to_owned(),
+        reason: "the same app".to_owned(),
+        decided_by: "it".to_owned(),
+        decided_at: Timestamp(DAY_0),
+    };
+    let mut company = Company::learned();
+    for user in 1..=3 {
+        company.see(&sso(user, "notes"));
+        company.see(&sso(user + 1, "unknown"));
+    }
+    let before = company.engine.state_hash();
+    company.alias(&alias(AliasAction::Merge));
+    let merged = |user| {
+        let mut happening = sso(user, "unknown");
+        happening.info.app_key = "notes.example".to_owned();
+        happening
+    };
+    assert!(company.see(&merged(1)).is_empty(), "person 1 is known from the other id");
+    let mut restarted = company.restarted(1);
+    assert_eq!(restarted.engine.state_hash(), company.engine.state_hash());
+    for company in [&mut company, &mut restarted] {
+        assert_eq!(raised(&company.see(&merged(5))), ["N4"], "four people are known under either id");
+    }
+    let mut company = Company::learned();
+    for user in 1..=3 {
+        company.see(&sso(user, "notes"));
+        company.see(&sso(user + 1, "unknown"));
+    }
+    company.alias(&alias(AliasAction::Merge));
+    company.alias(&alias(AliasAction::Split));
+    assert_eq!(company.engine.state_hash(), before);
+}
+
+#[test]
+fn tenants_know_nothing_of_each_other() {
+    let mut company = Company::learned();
+    let elsewhere = |happening: Happening| Happening { tenant: "globex", ..happening };
+    company.see(&elsewhere(Happening { kind: Kind::LoginSuccess, ..sso(1, "") }.days_later(-100)));
+    let ours = company.see(&sso(1, "notes"));
+    let theirs = company.see(&elsewhere(sso(1, "notes")));
+    assert_eq!((raised(&ours), raised(&theirs)), (vec!["N1"], vec!["N1"]));
+    assert_ne!(ours[0].id, theirs[0].id);
+    assert_eq!(theirs[0].tenant, "globex");
+}
