@@ -5,6 +5,7 @@
 
 mod app;
 mod catalogue;
+mod decorations;
 mod error;
 mod first_party;
 mod name;

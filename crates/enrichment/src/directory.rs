@@ -79,7 +79,7 @@ impl Columns {
         Ok(columns)
     }
 
-    fn text<'r>(record: &'r csv::StringRecord, at: Option<usize>) -> &'r str {
+    fn text(record: &csv::StringRecord, at: Option<usize>) -> &str {
         at.and_then(|at| record.get(at)).unwrap_or_default().trim()
     }
 }
