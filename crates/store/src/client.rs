@@ -18,6 +18,10 @@ const QUERY_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long a connection may take to be made. A server that is away must be known as away soon.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How long an idle connection is kept: less than any server keeps it (3 s and more), so that no insert is sent into one that is being
+/// closed, which would leave its end unknown. The `clickhouse` crate does the same.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// Bytes of a textual answer that are taken.
 const TEXT_BYTES_MAX: usize = 64 << 20;
 
@@ -42,6 +46,7 @@ impl Client {
         let url = connection.parse_url()?;
         let http = reqwest::Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
+            .pool_idle_timeout(IDLE_TIMEOUT)
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .map_err(|source| StoreError::Unreachable {

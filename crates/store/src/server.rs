@@ -21,6 +21,9 @@ pub use engine::{HostCommand, ServerOptions, engine_arguments};
 /// How often a starting or stopping child is looked at.
 const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 
+/// How long a starting child may take over one answer, before it is asked again.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// How long a child may take to end once its stdin is closed; then it is killed.
 const STOP_TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -184,9 +187,10 @@ impl EmbeddedServer {
 
     async fn wait_until_ready(&mut self) -> Result<(), ServerError> {
         let began = Instant::now();
+        let client = DatabaseName::parse("system").ok().and_then(|name| Client::new(self.connection(name)).ok());
         while began.elapsed() < self.options.start_timeout {
             self.check()?;
-            if self.is_ready().await {
+            if self.is_ready(client.as_ref()).await {
                 self.ready_after = began.elapsed();
                 return Ok(());
             }
@@ -197,13 +201,12 @@ impl EmbeddedServer {
     }
 
     /// Does *our* server answer? Something else may have taken the port, so it must tell our data folder.
-    async fn is_ready(&self) -> bool {
-        let Ok(database) = DatabaseName::parse("system") else { return false };
-        let Ok(client) = Client::new(self.connection(database)) else { return false };
+    async fn is_ready(&self, client: Option<&Client>) -> bool {
+        let Some(client) = client else { return false };
         let sql = "SELECT path FROM disks WHERE name = 'default'";
-        match client.query_text(sql, &[], "TSVRaw").await {
-            Ok(answer) => Path::new(answer.trim_end()) == engine::engine_path(&self.options.data_dir),
-            Err(_not_yet) => false,
+        match tokio::time::timeout(ANSWER_TIMEOUT, client.query_text(sql, &[], "TSVRaw")).await {
+            Ok(Ok(answer)) => Path::new(answer.trim_end()) == engine::engine_path(&self.options.data_dir),
+            Ok(Err(_)) | Err(_) => false,
         }
     }
 

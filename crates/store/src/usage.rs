@@ -40,11 +40,11 @@ pub struct AppUsage {
 
 const ACTIVE_PEOPLE: &str = "
 SELECT
-    uniqExactIf(user_key, day = {day:Date}) AS daily,
-    uniqExactIf(user_key, day > {day:Date} - 7) AS weekly,
+    uniqExactIf(user_key, day = toDate({day:UInt16})) AS daily,
+    uniqExactIf(user_key, day > toDate({day:UInt16}) - 7) AS weekly,
     uniqExact(user_key) AS monthly
 FROM app_person_days
-WHERE tenant = {tenant:String} AND day > {day:Date} - 30 AND day <= {day:Date}";
+WHERE tenant = {tenant:String} AND day > toDate({day:UInt16}) - 30 AND day <= toDate({day:UInt16})";
 
 const APP_USAGE: &str = "
 SELECT
@@ -59,20 +59,20 @@ FROM
 (
     SELECT
         toString(app_key) AS app_key,
-        uniqExactIf(user_key, day = {day:Date}) AS daily,
-        uniqExactIf(user_key, day > {day:Date} - 7) AS weekly,
+        uniqExactIf(user_key, day = toDate({day:UInt16})) AS daily,
+        uniqExactIf(user_key, day > toDate({day:UInt16}) - 7) AS weekly,
         uniqExact(user_key) AS monthly,
         min(first_used_at) AS first_used,
         max(last_used_at) AS last_used
     FROM app_person_days
-    WHERE tenant = {tenant:String} AND day > {day:Date} - 30 AND day <= {day:Date}
+    WHERE tenant = {tenant:String} AND day > toDate({day:UInt16}) - 30 AND day <= toDate({day:UInt16})
     GROUP BY app_key
 ) AS people
 LEFT JOIN
 (
     SELECT toString(app_key) AS app_key, uniqExact(session_key) AS count
     FROM app_sessions
-    WHERE tenant = {tenant:String} AND day > {day:Date} - 30 AND day <= {day:Date}
+    WHERE tenant = {tenant:String} AND day > toDate({day:UInt16}) - 30 AND day <= toDate({day:UInt16})
     GROUP BY app_key
 ) AS sessions USING (app_key)
 ORDER BY monthly DESC, app_key
@@ -84,7 +84,7 @@ impl Client {
     /// # Errors
     /// `StoreError` when the server cannot be reached, is too slow, or refuses the question.
     pub async fn active_people(&self, tenant: &str, day: u16) -> Result<ActivePeople, StoreError> {
-        let day = date(day);
+        let day = day.to_string();
         let parameters = [("tenant", tenant), ("day", day.as_str())];
         let rows = self.rows("counting active people", ACTIVE_PEOPLE, &parameters).await?;
         Ok(rows.into_iter().next().unwrap_or_default())
@@ -95,13 +95,8 @@ impl Client {
     /// # Errors
     /// `StoreError` when the server cannot be reached, is too slow, or refuses the question.
     pub async fn app_usage(&self, tenant: &str, day: u16) -> Result<Vec<AppUsage>, StoreError> {
-        let (day, limit) = (date(day), APPS_MAX.to_string());
+        let (day, limit) = (day.to_string(), APPS_MAX.to_string());
         let parameters = [("tenant", tenant), ("day", day.as_str()), ("limit", limit.as_str())];
         self.rows("listing the use of apps", APP_USAGE, &parameters).await
     }
-}
-
-/// A parameter of type `Date` is read as days since 1970-01-01 when it is a plain number.
-fn date(day: u16) -> String {
-    day.to_string()
 }

@@ -24,3 +24,17 @@ const TIME: &str = "DateTime64(3, 'UTC')";
 
 /// A text that repeats.
 const REPEATED: &str = "LowCardinality(String)";
+
+#[cfg(test)]
+mod tests {
+    use crate::{CLOSED_SETS, type_of};
+
+    #[test]
+    fn a_closed_set_is_contiguous_from_zero() {
+        for (set, type_name) in CLOSED_SETS {
+            let members = type_name.strip_prefix("Enum8(").unwrap().strip_suffix(')').unwrap();
+            let names: Vec<&str> = members.split(", ").map(|member| member.split('\'').nth(1).unwrap()).collect();
+            assert_eq!(*type_name, type_of(&names), "{set}");
+        }
+    }
+}

@@ -1,7 +1,7 @@
 //! The rows of the usage and inventory tables, derived by `sink` from each batch. Every merge is idempotent: sets, minima, maxima, and
 //! counts whose key holds the start of the batch that they were counted in. So a batch that is sent again changes nothing.
 
-use super::{REPEATED, TIME};
+use super::REPEATED;
 use crate::native::{Dictionary, Fixed, List, Text, native_block};
 
 /// A time of which the smallest counts.

@@ -1,5 +1,13 @@
 //! A real embedded ClickHouse for a test: the engine in a child process, its data in a folder that goes away with the test.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test may stop at the first surprise, and says what it started"
+)]
+// Each test file is a program of its own and uses only a part.
+#![allow(dead_code)]
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -55,5 +63,11 @@ impl Stack {
     /// The answer to a question, as lines of tab-separated values.
     pub(crate) async fn ask(&self, sql: &str) -> String {
         self.client.query_text(sql, &[], "TSVRaw").await.unwrap().trim_end().to_owned()
+    }
+
+    /// Ends the server in order. The client goes first: the server waits for idle connections.
+    pub(crate) async fn stop(self) {
+        drop(self.client);
+        self.server.stop().await;
     }
 }

@@ -1,0 +1,153 @@
+//! What becomes of an insert, seen on the real server: stored once, refused, or unknown.
+
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may stop at the first surprise")]
+
+mod support;
+
+use std::time::Duration;
+
+use store::{Client, ColumnType, DatabaseName, EncodedBlock, EventRow, EventsBlock, InsertOutcome, Remedy, StoreError};
+use support::{Stack, TIMEOUT};
+
+/// 2026-03-01T09:30:00.123Z.
+const MS: i64 = 1_772_357_400_123;
+
+fn block(rows: u64) -> EncodedBlock {
+    let mut block = EventsBlock::new();
+    for offset in 0..rows {
+        block.push(&EventRow { tenant: "acme", offset, received_at: MS, ..EventRow::EMPTY });
+    }
+    block.take()
+}
+
+/// A block of one column with one byte in it.
+fn byte_block(table: &'static str, columns: &'static [ColumnType], value: u8) -> EncodedBlock {
+    let mut body = vec![1, 1];
+    for text in [columns[0].name, columns[0].type_name] {
+        body.push(u8::try_from(text.len()).unwrap());
+        body.extend_from_slice(text.as_bytes());
+    }
+    body.push(value);
+    EncodedBlock { table, columns, rows: 1, body: body.into() }
+}
+
+#[tokio::test]
+async fn the_same_token_stores_its_rows_once() {
+    let stack = Stack::start().await;
+    let (first, second) = (block(1_000), block(1_000));
+    stack.insert(&first, "log/0/0-1000").await;
+    stack.insert(&first, "log/0/0-1000").await;
+    assert_eq!(stack.ask("SELECT count() FROM events").await, "1000");
+    stack.insert(&second, "log/0/1000-2000").await;
+    assert_eq!(
+        stack.ask("SELECT count() FROM events").await,
+        "2000",
+        "another token is another batch, equal bytes or not"
+    );
+    stack.stop().await;
+}
+
+#[tokio::test]
+async fn what_was_stored_is_there_after_kill_9_and_its_token_still_counts() {
+    let mut stack = Stack::start().await;
+    stack.insert(&block(5_000), "before").await;
+    stack.server.kill();
+    let url = stack.server.url();
+    assert!(stack.server.check().is_err(), "a server that ended is noticed");
+    stack.server.restart().await.unwrap();
+    assert_eq!(stack.server.url(), url);
+    stack.insert(&block(5_000), "before").await;
+    stack.insert(&block(10), "after").await;
+    assert_eq!(stack.ask("SELECT count() FROM events").await, "5010");
+    stack.stop().await;
+}
+
+#[tokio::test]
+async fn an_insert_that_nobody_answers_is_ambiguous() {
+    let mut stack = Stack::start().await;
+    let block = block(10);
+    let outcome = stack.client.insert(&block, "t", Duration::from_millis(0)).await;
+    assert!(matches!(&outcome, InsertOutcome::Ambiguous { code: 0, .. }), "{outcome:?}");
+    stack.server.kill();
+    let outcome = stack.client.insert(&block, "t", TIMEOUT).await;
+    let InsertOutcome::Ambiguous { code: 0, reason } = &outcome else { panic!("{outcome:?}") };
+    assert!(!reason.contains("INSERT") && !reason.contains("http"), "{reason}");
+    let error = stack.client.ping().await.unwrap_err();
+    assert!(matches!(error, StoreError::Unreachable { .. }), "{error}");
+    assert_eq!(error.remedy(), Remedy::Retry);
+}
+
+#[tokio::test]
+async fn what_the_server_will_never_take_is_refused_with_its_remedy() {
+    const BYTE: &[ColumnType] = &[ColumnType { name: "small", type_name: "UInt8" }];
+    const MISNAMED: &[ColumnType] = &[ColumnType { name: "other", type_name: "UInt8" }];
+    const MISTYPED: &[ColumnType] = &[ColumnType { name: "small", type_name: "Int8" }];
+    let stack = Stack::start().await;
+    let create = "CREATE TABLE limited (small UInt8, CONSTRAINT c CHECK small < 10) ENGINE = MergeTree ORDER BY small";
+    stack.client.execute("preparing a test", create, &[]).await.unwrap();
+    let cases = [
+        (byte_block("limited", BYTE, 9), None),
+        (byte_block("limited", BYTE, 10), Some((469, Remedy::Reject))),
+        (byte_block("limited", MISNAMED, 1), Some((16, Remedy::Halt))),
+        (byte_block("limited", MISTYPED, 1), Some((53, Remedy::Halt))),
+        (byte_block("missing", BYTE, 1), Some((60, Remedy::Halt))),
+    ];
+    for (number, (block, refusal)) in cases.iter().enumerate() {
+        let outcome = stack.client.insert(block, &format!("case {number}"), TIMEOUT).await;
+        let found = match &outcome {
+            InsertOutcome::Clean => None,
+            InsertOutcome::Refused(refusal) => Some((refusal.code, refusal.remedy)),
+            InsertOutcome::Ambiguous { .. } => panic!("case {number}: {outcome:?}"),
+        };
+        assert_eq!(found, *refusal, "case {number}: {outcome:?}");
+    }
+    assert_eq!(stack.ask("SELECT count() FROM limited").await, "1");
+    stack.stop().await;
+}
+
+#[tokio::test]
+async fn a_question_changes_nothing_and_its_values_stay_values() {
+    let stack = Stack::start().await;
+    for sql in [
+        "DROP TABLE events",
+        "INSERT INTO events (tenant) VALUES ('x')",
+        "SET readonly = 0",
+        "SELECT * FROM file('/etc/hostname')",
+    ] {
+        let error = stack.client.query_text(sql, &[], "TSV").await.unwrap_err();
+        assert!(matches!(error, StoreError::Refused { .. }), "{sql}: {error}");
+    }
+    let hostile = "x' OR 1 = 1; DROP TABLE events -- \\ ?";
+    let answer =
+        stack.client.query_text("SELECT {value:String} AS v, '?'", &[("value", hostile)], "TSVRaw").await.unwrap();
+    assert_eq!(answer, format!("{hostile}\t?\n"));
+    let pretty = stack.client.query_text("SELECT 1 AS one", &[], "PrettyCompactMonoBlock").await.unwrap();
+    assert!(pretty.contains("one"), "{pretty}");
+    stack.stop().await;
+}
+
+#[tokio::test]
+async fn a_client_of_another_database_sees_none_of_ours() {
+    let stack = Stack::start().await;
+    let other = Client::new(stack.server.connection(DatabaseName::parse("other").unwrap())).unwrap();
+    let outcome = other.insert(&block(1), "t", TIMEOUT).await;
+    assert!(matches!(&outcome, InsertOutcome::Refused(refusal) if refusal.remedy == Remedy::Halt), "{outcome:?}");
+    stack.stop().await;
+}
+
+#[tokio::test]
+async fn what_was_stored_can_be_read_back_by_its_coordinates() {
+    let stack = Stack::start().await;
+    let mut block = EventsBlock::new();
+    for (partition, offset, index) in [(0, 7, 1), (0, 7, 0), (0, 9, 0), (0, 10, 0), (1, 8, 0)] {
+        block.push(&EventRow { log_id: 5, partition, offset, index, received_at: MS, ..EventRow::EMPTY });
+    }
+    stack.insert(&block.take(), "t").await;
+    let stored = stack.client.stored_positions(5, 0, 7..10).await.unwrap();
+    let stored: Vec<(u64, u16)> = stored.iter().map(|position| (position.offset, position.index)).collect();
+    assert_eq!(stored, [(7, 0), (7, 1), (9, 0)]);
+    let last = stack.client.last_stored_position(5, 0).await.unwrap().unwrap();
+    assert_eq!((last.offset, last.index), (10, 0));
+    assert_eq!(stack.client.last_stored_position(6, 0).await.unwrap(), None, "another log is another log");
+    stack.stop().await;
+}
