@@ -179,4 +179,10 @@ mod tests {
         assert_eq!(domain("Zoom Inc."), None);
         assert_eq!(domain("a..b"), None);
     }
+
+    #[test]
+    fn what_stands_behind_the_limit_of_a_name_is_not_looked_at() {
+        let name = format!("Slack{}x", " ".repeat(NAME_CHARS_MAX));
+        assert_eq!(compact(&name), "slack");
+    }
 }

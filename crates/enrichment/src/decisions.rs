@@ -183,3 +183,32 @@ impl Standing {
         sanctioned.map(|ruling| (ruling.department.as_str(), ruling.expires_at))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_history_has_a_limit_and_keeps_what_is_in_force() {
+        let mut decisions = Decisions::default();
+        let last = u64::try_from(HISTORY_MAX).unwrap();
+        for offset in 0..=last {
+            let decision = Decision {
+                app_key: "a.com".to_owned(),
+                app_refs: Vec::new(),
+                status: if offset == last { Status::Blocked } else { Status::InReview },
+                previous: Status::Unreviewed,
+                department: String::new(),
+                owner: String::new(),
+                reason: String::new(),
+                decided_by: String::new(),
+                decided_at: Timestamp(1),
+                expires_at: Timestamp::MISSING,
+            };
+            decisions.apply(&decision, Position { offset, index: 0 });
+        }
+        let aliases = Aliases::default();
+        assert_eq!(decisions.history("a.com", &aliases).len(), HISTORY_MAX);
+        assert_eq!(decisions.status_at("a.com", "", Timestamp(2), &aliases), Status::Blocked);
+    }
+}

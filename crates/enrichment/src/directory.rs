@@ -263,4 +263,13 @@ mod tests {
             assert!(!error.to_string().contains("secret") && !error.to_string().contains("a@b.c"), "{error}");
         }
     }
+
+    #[test]
+    fn lines_and_departments_have_a_limit() {
+        let long = format!("email,department\n{}a@b.c,Sales\n", "\n".repeat(LINES_MAX));
+        assert!(Directory::parse(&long, &KEY).unwrap_err().problem.contains("lines"));
+        let rows: String = (0..=DEPARTMENTS_MAX).map(|number| format!("p{number}@b.c,D{number}\n")).collect();
+        let error = Directory::parse(&format!("email,department\n{rows}"), &KEY).unwrap_err();
+        assert!(error.problem.contains("departments"), "{error}");
+    }
 }
