@@ -81,8 +81,8 @@ struct Worker<'a> {
 impl Worker<'_> {
     fn work(&mut self) {
         let start = self.company.person(self.person).start_minute;
-        let okta = 4 + self.random.below(3);
-        let (microsoft_visits, clients) = (2 + self.random.below(2), 1 + self.random.below(3));
+        let okta = 3 + self.random.below(3);
+        let (microsoft_visits, clients) = (2 + self.random.below(2), 1 + self.random.below(2));
         let first = microsoft(self.company, &mut self.random);
         self.at(start, first, |worker, click| visit::log_in(worker.agenda, click));
         for _ in 0..okta {
@@ -103,7 +103,7 @@ impl Worker<'_> {
                 }
             });
         }
-        if self.random.happens(800) {
+        if self.random.happens(700) {
             let minute = self.minute();
             self.at(minute, first, |worker, click| visit::noise(worker.agenda, click));
         }

@@ -86,7 +86,7 @@ fn another_anchor_moves_the_events_and_changes_nothing_else() {
 
 #[test]
 fn the_text_of_every_delivery_holds_what_its_truth_says() {
-    let company = small(3);
+    let company = Company::new(Settings { people: 150, days: 5, ..Settings::small(3, ANCHOR_MS) });
     let mut deliveries = company.deliveries();
     let mut forms = HashSet::new();
     for delivery in deliveries.by_ref() {
