@@ -97,7 +97,7 @@ impl Directory {
         let mut numbers: HashMap<String, u32> = HashMap::new();
         for record in reader.records() {
             let record = record.map_err(|error| csv_error(&error))?;
-            let line = record.position().map_or(0, csv::Position::line);
+            let line = record.position().map_or(0, |position| line_of(text, position));
             directory.add(&record, &columns, line, key, &mut numbers)?;
         }
         for intervals in directory.people.values_mut() {
@@ -201,6 +201,14 @@ fn border(text: &str, open: i64) -> Result<Timestamp, String> {
         .ok_or_else(|| format!("`{text}` is neither a date (2026-03-01) nor a time (2026-03-01T00:00:00Z)"))
 }
 
+/// The line that a record stands in: its position is that of the empty lines before it, if there are any.
+fn line_of(text: &str, position: &csv::Position) -> u64 {
+    let from = usize::try_from(position.byte()).unwrap_or(usize::MAX);
+    let rest = text.as_bytes().get(from..).unwrap_or_default();
+    let empty = rest.iter().take_while(|byte| matches!(byte, b'\n' | b'\r')).filter(|byte| **byte == b'\n').count();
+    position.line().saturating_add(empty as u64)
+}
+
 fn csv_error(error: &csv::Error) -> DirectoryError {
     let line = error.position().map_or(0, csv::Position::line);
     DirectoryError { line, problem: "is no CSV in UTF-8".to_owned() }
@@ -255,7 +263,7 @@ mod tests {
             ("email,department,valid_from\na@b.c,Sales,2026-02-30\n", 2),
             ("email,department,valid_from,valid_to\na@b.c,Sales,2026-03-01,2026-03-01\n", 2),
             ("email,department\na@b.c,Sales\nA@b.c,Legal\n", 3),
-            ("user_key,department\n12,Sales\n", 2),
+            ("user_key,department\n\n\r\n12,Sales\n", 4),
             (&long, 2),
         ] {
             let error = Directory::parse(text, &KEY).unwrap_err();

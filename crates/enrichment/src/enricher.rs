@@ -59,6 +59,12 @@ impl Enricher {
         self.tenant(tenant).apply(&catalogue, control, position)
     }
 
+    /// Remembers what an app is called, for events that do not say (Okta's consents). Events teach it as they come; a process that starts
+    /// in the middle of the log restores the names that its ledger holds before it reads on.
+    pub fn learn_name(&mut self, tenant: &str, app: &AppRef<'_>, name: &str) {
+        self.tenant(tenant).learn_name(app, name);
+    }
+
     /// The event with what the tables say about it.
     pub fn enrich<'a>(&'a mut self, event: &'a Event<'a>) -> Enriched<'a> {
         let Enricher { catalogue, tenants } = self;

@@ -1,15 +1,18 @@
 //! The tables of one tenant, and what they make of an event.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use catalog::{Catalogue, Category, GrantRisk, Resolution};
-use event::{AppKind, AppRef, Control, Event, Kind, Position, Source, Status, TableName, Timestamp};
+use event::{AppIdKind, AppKind, AppRef, Control, Event, Kind, Position, Source, Status, TableName, Timestamp};
 
 use crate::{
     Aliases, AppInfo, Applied, Decisions, Directory, Enriched,
     apps::{KnownApp, KnownApps},
     decisions::Subject,
 };
+
+/// Apps whose name is remembered per tenant, source and kind of id. Those that come later are shown by their id where an event does not name them.
+const NAMES_MAX: usize = 65_536;
 
 /// A sanctioned app of some category.
 #[derive(Clone, Debug)]
@@ -29,6 +32,7 @@ pub(crate) struct Tenant {
     noted: Vec<(TableName, String)>,
     position: Position,
     apps: KnownApps,
+    names: Names,
     offers: Vec<(Category, Vec<Offer>)>,
     version: String,
 }
@@ -108,7 +112,11 @@ impl Tenant {
         if !app.is_some() {
             return None;
         }
-        Some(self.apps.place(app, name).unwrap_or_else(|| self.work_out(catalogue, app, name)))
+        if !name.is_empty() {
+            return Some(self.apps.place(app, name).unwrap_or_else(|| self.work_out(catalogue, app, name)));
+        }
+        let name = self.names.of(app).map(str::to_owned).unwrap_or_default();
+        Some(self.apps.place(app, &name).unwrap_or_else(|| self.work_out(catalogue, app, &name)))
     }
 
     /// The event with what the tables say about it.
@@ -148,7 +156,13 @@ impl Tenant {
         offers.find(fits).map_or("", |offer| &offer.name)
     }
 
+    /// Remembers what an app is called, for the events that do not say: the first name counts.
+    pub(crate) fn learn_name(&mut self, app: &AppRef<'_>, name: &str) {
+        self.names.learn(app, name);
+    }
+
     fn work_out(&mut self, catalogue: &Catalogue, app: &AppRef<'_>, name: &str) -> u32 {
+        self.names.learn(app, name);
         let resolution = catalogue.resolve(app, name);
         let (app_ref, own_key) = (app.to_string(), resolution.app_key(app));
         let canonical = self.aliases.canonical(&own_key);
@@ -156,6 +170,24 @@ impl Tenant {
         let standing = self.decisions.standing(&subject, &self.aliases);
         let info = info(catalogue, &resolution, &own_key, canonical, if name.is_empty() { app.id } else { name });
         self.apps.insert(app, name, info, standing)
+    }
+}
+
+/// What apps are called, by reference. Okta names an app in its sign-ons and not in its consents; both must come to the same `app_key`.
+/// The first name in the order of the log counts, so that every reader who began at the same place has the same.
+#[derive(Clone, Debug, Default)]
+struct Names(HashMap<(Source, AppIdKind), HashMap<String, String>>);
+
+impl Names {
+    fn of(&self, app: &AppRef<'_>) -> Option<&str> {
+        self.0.get(&(app.source, app.id_kind))?.get(app.id).map(String::as_str)
+    }
+
+    fn learn(&mut self, app: &AppRef<'_>, name: &str) {
+        let names = self.0.entry((app.source, app.id_kind)).or_default();
+        if !name.is_empty() && names.len() < NAMES_MAX && !names.contains_key(app.id) {
+            names.insert(app.id.to_owned(), name.to_owned());
+        }
     }
 }
 

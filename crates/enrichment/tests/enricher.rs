@@ -94,6 +94,25 @@ fn an_event_meets_the_catalogue() {
 }
 
 #[test]
+fn an_event_that_does_not_name_its_app_meets_the_name_that_came_first() {
+    let mut enricher = enricher();
+    let key = |enricher: &mut Enricher, name| {
+        let event = use_of(instance("0oa1"), name);
+        enricher.enrich(&event).app.map(|app| (app.app_key.clone(), app.name.clone())).unwrap_or_default()
+    };
+    let provisional = "okta:app_id:0oa1".to_owned();
+    assert_eq!(key(&mut enricher, ""), (provisional.clone(), "0oa1".to_owned()));
+    assert_eq!(key(&mut enricher, "Slack (SAML)").0, "slack.com");
+    assert_eq!(key(&mut enricher, "").0, "slack.com");
+    // Renamed: what an administrator says now counts for the event that says it; the first name stays for those that do not.
+    assert_eq!(key(&mut enricher, "Zoom").0, "zoom.us");
+    assert_eq!(key(&mut enricher, "").0, "slack.com");
+    enricher.learn_name("other", &instance("0oa1"), "Box");
+    let event = Event { tenant: "other", ..use_of(instance("0oa1"), "") };
+    assert_eq!(enricher.enrich(&event).app.map(|app| app.app_key.as_str()), Some("box.com"));
+}
+
+#[test]
 fn a_decision_binds_the_references_known_when_it_was_made() {
     let mut enricher = enricher();
     decide(&mut enricher, 1, decision("slack.com", &[instance("0oa1")], Status::Sanctioned));
