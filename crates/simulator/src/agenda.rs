@@ -12,8 +12,8 @@ use crate::{
 const LATE_PER_MILLE: u32 = 50;
 /// Of ten thousand events, so many are delivered twice (a hundredth of all elements, the others included).
 const COPIES_PER_TEN_THOUSAND: u32 = 110;
-/// To ten thousand events come so many damaged ones.
-const MALFORMED_PER_TEN_THOUSAND: u32 = 102;
+/// To ten thousand events come so many damaged ones (a hundredth of all elements, too).
+const MALFORMED_PER_TEN_THOUSAND: u32 = 110;
 
 /// The part of a run that is filled: its borders, in milliseconds from the anchor, and how slowly things travel in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,7 +106,11 @@ impl Agenda {
     }
 
     fn harm(&mut self, moment: Moment, part: Part) {
-        if !moment.action.is_noise() && self.random.below(10_000) < COPIES_PER_TEN_THOUSAND {
+        if moment.action.is_noise() {
+            // What is of no concern may be left out unread: nobody can say what becomes of a damaged one, and copies do not matter.
+            return;
+        }
+        if self.random.below(10_000) < COPIES_PER_TEN_THOUSAND {
             let due = moment.due + 1 + self.random.between(0, part.late_lag.1 / 2);
             self.moments.push(Moment { due: due.min(part.end - 1), role: Role::Copy, ..moment });
         }

@@ -60,10 +60,11 @@ impl Malformation {
     pub(crate) const fn reason(self) -> &'static str {
         match self {
             Malformation::BareWord | Malformation::DoubleComma => "bad_json",
-            Malformation::NoTime | Malformation::NoType => "missing_field",
+            Malformation::NoTime => "missing_field",
             Malformation::ImpossibleDate => "bad_time",
             Malformation::WrongTenant => "wrong_tenant",
-            Malformation::NotAnEvent => "not_an_event",
+            // Without a type, nothing says that it is an event at all.
+            Malformation::NotAnEvent | Malformation::NoType => "not_an_event",
         }
     }
 
