@@ -1,1 +1,13 @@
-//! To be written.
+//! The process that decides what is worth somebody's attention.
+//!
+//! It reads `events` in order on one thread, lets the pure engine observe each, and writes alerts and ledger changes. An offset is
+//! committed only after both are durable, so a crash repeats a stretch, and repeating a stretch changes nothing.
+
+mod config;
+mod ledger;
+mod metrics;
+mod process;
+mod work;
+
+pub use config::Config;
+pub use process::{Detect, DetectError};

@@ -40,7 +40,7 @@ impl std::fmt::Display for Ip {
 }
 
 /// One event. Text is borrowed from the delivery (in `ingest`) or from the record (in `detect` and `sink`).
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Event<'a> {
     /// The same for every copy of this event, through whatever connection it comes.
     pub event_id: EventId,

@@ -88,6 +88,13 @@ pub fn stable_hash_64(app: &AppRef<'_>) -> u64 {
     u64::from_be_bytes(framed.field(app.id.as_bytes()).bits())
 }
 
+/// 64 bits of a provider's session, for sets of sessions.
+#[must_use]
+pub fn session_key(source: Source, session_id: &str) -> u64 {
+    let framed = Framed::new("daylight.session.v1").field(source.as_str().as_bytes());
+    u64::from_be_bytes(framed.field(session_id.as_bytes()).bits())
+}
+
 /// A tenant's secret for pseudonyms. It is for ever: another key would make everybody new.
 #[derive(Clone)]
 pub struct TenantKey([u8; 32]);

@@ -32,7 +32,7 @@ pub use dead_letter::{DeadLetter, RejectReason};
 pub use decision::{Decision, IllegalTransition, Status};
 pub use delivery::{Delivery, DeliveryState};
 pub use event::{Event, Ip};
-pub use hash::{EventIdHasher, TenantKey, alert_id, content_id, dead_letter_id, stable_hash_64};
+pub use hash::{EventIdHasher, TenantKey, alert_id, content_id, dead_letter_id, session_key, stable_hash_64};
 pub use identity::Identity;
 pub use ids::{AlertId, EventId, LogId, UserKey};
 pub use kinds::{ActorType, ConsentType, Kind, Outcome, Source, Stream};

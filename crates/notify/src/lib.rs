@@ -1,1 +1,16 @@
-//! To be written.
+//! The process that tells people: alerts to signed webhooks, Slack and Alertmanager, until each receiver has said 2xx.
+//!
+//! What has been delivered is remembered in the compacted topic `deliveries`, so a restart tells nobody twice; what has not is read again
+//! from `alerts`, because an offset is committed only when nothing before it waits.
+
+mod config;
+mod deliver;
+mod message;
+mod metrics;
+mod process;
+mod progress;
+mod receivers;
+mod repost;
+
+pub use config::{Config, ReceiverConfig, ReceiverKind, SeverityMin};
+pub use process::{Notify, NotifyError};

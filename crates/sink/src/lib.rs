@@ -1,1 +1,20 @@
-//! To be written.
+//! The process that lands every event in ClickHouse, once per coordinate.
+//!
+//! A batch is *sealed* (a range of offsets of one partition and one month), *planned* (the range is committed as metadata before anything
+//! is sent), *inserted* under a token made of its range, and acknowledged in order. After a crash the planned ranges are formed again,
+//! so the same token always names the same rows. Alerts, dead letters and identities follow their topics into their tables.
+
+mod batch;
+mod config;
+mod convert;
+mod insert;
+mod lane;
+mod metrics;
+mod plan;
+mod process;
+mod restore;
+mod side;
+mod usage;
+
+pub use config::Config;
+pub use process::{Sink, SinkError};

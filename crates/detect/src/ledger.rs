@@ -1,0 +1,119 @@
+//! The ledger on its way to and from the compacted topic.
+
+use std::collections::HashMap;
+
+use broker::{Record, partition_of};
+use codec::{EncodeError, decode_ledger_entry, encode_ledger_entry, ledger_key};
+use detection::{Engine, LedgerChange};
+use enrichment::Enricher;
+use event::{Control, LedgerEntry, Position};
+
+/// A control record that came into force.
+#[derive(Clone, Debug)]
+pub(crate) struct ControlEntry {
+    /// Whose.
+    pub(crate) tenant: String,
+    /// Where it stands.
+    pub(crate) position: Position,
+    /// What it says.
+    pub(crate) control: Control,
+}
+
+impl ControlEntry {
+    /// The name under which it is kept. The position is part of it, so the whole history is.
+    fn name(&self) -> String {
+        let position = self.position;
+        match &self.control {
+            Control::Decision(decision) => format!("decision/{}/{}/{position}", decision.app_key, decision.department),
+            Control::Alias(alias) => format!("alias/{}/{}/{position}", alias.from_app_key, alias.to_app_key),
+            // Of a table only the last version is in force.
+            Control::TableVersion(version) => format!("table/{}", version.table),
+            Control::Tick(_) | Control::Reveal(_) => format!("other/{position}"),
+        }
+    }
+
+    /// The record of the compacted topic.
+    pub(crate) fn record(&self, partitions: u32) -> Result<Record, EncodeError> {
+        let name = self.name();
+        let entry = LedgerEntry::Control { name: &name, position: self.position, control: self.control.clone() };
+        Ok(Record {
+            partition: partition_of(self.tenant.as_bytes(), partitions),
+            key: Some(ledger_key(&self.tenant, entry.key())),
+            value: Some(encode_ledger_entry(&self.tenant, &entry)?),
+        })
+    }
+}
+
+/// The record of a change of the ledger.
+pub(crate) fn change_record(change: &LedgerChange, partitions: u32) -> Result<Record, EncodeError> {
+    Ok(Record {
+        partition: partition_of(change.tenant.as_bytes(), partitions),
+        key: Some(ledger_key(&change.tenant, change.key())),
+        value: change.entry().map(|entry| encode_ledger_entry(&change.tenant, &entry)).transpose()?,
+    })
+}
+
+/// Takes in a partition of the ledger, record by record.
+///
+/// Most entries are only ever replaced, so the engine takes each as it comes and the latest wins. What waits (`Held`) is also *removed*,
+/// and control records must come in the order of the log; both are few, and are set apart until the whole partition has been read.
+#[derive(Default)]
+pub(crate) struct Restoring {
+    held: HashMap<Vec<u8>, Vec<u8>>,
+    controls: Vec<ControlEntry>,
+    /// The tenants met.
+    pub(crate) tenants: Vec<String>,
+    /// Entries taken in.
+    pub(crate) entries: u64,
+}
+
+impl Restoring {
+    /// Takes one record.
+    pub(crate) fn take(
+        &mut self,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+        engine: &mut Engine,
+    ) -> Result<(), codec::DecodeError> {
+        let Some(value) = value else {
+            if let Some(key) = key {
+                self.held.remove(key);
+            }
+            return Ok(());
+        };
+        let (tenant, entry) = decode_ledger_entry(value)?;
+        self.entries += 1;
+        if self.tenants.last().is_none_or(|last| last != tenant) && !self.tenants.iter().any(|known| known == tenant) {
+            self.tenants.push(tenant.to_owned());
+        }
+        match entry {
+            LedgerEntry::Held { .. } => {
+                self.held.insert(key.unwrap_or_default().to_vec(), value.to_vec());
+            }
+            LedgerEntry::Control { position, control, .. } => {
+                self.controls.push(ControlEntry { tenant: tenant.to_owned(), position, control });
+            }
+            entry => {
+                // What an app was called at first sight names it in later events that are nameless (Okta consents).
+                if let LedgerEntry::App { app, name, .. } = &entry {
+                    enricher.learn_name(tenant, app, name);
+                }
+                engine.load(tenant, &entry);
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts what was set apart in its place.
+    pub(crate) fn finish(mut self, engine: &mut Engine, enricher: &mut Enricher) -> Result<(), codec::DecodeError> {
+        for value in self.held.values() {
+            let (tenant, entry) = decode_ledger_entry(value)?;
+            engine.load(tenant, &entry);
+        }
+        self.controls.sort_by_key(|entry| entry.position);
+        for entry in &self.controls {
+            enricher.apply(&entry.tenant, &entry.control, entry.position);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,60 @@
+//! What `detect` tells Prometheus, once a batch. Labels are rules and severities: closed sets, never apps or people.
+
+use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
+
+/// Metrics of `detect`.
+#[derive(Clone)]
+pub(crate) struct Metrics {
+    /// Events observed.
+    pub(crate) events: IntCounter,
+    /// Events about an app that name none, and about a person that name none: data quality.
+    pub(crate) incomplete: IntCounterVec,
+    /// Records that could not be decoded and were passed over.
+    pub(crate) undecodable: IntCounter,
+    /// Alert episodes opened, by rule, severity and state.
+    pub(crate) alerts: IntCounterVec,
+    /// Ledger changes written.
+    pub(crate) ledger_changes: IntCounter,
+    /// (app, person) pairs remembered.
+    pub(crate) pairs: IntGauge,
+    /// Log append of the event → its alert durable.
+    pub(crate) alert_seconds: Histogram,
+}
+
+impl Metrics {
+    /// Registers them.
+    pub(crate) fn register(registry: &Registry) -> Result<Metrics, prometheus::Error> {
+        let metrics = Metrics {
+            events: IntCounter::new("daylight_detect_events_total", "Events observed.")?,
+            incomplete: IntCounterVec::new(
+                Opts::new("daylight_detect_incomplete_total", "Events that fire nothing because a key is missing."),
+                &["missing"],
+            )?,
+            undecodable: IntCounter::new(
+                "daylight_detect_undecodable_total",
+                "Records passed over because they cannot be decoded.",
+            )?,
+            alerts: IntCounterVec::new(
+                Opts::new("daylight_detect_alerts_total", "Alert episodes opened."),
+                &["rule", "severity", "state"],
+            )?,
+            ledger_changes: IntCounter::new("daylight_detect_ledger_changes_total", "Ledger changes written.")?,
+            pairs: IntGauge::new("daylight_detect_pairs", "Pairs of app and person that are remembered.")?,
+            alert_seconds: Histogram::with_opts(
+                HistogramOpts::new(
+                    "daylight_detect_alert_seconds",
+                    "From the log's append of the event to its alert being durable.",
+                )
+                .buckets(vec![0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0]),
+            )?,
+        };
+        registry.register(Box::new(metrics.events.clone()))?;
+        registry.register(Box::new(metrics.incomplete.clone()))?;
+        registry.register(Box::new(metrics.undecodable.clone()))?;
+        registry.register(Box::new(metrics.alerts.clone()))?;
+        registry.register(Box::new(metrics.ledger_changes.clone()))?;
+        registry.register(Box::new(metrics.pairs.clone()))?;
+        registry.register(Box::new(metrics.alert_seconds.clone()))?;
+        Ok(metrics)
+    }
+}

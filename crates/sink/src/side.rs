@@ -1,0 +1,154 @@
+//! The small tables: alerts, dead letters and identities follow their topics.
+//!
+//! Their tables replace a row by its id, so a stretch that is stored twice changes nothing: no plan is needed, only an offset that is
+//! committed after the rows are stored.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+use broker::{Broker, ConsumeError, Consumer, Polled, StartAt};
+use codec::{DecodeError, Topic, decode_alert, decode_dead_letter, decode_identity};
+use runtime::Shutdown;
+use store::{AlertsBlock, DeadLettersBlock, EncodedBlock, IdentitiesBlock};
+use tokio::runtime::Handle;
+
+use crate::{
+    SinkError,
+    convert::{dead_letter_row, identity_row, with_alert_row},
+    insert::{Lander, NotLanded},
+};
+
+const GROUP: &str = "sink";
+/// How long one poll waits.
+const POLL_TIMEOUT: Duration = Duration::from_millis(100);
+/// Records taken by one poll, and so at most this many more rows than are due.
+const POLL_RECORDS_MAX: usize = 1_000;
+/// Rows at which a block goes, whatever its age.
+const ROWS_MAX: usize = 10_000;
+
+/// The block of one small table.
+enum Block {
+    Alerts(Box<AlertsBlock>),
+    DeadLetters(Box<DeadLettersBlock>),
+    Identities(Box<IdentitiesBlock>),
+}
+
+impl Block {
+    fn of(topic: Topic) -> Option<Block> {
+        match topic {
+            Topic::Alerts => Some(Block::Alerts(Box::default())),
+            Topic::DeadLetters => Some(Block::DeadLetters(Box::default())),
+            Topic::Identities => Some(Block::Identities(Box::default())),
+            Topic::Events | Topic::Ledger | Topic::Deliveries | Topic::Cursors => None,
+        }
+    }
+
+    fn take(&mut self, value: &[u8]) -> Result<(), DecodeError> {
+        match self {
+            Block::Alerts(block) => with_alert_row(&decode_alert(value)?, &mut |row| block.push(row)),
+            Block::DeadLetters(block) => block.push(&dead_letter_row(&decode_dead_letter(value)?)),
+            Block::Identities(block) => block.push(&identity_row(&decode_identity(value)?)),
+        }
+        Ok(())
+    }
+
+    fn rows(&self) -> usize {
+        match self {
+            Block::Alerts(block) => block.rows(),
+            Block::DeadLetters(block) => block.rows(),
+            Block::Identities(block) => block.rows(),
+        }
+    }
+
+    fn seal(&mut self) -> EncodedBlock {
+        match self {
+            Block::Alerts(block) => block.take(),
+            Block::DeadLetters(block) => block.take(),
+            Block::Identities(block) => block.take(),
+        }
+    }
+}
+
+/// One topic on its way into its table, on a thread of its own.
+pub(crate) struct Side {
+    consumer: Consumer,
+    block: Block,
+    topic: String,
+    lander: Lander,
+    runtime: Handle,
+    /// Partition → (first offset in the block, next offset to commit).
+    progress: BTreeMap<u32, (u64, u64)>,
+    opened_at: Option<Instant>,
+}
+
+impl Side {
+    /// Joins the group of a small table's topic.
+    pub(crate) fn new(
+        broker: &Broker,
+        topic: Topic,
+        prefix: &str,
+        lander: Lander,
+        runtime: Handle,
+    ) -> Result<Side, SinkError> {
+        let block =
+            Block::of(topic).ok_or_else(|| SinkError::Start(format!("{} has no table of its own", topic.as_str())))?;
+        let name = topic.name(prefix);
+        let consumer = broker.consumer(GROUP, &name, StartAt::Earliest)?;
+        Ok(Side { consumer, block, topic: name, lander, runtime, progress: BTreeMap::new(), opened_at: None })
+    }
+
+    /// Works on this thread until asked to stop.
+    pub(crate) fn run(mut self, shutdown: &Shutdown) -> Result<(), SinkError> {
+        let flush_interval = Duration::from_millis(self.lander.config.flush_interval_ms);
+        while !shutdown.is_requested() {
+            let (block, progress, metrics, topic) =
+                (&mut self.block, &mut self.progress, &self.lander.metrics, &self.topic);
+            let polled = self.consumer.poll(POLL_TIMEOUT, POLL_RECORDS_MAX, &mut |record| {
+                if let Some(Err(error)) = record.value.map(|value| block.take(value)) {
+                    metrics.dead_records.inc();
+                    tracing::error!(topic, partition = record.partition, offset = record.offset, %error, "a record cannot be read and is passed over");
+                }
+                let next = record.offset + 1;
+                progress.entry(record.partition).and_modify(|(_, end)| *end = next).or_insert((record.offset, next));
+            });
+            match polled {
+                Ok(Polled::Records(_) | Polled::Assigned(_)) => {}
+                Ok(Polled::Revoked(revoked)) => self.progress.retain(|partition, _| !revoked.contains(partition)),
+                Err(ConsumeError::Unavailable { reason }) => {
+                    tracing::warn!(topic, %reason, "the log cannot be read, trying again")
+                }
+                Err(error) => return Err(error.into()),
+            }
+            if !self.progress.is_empty() {
+                let opened_at = *self.opened_at.get_or_insert_with(Instant::now);
+                if self.block.rows() >= ROWS_MAX || opened_at.elapsed() >= flush_interval {
+                    self.flush()?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), SinkError> {
+        let ranges: Vec<String> =
+            self.progress.iter().map(|(partition, (start, end))| format!("{partition}:{start}-{end}")).collect();
+        let token = format!("{}/{}", self.topic, ranges.join(","));
+        let block = self.block.seal();
+        match self.runtime.block_on(self.lander.land(&[block], &token)) {
+            Ok(()) => {}
+            Err(NotLanded::Stopping) => return Ok(()),
+            Err(NotLanded::Refused { table, refusal }) => {
+                return Err(SinkError::Refused { table, message: refusal.message });
+            }
+        }
+        self.opened_at = None;
+        for (partition, (_, end)) in std::mem::take(&mut self.progress) {
+            if let Err(error) = self.consumer.commit(partition, end, "") {
+                tracing::warn!(%error, topic = self.topic, partition, "cannot commit; the rows are stored again at the next start and replace themselves");
+            }
+        }
+        Ok(())
+    }
+}
