@@ -1,1 +1,21 @@
-//! To be written.
+//! The front door: native events of identity providers in, domain events out into the log.
+//!
+//! `delivery` and `parse` are pure: bytes to events. Around them, HTTP receives, authenticates and limits; `accept` packs and appends,
+//! and the sender is answered only when the log has everything.
+
+mod accept;
+mod body;
+mod clock;
+mod config;
+mod connections;
+pub mod delivery;
+mod metrics;
+pub mod parse;
+mod process;
+mod server;
+mod window;
+
+pub use accept::Receipt;
+pub use config::{Config, ConnectionConfig};
+pub use connections::ConnectionError;
+pub use process::{Ingest, IngestError, Setup};

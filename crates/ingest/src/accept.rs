@@ -1,0 +1,364 @@
+//! What becomes of a delivery: split, parse, drop second copies, pack, append, and answer when the log has it.
+//!
+//! ```text
+//! body ─► elements ─► events ─► records of `events` (≤ events_per_record_max, ≤ record_bytes_max) ─┐
+//!                 ├─► rejects ─► `dead_letters`                                                     ├─► acknowledged ─► window ─► 2xx
+//!                 └─► people not heard of before ─► `identities`                                    ┘
+//! ```
+
+use std::{
+    hash::{BuildHasher, BuildHasherDefault, DefaultHasher},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use broker::{Ack, AppendError, Broker, Record, partition_of};
+use codec::{BatchHeader, BatchWriter, EncodeError, Topic};
+use event::{DeadLetter, Event, Identity, ParseWarnings, RejectReason, Source, Timestamp, UserKey, dead_letter_id};
+use hashbrown::HashSet;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use crate::{
+    Config,
+    clock::now,
+    connections::Connection,
+    delivery::{EVENTS_PER_DELIVERY_MAX, Element, Elements, Fault, scrub},
+    metrics::{Metrics, NATIVE_TYPES_MAX},
+    parse::{IdentityRef, Outcome, ParseContext, clamp, markers, parse_element},
+    window::Window,
+};
+
+/// People whose names were written a short while ago and are not written again.
+const KNOWN_PEOPLE_MAX: usize = 200_000;
+
+/// Why a delivery was not accepted.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AcceptError {
+    /// More events than one delivery may hold. Nothing of it was appended.
+    #[error("more than {limit} events in one delivery; send them in parts")]
+    TooMany {
+        /// The limit.
+        limit: usize,
+    },
+    /// The log does not take it. Nothing of it may be taken as received; the sender should come again.
+    #[error("the log does not take records now: {0}")]
+    Log(#[from] AppendError),
+    /// A defect of ours.
+    #[error("the delivery could not be worked on: {0}")]
+    Internal(String),
+}
+
+/// What became of a delivery. `read = events + ignored + rejected`; `duplicates` are among `events`, and were not written again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Receipt {
+    /// Native events, after fan-out.
+    pub read: u64,
+    /// Those that are events of ours.
+    pub events: u64,
+    /// Second copies among them, dropped because the log has the first.
+    pub duplicates: u64,
+    /// Those that concern no app and no sign-in.
+    pub ignored: u64,
+    /// Those that cannot be read; each is in the dead letters once.
+    pub rejected: u64,
+}
+
+/// A delivery that is on its way into the log.
+pub(crate) struct Appended {
+    acks: Vec<Ack>,
+    receipt: Receipt,
+    /// What the window learns when the log has acknowledged.
+    entries: HashSet<(u128, u64)>,
+    people: HashSet<(u128, u64)>,
+    connection: Arc<Connection>,
+}
+
+/// Takes deliveries of every connection.
+pub(crate) struct Acceptor {
+    broker: Broker,
+    prefix: String,
+    partitions: u32,
+    config: Arc<Config>,
+    metrics: Metrics,
+    window: Mutex<Window>,
+    people: Mutex<Window>,
+    native_types: Mutex<HashSet<String>>,
+    is_first_party: fn(Source, &str) -> bool,
+}
+
+impl Acceptor {
+    /// Writes into the topics that begin with `prefix` and have so many partitions.
+    pub(crate) fn new(
+        broker: Broker,
+        prefix: &str,
+        partitions: u32,
+        config: Arc<Config>,
+        metrics: Metrics,
+        is_first_party: fn(Source, &str) -> bool,
+    ) -> Acceptor {
+        let window = Mutex::new(Window::new(config.window_events_max));
+        let people = Mutex::new(Window::new(KNOWN_PEOPLE_MAX));
+        let native_types = Mutex::new(HashSet::new());
+        Acceptor {
+            broker,
+            prefix: prefix.to_owned(),
+            partitions,
+            config,
+            metrics,
+            window,
+            people,
+            native_types,
+            is_first_party,
+        }
+    }
+
+    /// Parses a body and appends what is in it. Works on the calling thread; waits for nothing.
+    pub(crate) fn append(
+        &self,
+        route: &str,
+        connection: &Arc<Connection>,
+        body: &[u8],
+    ) -> Result<Appended, AcceptError> {
+        let mut delivery = Delivery::new(self, connection, route, now());
+        let mut elements = Elements::new(body, markers(connection.provider), EVENTS_PER_DELIVERY_MAX);
+        while let Some(element) = elements.next() {
+            if element.fault == Some(Fault::TooMany) {
+                return Err(AcceptError::TooMany { limit: EVENTS_PER_DELIVERY_MAX });
+            }
+            delivery.take(&element, elements.source())?;
+        }
+        delivery.append()
+    }
+
+    /// Waits until the log has everything, then remembers it. Only after this may the sender be told.
+    pub(crate) async fn acknowledge(&self, appended: Appended) -> Result<Receipt, AcceptError> {
+        for ack in appended.acks {
+            ack.await?;
+        }
+        let (receipt, connection) = (appended.receipt, appended.connection);
+        remember(&self.window, &appended.entries);
+        remember(&self.people, &appended.people);
+        let id = connection.id.as_str();
+        self.metrics.read.with_label_values(&[id]).inc_by(receipt.read);
+        self.metrics.events.with_label_values(&[id]).inc_by(receipt.events - receipt.duplicates);
+        self.metrics.duplicates.with_label_values(&[id]).inc_by(receipt.duplicates);
+        Ok(receipt)
+    }
+
+    fn is_known(&self, window: &Mutex<Window>, id: u128, content: u64) -> bool {
+        lock(window).contains(id, content)
+    }
+
+    fn count_ignored(&self, connection: &str, native_type: &str) {
+        let mut known = lock(&self.native_types);
+        let is_labelled =
+            known.contains(native_type) || (known.len() < NATIVE_TYPES_MAX && known.insert(native_type.to_owned()));
+        let label = if is_labelled { native_type } else { "other" };
+        self.metrics.ignored.with_label_values(&[connection, label]).inc();
+    }
+}
+
+/// One delivery in work.
+struct Delivery<'a> {
+    acceptor: &'a Acceptor,
+    connection: &'a Arc<Connection>,
+    route: &'a str,
+    received_at: Timestamp,
+    writer: BatchWriter<'a>,
+    records: Vec<(Topic, Record)>,
+    receipt: Receipt,
+    entries: HashSet<(u128, u64)>,
+    people: HashSet<(u128, u64)>,
+    /// The first failure inside a visitor, which cannot return one.
+    failure: Option<AcceptError>,
+}
+
+impl<'a> Delivery<'a> {
+    fn new(
+        acceptor: &'a Acceptor,
+        connection: &'a Arc<Connection>,
+        route: &'a str,
+        received_at: Timestamp,
+    ) -> Delivery<'a> {
+        let header = BatchHeader {
+            tenant: &connection.tenant,
+            connection: &connection.id,
+            provider_tenant: &connection.provider_tenant,
+            source: connection.provider,
+            received_at,
+            is_backfill: connection.is_backfill,
+        };
+        Delivery {
+            acceptor,
+            connection,
+            route,
+            received_at,
+            writer: BatchWriter::new(header),
+            records: Vec::new(),
+            receipt: Receipt::default(),
+            entries: HashSet::new(),
+            people: HashSet::new(),
+            failure: None,
+        }
+    }
+
+    /// Parses one element, which may hold several native events.
+    fn take(&mut self, element: &Element<'_>, envelope_source: Option<&[u8]>) -> Result<(), AcceptError> {
+        let connection = Arc::clone(self.connection);
+        let context = ParseContext {
+            tenant: &connection.tenant,
+            connection: &connection.id,
+            provider_tenant: Some(&connection.provider_tenant),
+            envelope_source,
+            received_at: Some(self.received_at),
+            tenant_key: &connection.tenant_key,
+            is_backfill: connection.is_backfill,
+            is_first_party: self.acceptor.is_first_party,
+        };
+        parse_element(connection.provider, element, &context, &mut |outcome| {
+            self.receipt.read += 1;
+            let result = match outcome {
+                Outcome::Event(event, identities) => self.event(event, identities),
+                Outcome::Ignored { native_type } => {
+                    self.receipt.ignored += 1;
+                    self.acceptor.count_ignored(&self.connection.id, native_type);
+                    Ok(())
+                }
+                Outcome::Rejected { reason, detail } => self.reject(element, reason, detail),
+            };
+            if let Err(failure) = result {
+                self.failure.get_or_insert(failure);
+            }
+        });
+        self.failure.take().map_or(Ok(()), Err)
+    }
+
+    fn event(&mut self, event: &Event<'_>, identities: &[IdentityRef<'_>]) -> Result<(), AcceptError> {
+        self.receipt.events += 1;
+        let mut event = event.clone();
+        clamp(&mut event, self.received_at);
+        let entry = (event.event_id.0, content_hash(&event));
+        if self.entries.contains(&entry) || self.acceptor.is_known(&self.acceptor.window, entry.0, entry.1) {
+            self.receipt.duplicates += 1;
+            return Ok(());
+        }
+        self.entries.insert(entry);
+        for identity in identities {
+            self.identity(identity)?;
+        }
+        self.push(&event)
+    }
+
+    fn push(&mut self, event: &Event<'_>) -> Result<(), AcceptError> {
+        let config = &self.acceptor.config;
+        if self.writer.events() >= config.events_per_record_max.max(1) || self.writer.bytes() >= config.record_bytes_max
+        {
+            self.close_record();
+        }
+        match self.writer.push(event) {
+            Err(EncodeError::BatchFull | EncodeError::TooLarge { .. }) if self.writer.events() > 0 => {
+                self.close_record();
+                self.writer.push(event).map_err(|error| AcceptError::Internal(error.to_string()))
+            }
+            result => result.map_err(|error| AcceptError::Internal(error.to_string())),
+        }
+    }
+
+    fn close_record(&mut self) {
+        if self.writer.events() > 0 {
+            let value = self.writer.finish();
+            self.record(Topic::Events, None, value);
+        }
+    }
+
+    fn record(&mut self, topic: Topic, key: Option<Vec<u8>>, value: Vec<u8>) {
+        let tenant = self.connection.tenant.as_bytes();
+        // Topics that keep everything are keyed by tenant for readers outside; we never look at it.
+        let key = key.or_else(|| Some(tenant.to_vec()));
+        let partition = partition_of(tenant, self.acceptor.partitions);
+        self.records.push((topic, Record { partition, key, value: Some(value) }));
+    }
+
+    /// Writes who a pseudonym is, where that was not written a short while ago.
+    fn identity(&mut self, identity: &IdentityRef<'_>) -> Result<(), AcceptError> {
+        if identity.user_key == UserKey::NONE {
+            return Ok(());
+        }
+        let content = (&self.connection.tenant, identity.email, identity.display_name, identity.native_id);
+        let entry = (u128::from(identity.user_key.0), BuildHasherDefault::<DefaultHasher>::default().hash_one(content));
+        if self.people.contains(&entry) || self.acceptor.is_known(&self.acceptor.people, entry.0, entry.1) {
+            return Ok(());
+        }
+        let owned = Identity {
+            tenant: self.connection.tenant.clone(),
+            user_key: identity.user_key,
+            source: self.connection.provider,
+            native_id: identity.native_id.to_owned(),
+            email: identity.email.to_owned(),
+            display_name: identity.display_name.to_owned(),
+            seen_at: self.received_at,
+        };
+        let value = codec::encode_identity(&owned).map_err(|error| AcceptError::Internal(error.to_string()))?;
+        self.people.insert(entry);
+        self.record(Topic::Identities, Some(codec::identity_key(&owned.tenant, owned.user_key)), value);
+        Ok(())
+    }
+
+    /// Writes a dead letter, once for the same bytes.
+    fn reject(&mut self, element: &Element<'_>, reason: RejectReason, detail: String) -> Result<(), AcceptError> {
+        self.receipt.rejected += 1;
+        self.acceptor.metrics.rejected.with_label_values(&[&self.connection.id, reason.as_str()]).inc();
+        let sha256: [u8; 32] = Sha256::digest(element.bytes).into();
+        let id = dead_letter_id(&self.connection.id, &sha256);
+        if self.entries.contains(&(id.0, 0)) || self.acceptor.is_known(&self.acceptor.window, id.0, 0) {
+            return Ok(());
+        }
+        let scrubbed = scrub(element.bytes, &self.connection.secrets());
+        let letter = DeadLetter {
+            id,
+            tenant: self.connection.tenant.clone(),
+            connection: self.connection.id.clone(),
+            reason,
+            detail,
+            origin: format!("http:{}:{}", self.route, element.index),
+            received_at: self.received_at,
+            scrubbed: scrubbed.text,
+            sha256,
+            is_redrivable: scrubbed.is_redrivable,
+        };
+        let value = codec::encode_dead_letter(&letter).map_err(|error| AcceptError::Internal(error.to_string()))?;
+        self.entries.insert((id.0, 0));
+        self.record(Topic::DeadLetters, None, value);
+        Ok(())
+    }
+
+    fn append(mut self) -> Result<Appended, AcceptError> {
+        self.close_record();
+        let mut acks = Vec::with_capacity(self.records.len());
+        for (topic, record) in self.records {
+            acks.push(self.acceptor.broker.append(&topic.name(&self.acceptor.prefix), record)?);
+        }
+        let connection = Arc::clone(self.connection);
+        Ok(Appended { acks, receipt: self.receipt, entries: self.entries, people: self.people, connection })
+    }
+}
+
+/// A hash of what the event says, whoever delivered it and whenever.
+fn content_hash(event: &Event<'_>) -> u64 {
+    let mut content = event.clone();
+    (content.connection, content.received_at, content.is_backfill) = ("", Timestamp::MISSING, false);
+    (content.occurred_at_original, content.warnings) = (Timestamp::MISSING, ParseWarnings::NONE);
+    BuildHasherDefault::<DefaultHasher>::default().hash_one(&content)
+}
+
+fn remember(window: &Mutex<Window>, entries: &HashSet<(u128, u64)>) {
+    let mut window = lock(window);
+    for (id, content) in entries {
+        window.insert(*id, *content);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // A panic elsewhere leaves at worst an entry too few, and a second coordinate of one event.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

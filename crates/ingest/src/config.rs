@@ -1,0 +1,80 @@
+//! Who may send what, and how much of it.
+
+use std::net::SocketAddr;
+
+use event::Source;
+use runtime::SecretSource;
+use serde::Deserialize;
+
+/// The section `[ingest]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Where events are received.
+    pub listen: SocketAddr,
+    /// Bytes of one body on the wire. A full Okta page has 1.6 MB, an Entra page 2.2 MB.
+    pub body_bytes_max: usize,
+    /// Bytes of one body unpacked.
+    pub unpacked_bytes_max: usize,
+    /// Unpacked bytes for each packed one.
+    pub unpack_ratio_max: usize,
+    /// Bytes of all bodies in work at once; beyond it the answer is 503.
+    pub in_flight_bytes_max: usize,
+    /// A body must arrive within this time. Milliseconds.
+    pub read_timeout_ms: u64,
+    /// Events packed into one record of the log; 1 gives each event a record of its own.
+    pub events_per_record_max: usize,
+    /// Bytes at which a record of the log is closed.
+    pub record_bytes_max: usize,
+    /// Acknowledged events that are remembered, to drop second copies (about 80 bytes each).
+    pub window_events_max: usize,
+    /// How often a tick is written to each partition. Milliseconds.
+    pub tick_interval_ms: u64,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8480)),
+            body_bytes_max: 8 << 20,
+            unpacked_bytes_max: 32 << 20,
+            unpack_ratio_max: 100,
+            in_flight_bytes_max: 256 << 20,
+            read_timeout_ms: 30_000,
+            events_per_record_max: 1_000,
+            record_bytes_max: 768 << 10,
+            window_events_max: 500_000,
+            tick_interval_ms: 60_000,
+        }
+    }
+}
+
+/// One of `[[connections]]`: a configured source of one tenant.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConnectionConfig {
+    /// Its name, as in `POST /v1/events/{connection}`.
+    pub id: String,
+    /// Our tenant: what it delivers belongs to this tenant, whatever the payload says.
+    pub tenant: String,
+    /// Whose format it speaks.
+    #[serde(deserialize_with = "source")]
+    pub provider: Source,
+    /// The provider's name for the tenant: Okta org host, Google customer id, Entra tenant id. A payload that names another is refused.
+    pub provider_tenant: String,
+    /// What the sender must show in `Authorization`.
+    pub secret: SecretSource,
+    /// The secret before the last rotation, valid for as long as it stands here.
+    #[serde(default)]
+    pub previous_secret: Option<SecretSource>,
+    /// Is everything that it delivers imported history? It teaches, and does not page.
+    #[serde(default)]
+    pub is_backfill: bool,
+}
+
+fn source<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Source, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    Source::parse(&text).ok_or_else(|| {
+        serde::de::Error::custom(format!("provider is {text:?}; it must be one of {}", Source::NAMES.join(", ")))
+    })
+}

@@ -1,0 +1,218 @@
+//! The connections, ready for use: secrets read, and the check of a sender.
+//!
+//! An unknown connection and a wrong secret look and cost the same: there is always a secret to compare with.
+
+use std::sync::Arc;
+
+use event::{Source, TenantKey};
+use hashbrown::HashMap;
+use runtime::{Secret, SecretError};
+
+use crate::ConnectionConfig;
+
+/// Names are part of URLs, keys and metrics.
+const NAME_BYTES_MAX: usize = 100;
+
+/// One connection, ready for use.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    /// Its name.
+    pub(crate) id: String,
+    /// Our tenant.
+    pub(crate) tenant: String,
+    /// Whose format it speaks.
+    pub(crate) provider: Source,
+    /// The provider's name for the tenant.
+    pub(crate) provider_tenant: String,
+    /// The tenant's key for pseudonyms.
+    pub(crate) tenant_key: TenantKey,
+    /// Is everything imported history?
+    pub(crate) is_backfill: bool,
+    secret: Secret,
+    previous_secret: Option<Secret>,
+}
+
+/// Every connection.
+#[derive(Debug)]
+pub(crate) struct Connections {
+    by_id: HashMap<String, Arc<Connection>>,
+    /// What an unknown connection's sender is compared with.
+    nobody: Secret,
+}
+
+/// Why the connections cannot be used. Halt.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectionError {
+    /// A name is not usable.
+    #[error("connection {id:?}: {reason}")]
+    Invalid {
+        /// Its name.
+        id: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A secret cannot be read.
+    #[error("connection {id:?}: {source}")]
+    Secret {
+        /// Its name.
+        id: String,
+        /// Why.
+        source: SecretError,
+    },
+}
+
+impl Connection {
+    /// Every secret of this connection: none of them may stand in a dead letter.
+    pub(crate) fn secrets(&self) -> Vec<&str> {
+        std::iter::once(&self.secret).chain(&self.previous_secret).map(Secret::expose).collect()
+    }
+}
+
+impl Connections {
+    /// Reads the secrets and refuses what would mix up tenants: a name twice, or one provider tenant under two of our tenants.
+    pub(crate) fn new(
+        configs: &[ConnectionConfig],
+        tenant_key: impl Fn(&str) -> Option<TenantKey>,
+    ) -> Result<Connections, ConnectionError> {
+        let mut by_id: HashMap<String, Arc<Connection>> = HashMap::new();
+        for config in configs {
+            let connection = open(config, &tenant_key)?;
+            if let Some(other) =
+                by_id.values().find(|other| is_same_feed(other, &connection) && other.tenant != connection.tenant)
+            {
+                let reason = format!(
+                    "connection {:?} delivers {} for tenant {:?} already; one provider tenant belongs to one of our tenants",
+                    other.id, other.provider_tenant, other.tenant
+                );
+                return Err(ConnectionError::Invalid { id: config.id.clone(), reason });
+            }
+            if by_id.insert(config.id.clone(), Arc::new(connection)).is_some() {
+                return Err(ConnectionError::Invalid {
+                    id: config.id.clone(),
+                    reason: "the name is used twice".into(),
+                });
+            }
+        }
+        Ok(Connections { by_id, nobody: Secret::new("an unknown connection has no secret".into()) })
+    }
+
+    /// The tenants, each once.
+    pub(crate) fn tenants(&self) -> Vec<&str> {
+        let mut tenants: Vec<&str> = self.by_id.values().map(|connection| connection.tenant.as_str()).collect();
+        tenants.sort_unstable();
+        tenants.dedup();
+        tenants
+    }
+
+    /// The connection, if the sender shows its secret: `Authorization: <secret>` as Okta sends it, or `Authorization: Bearer <secret>`.
+    pub(crate) fn authenticate(&self, id: &str, authorization: Option<&str>) -> Option<Arc<Connection>> {
+        let shown = authorization.unwrap_or_default();
+        let shown = shown.strip_prefix("Bearer ").unwrap_or(shown);
+        let known = self.by_id.get(id);
+        let secret = known.map_or(&self.nobody, |connection| &connection.secret);
+        let previous = known.and_then(|connection| connection.previous_secret.as_ref()).unwrap_or(&self.nobody);
+        // Both are always compared, so that the time tells neither which one fits nor whether there is one.
+        let is_current = secret.is_same(shown);
+        let is_previous = previous.is_same(shown);
+        let is_allowed =
+            is_current | (is_previous && known.is_some_and(|connection| connection.previous_secret.is_some()));
+        known.filter(|_| is_allowed).map(Arc::clone)
+    }
+}
+
+fn is_same_feed(one: &Connection, other: &Connection) -> bool {
+    one.provider == other.provider && one.provider_tenant == other.provider_tenant
+}
+
+fn open(
+    config: &ConnectionConfig,
+    tenant_key: &impl Fn(&str) -> Option<TenantKey>,
+) -> Result<Connection, ConnectionError> {
+    let invalid = |reason: &str| ConnectionError::Invalid { id: config.id.clone(), reason: reason.to_owned() };
+    for name in [&config.id, &config.tenant] {
+        let is_plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+        if name.is_empty() || name.len() > NAME_BYTES_MAX || !is_plain {
+            return Err(invalid("id and tenant must be 1 to 100 letters, digits, '-', '_' or '.'"));
+        }
+    }
+    if config.provider_tenant.trim().is_empty() {
+        return Err(invalid(
+            "provider_tenant is empty; give the Okta org host, the Google customer id or the Entra tenant id",
+        ));
+    }
+    let secret = |source: &runtime::SecretSource| {
+        source.read().map_err(|source| ConnectionError::Secret { id: config.id.clone(), source })
+    };
+    Ok(Connection {
+        id: config.id.clone(),
+        tenant: config.tenant.clone(),
+        provider: config.provider,
+        provider_tenant: config.provider_tenant.clone(),
+        tenant_key: tenant_key(&config.tenant).ok_or_else(|| invalid("its tenant has no key"))?,
+        is_backfill: config.is_backfill,
+        secret: secret(&config.secret)?,
+        previous_secret: config.previous_secret.as_ref().map(secret).transpose()?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use runtime::SecretSource;
+
+    use super::*;
+
+    fn config(id: &str, tenant: &str, provider_tenant: &str, folder: &tempfile::TempDir) -> ConnectionConfig {
+        let file = |name: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, name).unwrap();
+            SecretSource::File(path)
+        };
+        ConnectionConfig {
+            id: id.into(),
+            tenant: tenant.into(),
+            provider: Source::Okta,
+            provider_tenant: provider_tenant.into(),
+            secret: file("new-secret"),
+            previous_secret: Some(file("old-secret")),
+            is_backfill: false,
+        }
+    }
+
+    fn connections(configs: &[ConnectionConfig]) -> Result<Connections, ConnectionError> {
+        Connections::new(configs, |_| Some(TenantKey::new([1; 32])))
+    }
+
+    #[test]
+    fn both_secrets_of_a_rotation_are_valid_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let connections = connections(&[config("okta", "acme", "acme.okta.com", &folder)]).unwrap();
+        for (id, shown, is_allowed) in [
+            ("okta", Some("new-secret"), true),
+            ("okta", Some("Bearer old-secret"), true),
+            ("okta", Some("new-secre"), false),
+            ("okta", None, false),
+            ("nobody", Some("an unknown connection has no secret"), false),
+            ("nobody", Some("new-secret"), false),
+        ] {
+            assert_eq!(connections.authenticate(id, shown).is_some(), is_allowed, "{id} {shown:?}");
+        }
+    }
+
+    #[test]
+    fn one_provider_tenant_under_two_tenants_is_refused_with_both_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let configs = [config("one", "acme", "x.okta.com", &folder), config("two", "umbrella", "x.okta.com", &folder)];
+        let error = connections(&configs).unwrap_err().to_string();
+        assert!(error.contains("one") && error.contains("two") && error.contains("acme"), "{error}");
+        let configs = [config("hook", "acme", "x.okta.com", &folder), config("poll", "acme", "x.okta.com", &folder)];
+        assert!(connections(&configs).is_ok(), "a hook and a poller of one org are welcome");
+    }
+
+    #[test]
+    fn a_name_that_would_break_a_url_or_a_key_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        for id in ["", "a/b", "ökta"] {
+            assert!(connections(&[config(id, "acme", "x.okta.com", &folder)]).is_err(), "{id:?}");
+        }
+    }
+}

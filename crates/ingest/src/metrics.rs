@@ -1,0 +1,73 @@
+//! What `ingest` tells Prometheus. Labels are connections (from the configuration), reasons (a closed set) and native types (bounded).
+
+use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts, Registry};
+
+/// Native types that get a label of their own; later ones count as `other`.
+pub(crate) const NATIVE_TYPES_MAX: usize = 500;
+
+/// Metrics of `ingest`.
+#[derive(Clone)]
+pub(crate) struct Metrics {
+    /// Native events read, by connection.
+    pub(crate) read: IntCounterVec,
+    /// Events written to the log, by connection.
+    pub(crate) events: IntCounterVec,
+    /// Second copies dropped, by connection.
+    pub(crate) duplicates: IntCounterVec,
+    /// Native events that concern no app and no sign-in, by connection and native type.
+    pub(crate) ignored: IntCounterVec,
+    /// Elements that went to the dead letters, by connection and reason.
+    pub(crate) rejected: IntCounterVec,
+    /// Requests, by route and status.
+    pub(crate) requests: IntCounterVec,
+    /// From the first byte of a body to the answer.
+    pub(crate) seconds: HistogramVec,
+    /// Bytes of bodies in work.
+    pub(crate) in_flight_bytes: IntGauge,
+}
+
+impl Metrics {
+    /// Registers them.
+    pub(crate) fn register(registry: &Registry) -> Result<Metrics, prometheus::Error> {
+        let counter = |name: &str, help: &str, labels: &[&str]| IntCounterVec::new(Opts::new(name, help), labels);
+        let metrics = Metrics {
+            read: counter("daylight_ingest_read_total", "Native events read, after fan-out.", &["connection"])?,
+            events: counter("daylight_ingest_events_total", "Events that the log has acknowledged.", &["connection"])?,
+            duplicates: counter("daylight_ingest_duplicates_total", "Second copies dropped.", &["connection"])?,
+            ignored: counter(
+                "daylight_ingest_ignored_total",
+                "Native events that are none of ours.",
+                &["connection", "native_type"],
+            )?,
+            rejected: counter(
+                "daylight_ingest_rejected_total",
+                "Elements sent to the dead letters.",
+                &["connection", "reason"],
+            )?,
+            requests: counter(
+                "daylight_ingest_requests_total",
+                "Requests, by route and status.",
+                &["route", "status"],
+            )?,
+            seconds: HistogramVec::new(
+                HistogramOpts::new("daylight_ingest_request_seconds", "From the first byte of a body to the answer.")
+                    .buckets(vec![0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0]),
+                &["route"],
+            )?,
+            in_flight_bytes: IntGauge::new("daylight_ingest_in_flight_bytes", "Bytes of bodies in work.")?,
+        };
+        for counter in [
+            &metrics.read,
+            &metrics.events,
+            &metrics.duplicates,
+            &metrics.ignored,
+            &metrics.rejected,
+            &metrics.requests,
+        ] {
+            registry.register(Box::new(counter.clone()))?;
+        }
+        registry.register(Box::new(metrics.seconds.clone()))?;
+        registry.register(Box::new(metrics.in_flight_bytes.clone()))?;
+        Ok(metrics)
+    }
+}
