@@ -1,0 +1,147 @@
+//! What providers put around their events: which array of a top-level object holds the elements.
+//!
+//! | sender | shape |
+//! |---|---|
+//! | Okta event hook | `{"source":"https://{org}/…","data":{"events":[…]}}` |
+//! | Okta log streaming (EventBridge) | `{"detail-type":"SystemLog","detail":{…}}`: one event |
+//! | Event Hubs, diagnostic settings | `{"records":[…]}` |
+//! | Microsoft Graph | `{"value":[…]}` |
+//! | Google Reports API | `{"items":[…]}` |
+//! | anything else | the object is the event |
+
+use super::scan::{Broken, Value, Walk, members, skip_space, value};
+
+/// What a top-level object turned out to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// The events are the elements of the array whose first byte (after the bracket) is told, with so many objects around it.
+    Array { first: usize, closers: u8 },
+    /// The event is one member; the object ends at `end`.
+    Member { start: usize, detail: Value, end: usize },
+    /// The object is the event.
+    Event(Value),
+}
+
+/// A top-level object, looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Opened<'a> {
+    pub(crate) shape: Shape,
+    /// The raw text of the hook's `source`, where there is one.
+    pub(crate) source: Option<&'a [u8]>,
+}
+
+/// Looks at the object that begins at `start`. An array of events is found before the walk reaches what stands in it, so damage there
+/// does not hide it.
+pub(crate) fn open(body: &[u8], start: usize) -> Result<Opened<'_>, Broken> {
+    let mut array = None;
+    let mut source = None;
+    let mut detail_at = None;
+    let mut is_log_stream = false;
+    let walked = members(body, start, |key, at| {
+        match (key, body.get(at)) {
+            (b"records" | b"value" | b"items", Some(b'[')) => array = Some((at + 1, 1)),
+            (b"data", Some(b'{')) => array = events_of(body, at).map(|first| (first, 2)),
+            (b"source", Some(b'"')) => source = text_at(body, at),
+            (b"detail-type", _) => is_log_stream = true,
+            (b"detail", Some(b'{')) => detail_at = Some(at),
+            _ => {}
+        }
+        if array.is_some() { Walk::Stop } else { Walk::On }
+    })?;
+    if let Some((first, closers)) = array {
+        let source = source.or_else(|| if closers == 2 { source_of(body, start) } else { None });
+        return Ok(Opened { shape: Shape::Array { first, closers }, source });
+    }
+    if let (true, Some(at)) = (is_log_stream, detail_at) {
+        return Ok(Opened {
+            shape: Shape::Member { start: at, detail: value(body, at)?, end: walked.end },
+            source: None,
+        });
+    }
+    Ok(Opened { shape: Shape::Event(walked), source: None })
+}
+
+/// Does the rest of an envelope stand at `at` (behind the array's bracket), with `closers` objects still open? The byte behind it, or
+/// nothing: then the bracket was none of the envelope's.
+pub(crate) fn close(body: &[u8], mut at: usize, closers: u8) -> Option<usize> {
+    for _ in 0..closers {
+        at = skip_space(body, at);
+        while body.get(at) == Some(&b',') {
+            at = skip_space(body, at + 1);
+            at = skip_space(body, value(body, at).ok().filter(|_| body.get(at) == Some(&b'"'))?.end);
+            if body.get(at) != Some(&b':') {
+                return None;
+            }
+            at = skip_space(body, value(body, skip_space(body, at + 1)).ok()?.end);
+        }
+        if body.get(at) != Some(&b'}') {
+            return None;
+        }
+        at += 1;
+    }
+    matches!(body.get(skip_space(body, at)), None | Some(b'{' | b'[')).then_some(at)
+}
+
+/// The first byte of the array `events` of the hook's `data`.
+fn events_of(body: &[u8], data: usize) -> Option<usize> {
+    let mut found = None;
+    members(body, data, |key, at| {
+        if key == b"events" && body.get(at) == Some(&b'[') {
+            found = Some(at + 1);
+            return Walk::Stop;
+        }
+        Walk::On
+    })
+    .ok()?;
+    found
+}
+
+/// The hook's `source`, wherever it stands: Okta writes it before the events, but members have no order.
+fn source_of(body: &[u8], start: usize) -> Option<&[u8]> {
+    let mut source = None;
+    members(body, start, |key, at| {
+        if key == b"source" {
+            source = text_at(body, at);
+            return Walk::Stop;
+        }
+        Walk::On
+    })
+    .ok()?;
+    source
+}
+
+/// The raw content of the string at a position.
+fn text_at(body: &[u8], at: usize) -> Option<&[u8]> {
+    let end = value(body, at).ok()?.end;
+    body.get(at..end)?.strip_prefix(b"\"")?.strip_suffix(b"\"")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_envelope_is_recognised() {
+        for (body, closers) in [
+            (r#"{"records":[{}]}"#, 1),
+            (r#"{"@odata.context":"x","value": [{}]}"#, 1),
+            (r#"{"kind":"k","items":[{}]}"#, 1),
+            (r#"{"data":{"n":1,"events":[{}]},"source":"https://acme.okta.com/x"}"#, 2),
+        ] {
+            let opened = open(body.as_bytes(), 0).unwrap();
+            let Shape::Array { first, closers: found } = opened.shape else { panic!("{body}: {:?}", opened.shape) };
+            assert_eq!((found, body.as_bytes().get(first)), (closers, Some(&b'{')), "{body}");
+            let behind = body.find(']').unwrap() + 1;
+            assert_eq!(close(body.as_bytes(), behind, closers), Some(body.len()), "{body}");
+        }
+        let hook = br#"{"data":{"events":[]},"source":"https://acme.okta.com/x"}"#;
+        assert_eq!(open(hook, 0).unwrap().source, Some(&b"https://acme.okta.com/x"[..]), "the source may stand behind");
+    }
+
+    #[test]
+    fn an_event_is_not_an_envelope() {
+        for body in [r#"{"value":"x","records":{}}"#, r#"{"data":{"events":{}}}"#, r#"{"detail":{}}"#] {
+            assert!(matches!(open(body.as_bytes(), 0).unwrap().shape, Shape::Event(_)), "{body}");
+        }
+    }
+}

@@ -1,0 +1,388 @@
+//! Takes known secrets and typed passwords out of what goes to the dead letters.
+//!
+//! A dead letter keeps the event's text, so that it can be put through again after a repair. Some of that text may be kept nowhere: a
+//! password typed into the name field of a login that failed, client secrets, what stands behind the question mark of a URL (state
+//! tokens). In JSON these can be found by their place, and the rest keeps its shape. In anything else nobody can say which text is a
+//! secret (a lost quote turns the text inside out), so every word that is not the name of a known field is masked, and the letter
+//! cannot be put through again.
+
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+
+use super::EVENT_BYTES_MAX;
+use crate::parse::{
+    fields::{Key, Text, wire_struct},
+    text::is_email_like,
+};
+
+/// How much of the text of an element that is larger than an event may be is kept.
+pub const TEXT_OF_TOO_LARGE_BYTES_MAX: usize = 4 * 1024;
+
+/// What stands for a masked text.
+const MASK: &str = "***";
+
+/// Fields whose value is a secret wherever they stand, in lower case, without `_` and `-`.
+const SECRET_FIELDS: [&str; 12] = [
+    "accesstoken",
+    "apikey",
+    "authorization",
+    "clientsecret",
+    "idtoken",
+    "password",
+    "refreshtoken",
+    "secret",
+    "secrettext",
+    "sessiontoken",
+    "statetoken",
+    "token",
+];
+
+/// Fields that hold what somebody typed as their name.
+const TYPED_FIELDS: [&str; 3] = ["userPrincipalName", "signInIdentifier", "alternateSignInName"];
+
+/// Words that are kept in text that is not JSON: names of fields, and what JSON itself says.
+const KNOWN_WORDS: [&str; 40] = [
+    "actor",
+    "activityDateTime",
+    "activityDisplayName",
+    "alternateId",
+    "appDisplayName",
+    "appId",
+    "authenticationContext",
+    "category",
+    "client",
+    "correlationId",
+    "createdDateTime",
+    "data",
+    "debugContext",
+    "debugData",
+    "detailEntry",
+    "displayName",
+    "eventType",
+    "events",
+    "false",
+    "geographicalContext",
+    "id",
+    "initiatedBy",
+    "ipAddress",
+    "modifiedProperties",
+    "null",
+    "operationName",
+    "outcome",
+    "properties",
+    "published",
+    "reason",
+    "records",
+    "result",
+    "securityContext",
+    "target",
+    "targetResources",
+    "time",
+    "transaction",
+    "true",
+    "type",
+    "uuid",
+];
+
+/// What may be kept of a rejected element.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scrubbed {
+    /// The text less secrets, perhaps cut.
+    pub text: String,
+    /// Is it still the event, so that it can be put through again?
+    pub is_redrivable: bool,
+}
+
+/// Scrubs an element. `secrets`: texts that are known to be secret, such as the connection's own.
+#[must_use]
+pub fn scrub(bytes: &[u8], secrets: &[&str]) -> Scrubbed {
+    let is_too_large = bytes.len() > EVENT_BYTES_MAX;
+    let facts: Facts<'_> = serde_json::from_slice(bytes).unwrap_or_default();
+    if let Some(mut text) = scrubbed_json(bytes, &facts, secrets) {
+        if is_too_large {
+            text.truncate(text.floor_char_boundary(TEXT_OF_TOO_LARGE_BYTES_MAX));
+        }
+        return Scrubbed { text, is_redrivable: !is_too_large };
+    }
+    let kept = if is_too_large { bytes.get(..TEXT_OF_TOO_LARGE_BYTES_MAX).unwrap_or(bytes) } else { bytes };
+    let mut text = masked_words(&String::from_utf8_lossy(kept));
+    // A mask is longer than a word of one letter.
+    text.truncate(text.floor_char_boundary(if is_too_large { TEXT_OF_TOO_LARGE_BYTES_MAX } else { EVENT_BYTES_MAX }));
+    Scrubbed { text, is_redrivable: false }
+}
+
+wire_struct! {
+    /// What decides which texts are secret.
+    Facts<'a> {
+        event_type: Text<'a> = "eventType",
+        outcome: Ended<'a> = "outcome",
+        actor: Actor<'a> = "actor",
+        result_type: Text<'a> = "resultType" | "resulttype",
+    }
+}
+
+wire_struct! {
+    /// Okta's outcome.
+    Ended<'a> { result: Text<'a> = "result" }
+}
+
+wire_struct! {
+    /// Okta's actor.
+    Actor<'a> { kind: Text<'a> = "type" }
+}
+
+impl Facts<'_> {
+    /// Did it surely succeed, so that the names in it are names?
+    fn is_success(&self) -> bool {
+        matches!(&*self.outcome.result, "SUCCESS" | "ALLOW") || matches!(&*self.result_type, "0" | "Success")
+    }
+
+    fn is_about_credentials(&self) -> bool {
+        self.event_type.contains("credential")
+    }
+}
+
+/// Where in the event a value stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Elsewhere,
+    Actor,
+    Target,
+    Secret,
+}
+
+/// Copies one JSON value to `out`, scrubbed.
+struct Copier<'s> {
+    out: &'s mut String,
+    facts: &'s Facts<'s>,
+    secrets: &'s [&'s str],
+    place: Place,
+    is_typed: bool,
+}
+
+fn scrubbed_json(bytes: &[u8], facts: &Facts<'_>, secrets: &[&str]) -> Option<String> {
+    let mut out = String::with_capacity(bytes.len());
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let copier = Copier { out: &mut out, facts, secrets, place: Place::Elsewhere, is_typed: false };
+    copier.deserialize(&mut deserializer).ok()?;
+    deserializer.end().ok()?;
+    Some(out)
+}
+
+impl Copier<'_> {
+    fn child(&mut self, place: Place, is_typed: bool) -> Copier<'_> {
+        Copier { out: self.out, facts: self.facts, secrets: self.secrets, place, is_typed }
+    }
+
+    /// Where the value of a member stands, and whether it is a typed name.
+    fn member(&self, key: &str) -> (Place, bool) {
+        let plain: String = key.chars().filter(|c| !matches!(c, '_' | '-')).map(|c| c.to_ascii_lowercase()).collect();
+        let is_secret = self.place == Place::Secret || SECRET_FIELDS.contains(&plain.as_str());
+        let is_person = match self.place {
+            Place::Actor => &*self.facts.actor.kind != "PublicClientApp",
+            Place::Target => true,
+            Place::Elsewhere | Place::Secret => false,
+        };
+        let is_typed = (key == "alternateId" && is_person) || TYPED_FIELDS.contains(&key);
+        let place = match key {
+            _ if is_secret => Place::Secret,
+            "detailEntry" if self.facts.is_about_credentials() => Place::Secret,
+            "actor" => Place::Actor,
+            "target" => Place::Target,
+            _ => Place::Elsewhere,
+        };
+        (place, is_typed && !self.facts.is_success())
+    }
+
+    fn write_text(&mut self, text: &str) {
+        let is_masked = self.place == Place::Secret || (self.is_typed && !text.is_empty() && !is_email_like(text));
+        let text = if is_masked { MASK.to_owned() } else { without_secrets(without_query(text), self.secrets) };
+        self.out.push_str(&serde_json::Value::String(text).to_string());
+    }
+
+    fn write_scalar(&mut self, text: &str) {
+        if self.place == Place::Secret { self.write_text(text) } else { self.out.push_str(text) }
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Copier<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Copier<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<(), E> {
+        self.out.push_str(if value { "true" } else { "false" });
+        Ok(())
+    }
+
+    fn visit_i64<E: Error>(mut self, value: i64) -> Result<(), E> {
+        self.write_scalar(&value.to_string());
+        Ok(())
+    }
+
+    fn visit_u64<E: Error>(mut self, value: u64) -> Result<(), E> {
+        self.write_scalar(&value.to_string());
+        Ok(())
+    }
+
+    fn visit_f64<E: Error>(mut self, value: f64) -> Result<(), E> {
+        self.write_scalar(&value.to_string());
+        Ok(())
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<(), E> {
+        self.out.push_str("null");
+        Ok(())
+    }
+
+    fn visit_str<E: Error>(mut self, text: &str) -> Result<(), E> {
+        self.write_text(text);
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut seq: A) -> Result<(), A::Error> {
+        self.out.push('[');
+        let (place, is_typed, start) = (self.place, self.is_typed, self.out.len());
+        while seq.next_element_seed(Separated(self.child(place, is_typed), start))?.is_some() {}
+        self.out.push(']');
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
+        self.out.push('{');
+        let mut separator = "";
+        while let Some(Key(key)) = map.next_key()? {
+            let (place, is_typed) = self.member(&key);
+            let key = serde_json::Value::String(without_secrets(&key, self.secrets)).to_string();
+            self.out.push_str(std::mem::replace(&mut separator, ","));
+            self.out.push_str(&key);
+            self.out.push(':');
+            map.next_value_seed(self.child(place, is_typed))?;
+        }
+        self.out.push('}');
+        Ok(())
+    }
+}
+
+/// An element of a list: a comma before it, unless it is the first, which begins at this length.
+struct Separated<'s>(Copier<'s>, usize);
+
+impl<'de> DeserializeSeed<'de> for Separated<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        if self.0.out.len() > self.1 {
+            self.0.out.push(',');
+        }
+        self.0.deserialize(deserializer)
+    }
+}
+
+/// A URL or path less its query and fragment.
+fn without_query(text: &str) -> &str {
+    let is_url = text.starts_with('/') || text.contains("://");
+    match text.find(['?', '#']) {
+        Some(at) if is_url => text.get(..at).unwrap_or_default(),
+        _ => text,
+    }
+}
+
+fn without_secrets(text: &str, secrets: &[&str]) -> String {
+    let known = secrets.iter().filter(|secret| !secret.is_empty());
+    known.fold(text.to_owned(), |text, secret| text.replace(*secret, MASK))
+}
+
+/// The text with every word masked that is not the name of a known field.
+fn masked_words(text: &str) -> String {
+    let is_structure = |c: char| matches!(c, '{' | '}' | '[' | ']' | ':' | ',' | '"') || c.is_ascii_whitespace();
+    let mut masked = String::with_capacity(text.len());
+    let mut rest = text;
+    while !rest.is_empty() {
+        let structure = rest.find(|c| !is_structure(c)).unwrap_or(rest.len());
+        let (kept, after) = rest.split_at(structure);
+        let word = after.find(is_structure).unwrap_or(after.len());
+        let (word, after) = after.split_at(word);
+        masked.push_str(kept);
+        masked.push_str(if word.is_empty() || KNOWN_WORDS.contains(&word) { word } else { MASK });
+        rest = after;
+    }
+    masked
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str) -> String {
+        let scrubbed = scrub(text.as_bytes(), &["s3cr3t"]);
+        assert!(scrubbed.is_redrivable, "{text}");
+        scrubbed.text
+    }
+
+    #[test]
+    fn a_typed_password_is_masked_and_an_address_is_kept() {
+        let login = |typed: &str, result: &str| {
+            format!(r#"{{"actor":{{"alternateId":"{typed}","type":"User"}},"outcome":{{"result":"{result}"}}}}"#)
+        };
+        for (typed, result, kept) in [
+            ("hunter2", "FAILURE", MASK),
+            ("hunter2", "", MASK),
+            ("ann@example.com", "FAILURE", "ann@example.com"),
+            ("svc-backup", "SUCCESS", "svc-backup"),
+        ] {
+            assert_eq!(check(&login(typed, result)), login(kept, result));
+        }
+        assert_eq!(
+            check(r#"{"resultType":"50126","properties":{"signInIdentifier":"hunter2"}}"#),
+            r#"{"resultType":"50126","properties":{"signInIdentifier":"***"}}"#
+        );
+    }
+
+    #[test]
+    fn secrets_are_masked_by_field_by_place_and_by_value() {
+        for (text, expected) in [
+            (
+                r#"{"a":{"clientSecret":"x","clientsecret":["y",1,{"z":"w"}]}}"#,
+                r#"{"a":{"clientSecret":"***","clientsecret":["***","***",{"z":"***"}]}}"#,
+            ),
+            (
+                r#"{"eventType":"app.oauth2.credentials.lifecycle.create","target":[{"id":"1","detailEntry":{"v":"x"}}]}"#,
+                r#"{"eventType":"app.oauth2.credentials.lifecycle.create","target":[{"id":"1","detailEntry":{"v":"***"}}]}"#,
+            ),
+            (
+                r#"{"url":"/login?stateToken=02.id","redirectUri":"https://x.example/cb?code=1#f"}"#,
+                r#"{"url":"/login","redirectUri":"https://x.example/cb"}"#,
+            ),
+            (r#"{"note":"has s3cr3t inside","why?":"no url?"}"#, r#"{"note":"has *** inside","why?":"no url?"}"#),
+            (r#"[1,-2,2.5,true,null,"",[],{}]"#, r#"[1,-2,2.5,true,null,"",[],{}]"#),
+        ] {
+            assert_eq!(check(text), expected);
+        }
+    }
+
+    #[test]
+    fn of_text_that_is_not_json_only_known_words_are_kept() {
+        let scrubbed = scrub(br#"{"uuid":"1","actor":{"alternateId":"hunter2,"type":"User"}"#, &[]);
+        assert_eq!(scrubbed.text, r#"{"uuid":"***","actor":{"alternateId":"***,"type":"***"}"#);
+        assert!(!scrubbed.is_redrivable);
+        assert!(!scrub(b"\xff\xfe hunter2", &[]).text.contains("hunter2"));
+    }
+
+    #[test]
+    fn the_text_of_what_is_too_large_is_cut() {
+        for text in [format!("[\"{}\"]", "ä".repeat(EVENT_BYTES_MAX)), "{ x ".repeat(EVENT_BYTES_MAX)] {
+            let scrubbed = scrub(text.as_bytes(), &[]);
+            assert!(scrubbed.text.len() <= TEXT_OF_TOO_LARGE_BYTES_MAX && !scrubbed.text.is_empty());
+            assert!(!scrubbed.is_redrivable);
+        }
+    }
+}

@@ -1,0 +1,310 @@
+//! Splits a body into single native events, each a slice of the body.
+//!
+//! A body is a row of JSON values: one array, one envelope, one event, or many of these, one a line (NDJSON). Each element is delimited
+//! by structure alone and parsed later, on its own.
+//!
+//! An array is delimited as a whole first. When it is in order to its end (nearly always), that was all. When it is not, it is gone
+//! through again with distrust: where the structure breaks, the next event begins at a line's first bracket, or at an object behind a
+//! comma that is whole and has an event's keys, or that opens like its siblings. What lies between is *one* broken element. An element
+//! that holds such an object has lost a bracket and swallowed its neighbour, and ends there. Looking further costs at most
+//! `RESYNC_FACTOR` times the body in all, so a hostile body cannot make it quadratic; when that is used up, the rest of the body is
+//! one broken element.
+
+use super::{
+    EVENT_BYTES_MAX,
+    envelope::{self, Opened, Shape},
+    scan::{Broken, Value, Walk, members, skip_space, value},
+};
+
+/// How many times the body's length may be scanned in search of the next event after damage, in all.
+const RESYNC_FACTOR: usize = 8;
+
+/// One native event, or what stands where one should.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Element<'a> {
+    /// Its place among the elements of the body, from 0.
+    pub index: usize,
+    /// Its first byte's place in the body.
+    pub offset: usize,
+    /// Its bytes.
+    pub bytes: &'a [u8],
+    /// Why it cannot be parsed, if that is known already.
+    pub fault: Option<Fault>,
+}
+
+/// What the splitter itself finds wrong with an element.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Not JSON.
+    Broken,
+    /// Longer than `EVENT_BYTES_MAX`.
+    TooLarge,
+    /// Deeper than `JSON_DEPTH_MAX`.
+    TooDeep,
+    /// More than the allowed number of elements: this one is the rest of the body, and the last.
+    TooMany,
+}
+
+/// The elements of a body, in order.
+pub struct Elements<'a> {
+    body: &'a [u8],
+    markers: &'a [&'a [u8]],
+    limit: usize,
+    at: usize,
+    index: usize,
+    /// The elements of an array that is in order, and where to go on behind it.
+    planned: std::vec::IntoIter<(usize, Value)>,
+    /// Objects around an open array that is damaged somewhere; nothing at the top level.
+    damaged: Option<u8>,
+    /// How the array's elements open: the first key of the first of them.
+    opening: Option<&'a [u8]>,
+    source: Option<&'a [u8]>,
+    budget_bytes: usize,
+}
+
+impl<'a> Elements<'a> {
+    /// Begins. `markers`: keys of which an event of this provider has at least one; only asked for after damage. `limit`: most elements.
+    #[must_use]
+    pub fn new(body: &'a [u8], markers: &'a [&'a [u8]], limit: usize) -> Elements<'a> {
+        let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+        let budget_bytes = body.len().saturating_mul(RESYNC_FACTOR);
+        let planned = Vec::new().into_iter();
+        Elements {
+            body,
+            markers,
+            limit,
+            at: 0,
+            index: 0,
+            planned,
+            damaged: None,
+            opening: None,
+            source: None,
+            budget_bytes,
+        }
+    }
+
+    /// The `source` of the hook envelope that holds the element returned last, as its raw text.
+    #[must_use]
+    pub const fn source(&self) -> Option<&'a [u8]> {
+        self.source
+    }
+
+    /// How many bytes the search after damage may still look at.
+    #[must_use]
+    pub const fn budget_bytes(&self) -> usize {
+        self.budget_bytes
+    }
+
+    /// Opens what stands at the top level, or returns it when it is an event itself.
+    fn top_level(&mut self) -> Option<Element<'a>> {
+        let start = self.at;
+        self.source = None;
+        match self.body.get(start)? {
+            b'[' => self.open_array(start + 1, 0),
+            b'{' => match envelope::open(self.body, start) {
+                Ok(Opened { shape: Shape::Event(value), .. }) if self.is_followed_well(value.end) => {
+                    return Some(self.whole(start, value, value.end));
+                }
+                Ok(Opened { shape: Shape::Event(Value { end: at, is_too_deep }), .. }) => {
+                    return Some(self.broken(start, Broken { at, is_too_deep }));
+                }
+                Ok(Opened { shape: Shape::Member { start, detail, end }, .. }) => {
+                    return Some(self.whole(start, detail, end));
+                }
+                Ok(Opened { shape: Shape::Array { first, closers }, source }) => {
+                    self.source = source;
+                    self.open_array(first, closers);
+                }
+                Err(broken) => return Some(self.broken(start, broken)),
+            },
+            _ => return Some(self.broken(start, Broken { at: start, is_too_deep: false })),
+        }
+        None
+    }
+
+    fn open_array(&mut self, first: usize, closers: u8) {
+        if let Some((planned, end)) = self.plan(first, closers) {
+            (self.planned, self.at) = (planned.into_iter(), end);
+        } else {
+            (self.at, self.damaged) = (first, Some(closers));
+            self.opening = opening_key(self.body, skip_space(self.body, first));
+        }
+    }
+
+    /// The elements of the array whose first byte is told, and the place behind its envelope, if all of it is in order. Of an array
+    /// that has too many, one more than is allowed.
+    fn plan(&self, first: usize, closers: u8) -> Option<(Vec<(usize, Value)>, usize)> {
+        let mut planned = Vec::new();
+        let mut at = skip_space(self.body, first);
+        while self.body.get(at) != Some(&b']') || !planned.is_empty() {
+            let value = value(self.body, at).ok()?;
+            planned.push((at, value));
+            at = skip_space(self.body, value.end);
+            match self.body.get(at)? {
+                b',' if self.index + planned.len() > self.limit => return Some((planned, self.body.len())),
+                b',' => at = skip_space(self.body, at + 1),
+                b']' => break,
+                _ => return None,
+            }
+        }
+        envelope::close(self.body, at + 1, closers).map(|end| (planned, end))
+    }
+
+    /// The next element of a damaged array; nothing when the array has ended.
+    fn next_of_damaged(&mut self, closers: u8) -> Option<Element<'a>> {
+        let start = self.at;
+        if self.body.get(start) == Some(&b']') {
+            let Some(end) = envelope::close(self.body, start + 1, closers) else {
+                return Some(self.broken(start, Broken { at: start, is_too_deep: false }));
+            };
+            (self.at, self.damaged, self.opening) = (end, None, None);
+            return None;
+        }
+        match value(self.body, start) {
+            Ok(value) if self.is_followed_well(value.end) && self.resync(start + 1, value.end) == value.end => {
+                Some(self.whole(start, value, value.end))
+            }
+            Ok(value) => Some(self.broken(start, Broken { at: value.end, is_too_deep: false })),
+            Err(broken) => Some(self.broken(start, broken)),
+        }
+    }
+
+    /// Does what may follow an element follow?
+    fn is_followed_well(&self, end: usize) -> bool {
+        let at = skip_space(self.body, end);
+        let is_line_end = self.body.get(end..at).unwrap_or_default().contains(&b'\n');
+        match (self.damaged, self.body.get(at)) {
+            (_, None | Some(b',')) | (Some(_), Some(b']')) | (None, Some(b'{' | b'[')) => true,
+            (damaged, Some(_)) => damaged.is_none() && is_line_end,
+        }
+    }
+
+    /// An element whose end is known.
+    fn whole(&mut self, start: usize, value: Value, next: usize) -> Element<'a> {
+        self.at = next;
+        let fault = if value.end - start > EVENT_BYTES_MAX {
+            Some(Fault::TooLarge)
+        } else if value.is_too_deep {
+            Some(Fault::TooDeep)
+        } else {
+            None
+        };
+        self.element(start, value.end, fault)
+    }
+
+    /// The element from `start` to wherever the next event begins.
+    fn broken(&mut self, start: usize, broken: Broken) -> Element<'a> {
+        let next = self.resync(start + 1, self.body.len());
+        self.at = next;
+        let end = if next == self.body.len() { self.without_envelope(start) } else { next };
+        let end = start + trimmed(self.body.get(start..end).unwrap_or_default());
+        self.element(start, end, Some(if broken.is_too_deep { Fault::TooDeep } else { Fault::Broken }))
+    }
+
+    fn element(&mut self, start: usize, end: usize, fault: Option<Fault>) -> Element<'a> {
+        let (index, is_too_many) = (self.index, self.index >= self.limit);
+        self.index += 1;
+        let (end, fault) = if is_too_many {
+            self.at = self.body.len();
+            self.planned = Vec::new().into_iter();
+            (self.body.len(), Some(Fault::TooMany))
+        } else {
+            (end, fault)
+        };
+        Element { index, offset: start, bytes: self.body.get(start..end).unwrap_or_default(), fault }
+    }
+
+    /// The next place between `from` and `until` at which an event begins; `until` when there is none.
+    fn resync(&mut self, from: usize, until: usize) -> usize {
+        let mut is_behind_comma = false;
+        let mut is_line_start = false;
+        for (at, byte) in self.body.iter().enumerate().take(until).skip(from) {
+            match byte {
+                b'{' | b'[' if is_line_start && self.damaged.is_none() => return at,
+                b'{' if is_behind_comma || is_line_start => {
+                    if self.is_event_start(at) {
+                        return at;
+                    }
+                    if self.budget_bytes == 0 {
+                        return until;
+                    }
+                    is_behind_comma = false;
+                }
+                b',' => is_behind_comma = true,
+                b' ' | b'\t' | b'\r' | b'\n' => {}
+                _ => is_behind_comma = false,
+            }
+            is_line_start = *byte == b'\n';
+        }
+        until
+    }
+
+    /// Does an event begin here: one that opens like its siblings, or one that is whole and has an event's keys? Many nested objects
+    /// open with `id`, so that opening proves nothing.
+    fn is_event_start(&mut self, at: usize) -> bool {
+        let opening = opening_key(self.body, at);
+        if opening.is_some_and(|key| key != b"id" && Some(key) == self.opening) {
+            return true;
+        }
+        let (mut has_marker, markers) = (false, self.markers);
+        let walked = members(self.body, at, |key, _| {
+            has_marker |= markers.contains(&key);
+            Walk::On
+        });
+        let end = walked.map_or_else(|broken| broken.at, |value| value.end);
+        self.budget_bytes = self.budget_bytes.saturating_sub(end - at);
+        walked.is_ok() && has_marker && self.is_followed_well(end)
+    }
+
+    /// Where a broken last element ends: the closing of its envelope is not part of it.
+    fn without_envelope(&self, start: usize) -> usize {
+        let whole = self.body.get(start..).unwrap_or_default();
+        let Some(closers) = self.damaged else { return self.body.len() };
+        let mut rest = whole.trim_ascii_end();
+        for _ in 0..closers {
+            let Some(shorter) = rest.strip_suffix(b"}") else { return self.body.len() };
+            rest = shorter.trim_ascii_end();
+        }
+        rest.strip_suffix(b"]").map_or(self.body.len(), |rest| start + rest.len().max(1))
+    }
+}
+
+impl<'a> Iterator for Elements<'a> {
+    type Item = Element<'a>;
+
+    fn next(&mut self) -> Option<Element<'a>> {
+        loop {
+            if let Some((start, value)) = self.planned.next() {
+                return Some(self.whole(start, value, self.at));
+            }
+            while matches!(self.body.get(self.at), Some(b' ' | b'\t' | b'\r' | b'\n' | b',')) {
+                self.at += 1;
+            }
+            self.body.get(self.at)?;
+            let found = match self.damaged {
+                Some(closers) => self.next_of_damaged(closers),
+                None => self.top_level(),
+            };
+            if found.is_some() {
+                return found;
+            }
+        }
+    }
+}
+
+/// The first key of the object at a position, raw.
+fn opening_key(body: &[u8], at: usize) -> Option<&[u8]> {
+    let mut first = None;
+    members(body, at, |key, _| {
+        first = Some(key);
+        Walk::Stop
+    })
+    .ok()?;
+    first
+}
+
+/// The length without trailing white space and commas, at least one byte.
+fn trimmed(bytes: &[u8]) -> usize {
+    let is_content = |byte: &u8| !matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | b',');
+    bytes.iter().rposition(is_content).map_or(bytes.len().min(1), |last| last + 1)
+}

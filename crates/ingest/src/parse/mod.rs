@@ -1,0 +1,129 @@
+//! Native events → domain events, one provider a folder.
+//!
+//! Pure: bytes and a context in, outcomes out through a visitor (an `Event` borrows its text from the bytes, so it cannot outlive them).
+//! `read = events + ignored + rejected` holds by construction: each native event has exactly one outcome. Nothing here reads a clock,
+//! clamps a time or drops a duplicate; that is the business of whoever knows when the delivery came.
+
+mod clamp;
+mod content;
+mod country;
+mod entra;
+pub(crate) mod fields;
+mod files;
+mod json;
+mod net;
+mod okta;
+mod outcome;
+mod person;
+mod provider;
+mod stamp;
+pub(crate) mod text;
+mod time;
+
+pub use clamp::{FUTURE_MS_MAX, PAST_DAYS_MAX, clamp};
+pub use files::{Counts, FILE_BYTES_MAX, FileError, FileOptions, parse_files};
+pub use json::{Named, write_event};
+pub use outcome::{IdentityRef, Outcome};
+pub use provider::{ProviderError, markers, readable_provider};
+
+use event::{RejectReason, Source, TenantKey, Timestamp};
+
+use crate::delivery::{Element, Elements, Fault};
+
+/// What is known of a delivery before its content is read.
+#[derive(Clone, Copy, Debug)]
+pub struct ParseContext<'a> {
+    /// Our tenant, from the connection.
+    pub tenant: &'a str,
+    /// The connection's id.
+    pub connection: &'a str,
+    /// The provider's tenant that the connection is configured for. Payloads that speak for another one are rejected. `None` where there
+    /// is no connection (`daylight parse`): then the payload's is taken.
+    pub provider_tenant: Option<&'a str>,
+    /// The raw `source` of the envelope around the element (`Elements::source`): an Okta hook names its org there and nowhere else.
+    pub envelope_source: Option<&'a [u8]>,
+    /// When the delivery reached us; `None` where nobody says.
+    pub received_at: Option<Timestamp>,
+    /// The tenant's secret for pseudonyms.
+    pub tenant_key: &'a TenantKey,
+    /// Is this imported history?
+    pub is_backfill: bool,
+    /// Is this client id one of the provider's own apps? Asked of the catalogue, which the parser does not know.
+    pub is_first_party: fn(Source, &str) -> bool,
+}
+
+impl<'a> ParseContext<'a> {
+    /// A context without provider tenant, time of receipt or catalogue.
+    #[must_use]
+    pub const fn new(tenant: &'a str, connection: &'a str, tenant_key: &'a TenantKey) -> ParseContext<'a> {
+        const fn nobodys(_: Source, _: &str) -> bool {
+            false
+        }
+        ParseContext {
+            tenant,
+            connection,
+            provider_tenant: None,
+            envelope_source: None,
+            received_at: None,
+            tenant_key,
+            is_backfill: false,
+            is_first_party: nobodys,
+        }
+    }
+}
+
+/// Parses every element of a body, in order; `sink` is called once for each native event, with the element that it stood in.
+/// More than `elements_max` elements end in one `RejectReason::TooMany` over the rest of the body.
+pub fn parse_body(
+    provider: Source,
+    body: &[u8],
+    context: &ParseContext<'_>,
+    elements_max: usize,
+    sink: &mut dyn FnMut(&Element<'_>, Outcome<'_>),
+) {
+    let mut elements = Elements::new(body, markers(provider), elements_max);
+    while let Some(element) = elements.next() {
+        let context = ParseContext { envelope_source: elements.source(), ..*context };
+        parse_element(provider, &element, &context, &mut |outcome| sink(&element, outcome));
+    }
+}
+
+/// Parses one element: one native event, or several for providers that group them. `sink` is called at least once.
+pub fn parse_element(
+    provider: Source,
+    element: &Element<'_>,
+    context: &ParseContext<'_>,
+    sink: &mut dyn FnMut(Outcome<'_>),
+) {
+    if let Some(fault) = element.fault {
+        sink(rejected(fault));
+        return;
+    }
+    let parse = match provider {
+        Source::Okta => okta::parse,
+        Source::Entra => entra::parse,
+        _ => {
+            let detail = format!("there is no parser for {provider} yet");
+            sink(Outcome::Rejected { reason: RejectReason::NotAnEvent, detail });
+            return;
+        }
+    };
+    let Err(error) = parse(element.bytes, context, sink) else { return };
+    let repaired = content::repaired(element.bytes);
+    if repaired.is_some_and(|repaired| parse(repaired.as_bytes(), context, sink).is_ok()) {
+        return;
+    }
+    let detail = format!("not JSON at line {}, column {} of the event", error.line(), error.column());
+    sink(Outcome::Rejected { reason: RejectReason::BadJson, detail });
+}
+
+/// What the splitter found wrong, as an outcome.
+fn rejected(fault: Fault) -> Outcome<'static> {
+    let (reason, detail) = match fault {
+        Fault::Broken => (RejectReason::BadJson, "the structure of the JSON is broken"),
+        Fault::TooLarge => (RejectReason::TooLarge, "larger than 256 KiB"),
+        Fault::TooDeep => (RejectReason::TooDeep, "nested deeper than 64 levels"),
+        Fault::TooMany => (RejectReason::TooMany, "more events than one delivery may hold"),
+    };
+    Outcome::Rejected { reason, detail: detail.to_owned() }
+}

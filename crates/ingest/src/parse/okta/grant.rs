@@ -1,0 +1,44 @@
+//! What an Okta event grants: one `ConsentGrant` target a scope, or a comma-separated list on a token.
+
+use event::{ConsentType, Kind, ParseWarning, ParseWarnings};
+
+use super::wire::LogEvent;
+use crate::parse::stamp::tokens;
+
+/// The grant of an event; empty for most.
+#[derive(Debug)]
+pub(crate) struct Grant<'a> {
+    pub(crate) scopes: String,
+    pub(crate) resources: String,
+    pub(crate) consent_type: ConsentType,
+    pub(crate) id: &'a str,
+}
+
+impl<'a> Grant<'a> {
+    /// Several scopes are one grant: nobody clicks once a scope.
+    pub(crate) fn of(log: &'a LogEvent<'a>, kind: Kind, warnings: &mut ParseWarnings) -> Grant<'a> {
+        if log.target.is_cut {
+            warnings.add(ParseWarning::ListCut);
+        }
+        let consents = || log.target.iter().filter(|target| &*target.kind == "ConsentGrant");
+        let debug = &log.debug.data;
+        let of_token = if debug.granted_scopes.is_empty() { &debug.requested_scopes } else { &debug.granted_scopes };
+        let is_consent = matches!(kind, Kind::OauthGrant | Kind::OauthRevoke | Kind::OauthDenied);
+        let consent_type = match (kind, &*log.event_type) {
+            (Kind::OauthGrant | Kind::OauthDenied, "app.oauth2.admin.consent.grant") => ConsentType::TenantWide,
+            (Kind::OauthGrant, _) => ConsentType::User,
+            _ => ConsentType::Unknown,
+        };
+        let scopes = if is_consent && consents().next().is_some() {
+            tokens(consents().map(|target| &*target.display_name), warnings)
+        } else {
+            tokens(of_token.split(','), warnings)
+        };
+        Grant {
+            scopes,
+            resources: tokens(consents().map(|target| &*target.detail.authorization_server), warnings),
+            consent_type,
+            id: consents().next().map_or("", |target| &target.id),
+        }
+    }
+}

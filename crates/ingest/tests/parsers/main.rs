@@ -1,0 +1,7 @@
+//! The parsers on native events, hand-written in the shapes that providers send: each gotcha and decision of formats.md by its name.
+
+#[cfg(test)]
+mod check;
+mod okta_gotchas;
+mod okta_kinds;
+mod split;
