@@ -10,7 +10,7 @@ use crate::{
     writer::Writer,
 };
 
-/// Bytes of the shortest alert: 40 of its ids, and one for each of its 30 other fields and coordinates.
+/// Bytes of the shortest alert: 40 of its three ids, and one for each of its other fields.
 pub(crate) const ALERT_BYTES_MIN: usize = 70;
 
 /// Bytes of the shortest factor: an empty name and a small number.
@@ -105,4 +105,70 @@ pub(crate) fn read_alert(cursor: &mut Cursor<'_>) -> Result<Alert, Flaw> {
         coordinates: read_coordinates(cursor)?,
         tables_version: cursor.owned()?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use event::{Coordinates, Timestamp};
+
+    use super::*;
+    use crate::wire::LIST_ITEMS_MAX;
+
+    fn empty() -> Alert {
+        Alert {
+            id: AlertId::NONE,
+            tenant: String::new(),
+            rule: String::new(),
+            rule_version: 0,
+            severity: Severity::Info,
+            state: AlertState::Raised,
+            score: 0,
+            factors: Vec::new(),
+            title: String::new(),
+            description: String::new(),
+            subject: String::new(),
+            episode: String::new(),
+            app_key: String::new(),
+            app_ref: String::new(),
+            app_name: String::new(),
+            looks_like: String::new(),
+            user_key: UserKey::NONE,
+            department: String::new(),
+            people: 0,
+            evidence: Vec::new(),
+            evidence_query: String::new(),
+            alternative: String::new(),
+            prevention: String::new(),
+            technique: String::new(),
+            occurred_at: Timestamp::MISSING,
+            received_at: Timestamp::MISSING,
+            logged_at: Timestamp::MISSING,
+            is_late: false,
+            coordinates: Coordinates::default(),
+            tables_version: String::new(),
+        }
+    }
+
+    #[test]
+    fn the_shortest_alert_and_factor_are_as_short_as_the_limits_say() {
+        let mut writer = Writer::new();
+        write_alert(&mut writer, &empty());
+        assert_eq!(writer.as_bytes().len(), ALERT_BYTES_MIN);
+
+        let factors = vec![Factor { name: String::new(), points: 0 }];
+        let mut longer = Writer::new();
+        write_alert(&mut longer, &Alert { factors, ..empty() });
+        // One more byte for the count of the block.
+        assert_eq!(longer.as_bytes().len(), ALERT_BYTES_MIN + FACTOR_BYTES_MIN + 1);
+    }
+
+    #[test]
+    fn as_much_evidence_as_may_be_is_carried_and_one_more_is_refused() {
+        let mut alert = Alert { evidence: vec![EventId(1); LIST_ITEMS_MAX], ..empty() };
+        let record = encode_alert(&alert).unwrap();
+        assert_eq!(decode_alert(&record).unwrap(), alert);
+        alert.evidence.push(EventId(1));
+        let error = EncodeError::ListTooLong { list: "evidence", items: LIST_ITEMS_MAX + 1 };
+        assert_eq!(encode_alert(&alert), Err(error));
+    }
 }

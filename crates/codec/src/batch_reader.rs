@@ -48,14 +48,14 @@ impl<'a> BatchReader<'a> {
         self.app_bytes
     }
 
+    /// Reads the next event over a blank one; false behind the last.
     #[inline]
-    fn step(&mut self) -> Result<Option<Event<'a>>, Flaw> {
+    fn step(&mut self, event: &mut Event<'a>) -> Result<bool, Flaw> {
         if self.blocks.next_item(&mut self.cursor)?.is_none() {
-            return self.cursor.end().map(|()| None);
+            return self.cursor.end().map(|()| false);
         }
-        let (event, app_bytes) = read_event(&mut self.cursor, &self.header)?;
-        self.app_bytes = app_bytes;
-        Ok(Some(event))
+        self.app_bytes = read_event(&mut self.cursor, event)?;
+        Ok(true)
     }
 }
 
@@ -67,10 +67,16 @@ impl<'a> Iterator for BatchReader<'a> {
         if self.is_done {
             return None;
         }
-        let item =
-            self.step().map_err(|flaw| malformed(self.record_bytes, self.schema, &self.cursor, flaw)).transpose();
-        self.is_done = !matches!(item, Some(Ok(_)));
-        item
+        let mut event = self.header.blank_event();
+        match self.step(&mut event) {
+            Ok(true) => return Some(Ok(event)),
+            Ok(false) => self.is_done = true,
+            Err(flaw) => {
+                self.is_done = true;
+                return Some(Err(malformed(self.record_bytes, self.schema, &self.cursor, flaw)));
+            }
+        }
+        None
     }
 }
 

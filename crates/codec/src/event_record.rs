@@ -1,11 +1,12 @@
 //! One event and the header of its batch, field by field in the order of `events.avsc`.
 //!
-//! The order is not the domain's: `app_id_kind`, `app_id` and `app_name` stand together, so that a reader can intern the three as one raw
-//! slice. What all events of a delivery share stands once, in the header.
+//! The order is not the domain's. Numbers and ids come first and texts last: texts that stand together are checked for UTF-8 at once.
+//! `app_id_kind`, `app_id` and `app_name` stand together, so that a reader can intern the three as one raw slice. What all events of a
+//! delivery share stands once, in the header.
 
 use event::{
-    ActorType, AppIdKind, AppKind, AppRef, ConsentType, Event, EventId, Ip, Kind, Outcome, ParseWarnings, Source,
-    Stream, Timestamp, Tokens, UserKey,
+    ActorType, AppIdKind, AppKind, ConsentType, Event, EventId, Ip, Kind, Outcome, ParseWarnings, Source, Stream,
+    Timestamp, Tokens, UserKey,
 };
 
 use crate::{cursor::Cursor, error::Flaw, writer::Writer};
@@ -33,10 +34,10 @@ pub struct BatchHeader<'a> {
     pub is_backfill: bool,
 }
 
-impl BatchHeader<'_> {
+impl<'a> BatchHeader<'a> {
     /// The header that this event needs.
     #[must_use]
-    pub const fn of<'e>(event: &Event<'e>) -> BatchHeader<'e> {
+    pub const fn of(event: &Event<'a>) -> BatchHeader<'a> {
         BatchHeader {
             tenant: event.tenant,
             connection: event.connection,
@@ -45,6 +46,17 @@ impl BatchHeader<'_> {
             received_at: event.received_at,
             is_backfill: event.is_backfill,
         }
+    }
+
+    /// An event of this header, everything else at its sentinel.
+    #[must_use]
+    pub const fn blank_event(&self) -> Event<'a> {
+        let mut event = Event::new(EventId::NONE, self.source, self.tenant, Kind::Other, Timestamp::MISSING);
+        event.connection = self.connection;
+        event.provider_tenant = self.provider_tenant;
+        event.received_at = self.received_at;
+        event.is_backfill = self.is_backfill;
+        event
     }
 
     /// The field that says something else of this event than the header does.
@@ -83,21 +95,23 @@ pub(crate) fn read_header<'a>(cursor: &mut Cursor<'a>) -> Result<BatchHeader<'a>
 
 pub(crate) fn write_event(writer: &mut Writer, event: &Event<'_>) {
     writer.raw(&event.event_id.0.to_be_bytes());
-    writer.member(event.stream.index());
-    writer.member(event.kind.index());
-    writer.boolean(event.is_supporting);
-    writer.text(event.native_id);
-    writer.text(event.native_type);
-    writer.text(event.correlation_id);
-    writer.text(event.session_id);
-    writer.text(event.transaction_id);
     writer.time(event.occurred_at);
     writer.time(event.occurred_at_original);
     writer.time(event.available_at);
+    writer.member(event.stream.index());
+    writer.member(event.kind.index());
+    writer.boolean(event.is_supporting);
     writer.member(event.actor_type.index());
     writer.raw(&event.user_key.0.to_be_bytes());
     writer.raw(&event.actor_key.0.to_be_bytes());
     writer.member(event.app_kind.index());
+    writer.member(event.consent_type.index());
+    writer.member(event.outcome.index());
+    writer.boolean(event.is_mfa);
+    writer.raw(&event.ip.0);
+    writer.long(i64::from(event.asn));
+    writer.boolean(event.is_proxy);
+    writer.long(i64::from(event.warnings.bits().cast_signed()));
     writer.member(event.app.id_kind.index());
     writer.text(event.app.id);
     writer.text(event.app_name);
@@ -106,83 +120,78 @@ pub(crate) fn write_event(writer: &mut Writer, event: &Event<'_>) {
     writer.text(event.scopes_added.as_str());
     writer.text(event.scopes_removed.as_str());
     writer.text(event.resources.as_str());
-    writer.member(event.consent_type.index());
     writer.text(event.grant_id);
-    writer.member(event.outcome.index());
+    writer.text(event.native_id);
+    writer.text(event.native_type);
+    writer.text(event.correlation_id);
+    writer.text(event.session_id);
+    writer.text(event.transaction_id);
     writer.text(event.outcome_code);
     writer.text(event.outcome_reason);
     writer.text(event.auth_method);
-    writer.boolean(event.is_mfa);
     writer.text(event.auth_protocol);
-    writer.raw(&event.ip.0);
-    writer.long(i64::from(event.asn));
     writer.text(event.as_org);
-    writer.boolean(event.is_proxy);
     writer.text(event.country);
     writer.text(event.city);
-    writer.text(event.user_agent);
     writer.text(event.ua_os);
     writer.text(event.ua_browser);
-    writer.long(i64::from(event.warnings.bits().cast_signed()));
+    writer.text(event.user_agent);
 }
 
-/// Reads an event, and the raw bytes of its app: kind of id, id and name. One function and not several, because it is one list in one
-/// order, and each part that returned a struct of its own would be copied once more on the hot path.
-#[inline]
-pub(crate) fn read_event<'a>(cursor: &mut Cursor<'a>, header: &BatchHeader<'a>) -> Result<(Event<'a>, &'a [u8]), Flaw> {
-    let event_id = EventId(u128::from_be_bytes(cursor.fixed()?));
-    let mut event = Event::new(event_id, header.source, header.tenant, Kind::Other, Timestamp::MISSING);
-    event.connection = header.connection;
-    event.provider_tenant = header.provider_tenant;
-    event.received_at = header.received_at;
-    event.is_backfill = header.is_backfill;
-    event.stream = cursor.member(Stream::from_index)?;
-    event.kind = cursor.member(Kind::from_index)?;
-    event.is_supporting = cursor.boolean()?;
-    event.native_id = cursor.text()?;
-    event.native_type = cursor.text()?;
-    event.correlation_id = cursor.text()?;
-    event.session_id = cursor.text()?;
-    event.transaction_id = cursor.text()?;
+/// Reads an event over a blank one of its batch, and returns the raw bytes of its app: kind of id, id and name. Over one that exists,
+/// because an event is half a kilobyte, and returning it would copy it at each step up.
+pub(crate) fn read_event<'a>(cursor: &mut Cursor<'a>, event: &mut Event<'a>) -> Result<&'a [u8], Flaw> {
+    event.event_id = EventId(u128::from_be_bytes(cursor.fixed()?));
     event.occurred_at = cursor.time()?;
     event.occurred_at_original = cursor.time()?;
     event.available_at = cursor.time()?;
+    event.stream = cursor.member(Stream::from_index)?;
+    event.kind = cursor.member(Kind::from_index)?;
+    event.is_supporting = cursor.boolean()?;
     event.actor_type = cursor.member(ActorType::from_index)?;
     event.user_key = UserKey(u64::from_be_bytes(cursor.fixed()?));
     event.actor_key = UserKey(u64::from_be_bytes(cursor.fixed()?));
     event.app_kind = cursor.member(AppKind::from_index)?;
-    let app_start = cursor.clone();
-    event.app = AppRef { source: header.source, id_kind: cursor.member(AppIdKind::from_index)?, id: cursor.text()? };
-    event.app_name = cursor.text()?;
-    let app_bytes = cursor.since(&app_start);
-    event.app_object_id = cursor.text()?;
-    event.scopes = tokens(cursor)?;
-    event.scopes_added = tokens(cursor)?;
-    event.scopes_removed = tokens(cursor)?;
-    event.resources = tokens(cursor)?;
     event.consent_type = cursor.member(ConsentType::from_index)?;
-    event.grant_id = cursor.text()?;
     event.outcome = cursor.member(Outcome::from_index)?;
-    event.outcome_code = cursor.text()?;
-    event.outcome_reason = cursor.text()?;
-    event.auth_method = cursor.text()?;
     event.is_mfa = cursor.boolean()?;
-    event.auth_protocol = cursor.text()?;
     event.ip = Ip(cursor.fixed()?);
     event.asn = cursor.number()?;
-    event.as_org = cursor.text()?;
     event.is_proxy = cursor.boolean()?;
-    event.country = cursor.text()?;
-    event.city = cursor.text()?;
-    event.user_agent = cursor.text()?;
-    event.ua_os = cursor.text()?;
-    event.ua_browser = cursor.text()?;
     event.warnings = ParseWarnings::from_bits(cursor.number::<i32>()?.cast_unsigned());
-    Ok((event, app_bytes))
-}
-
-fn tokens<'a>(cursor: &mut Cursor<'a>) -> Result<Tokens<'a>, Flaw> {
-    cursor.text().map(Tokens::from_canonical)
+    let app_start = cursor.clone();
+    event.app.id_kind = cursor.member(AppIdKind::from_index)?;
+    cursor.texts([&mut event.app.id, &mut event.app_name])?;
+    let app_bytes = cursor.since(&app_start);
+    let (mut scopes, mut scopes_added, mut scopes_removed, mut resources) = ("", "", "", "");
+    cursor.texts([
+        &mut event.app_object_id,
+        &mut scopes,
+        &mut scopes_added,
+        &mut scopes_removed,
+        &mut resources,
+        &mut event.grant_id,
+        &mut event.native_id,
+        &mut event.native_type,
+        &mut event.correlation_id,
+        &mut event.session_id,
+        &mut event.transaction_id,
+        &mut event.outcome_code,
+        &mut event.outcome_reason,
+        &mut event.auth_method,
+        &mut event.auth_protocol,
+        &mut event.as_org,
+        &mut event.country,
+        &mut event.city,
+        &mut event.ua_os,
+        &mut event.ua_browser,
+        &mut event.user_agent,
+    ])?;
+    event.scopes = Tokens::from_canonical(scopes);
+    event.scopes_added = Tokens::from_canonical(scopes_added);
+    event.scopes_removed = Tokens::from_canonical(scopes_removed);
+    event.resources = Tokens::from_canonical(resources);
+    Ok(app_bytes)
 }
 
 #[cfg(test)]

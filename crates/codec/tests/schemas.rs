@@ -64,6 +64,18 @@ mod tests {
     }
 
     #[test]
+    fn the_readme_tells_the_id_of_every_schema() {
+        let readme = include_str!("../../../schemas/avro/README.md");
+        for schema in Schema::ALL {
+            let (name, version) = schema.name().rsplit_once(".v").unwrap();
+            let [a, b, c, d] = schema.id().to_be_bytes();
+            let row =
+                format!("| {} | `{a:02x} {b:02x} {c:02x} {d:02x}` | `{name}.avsc`, version {version} |", schema.id());
+            assert!(readme.contains(&row), "{row}");
+        }
+    }
+
+    #[test]
     fn an_incompatible_change_is_refused() {
         let events = Schema::EventsV1.avsc();
         let line = |field: &str| events.lines().find(|line| line.contains(&format!(r#""name": "{field}","#))).unwrap();
