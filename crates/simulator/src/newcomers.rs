@@ -2,7 +2,7 @@
 
 use crate::{
     apps::{AppId, Standing},
-    clock::HOUR_MS,
+    clock::{DAY_MS, HOUR_MS},
     incident::IncidentKind,
     moment::PersonId,
     story::Teller,
@@ -52,7 +52,10 @@ pub(crate) fn tell(teller: &mut Teller<'_>) {
 
 /// Apps that came while the system learned: known when teaching ends, each with its few people or its team, and no more.
 fn early(teller: &mut Teller<'_>) {
-    let (begin, end) = (teller.company.begin(), teller.company.teaching_end());
+    let begin = teller.company.begin();
+    // Whoever counts teaching in whole days of the calendar ends it up to a day before: nothing may hang on that day.
+    let teaching = teller.company.teaching_end() - begin;
+    let end = begin + teaching - DAY_MS.min(teaching / 2);
     let apps = teller.company.apps_of(Standing::Early);
     for (place, app) in apps.iter().enumerate() {
         let first = Teller::stretch((begin + HOUR_MS, end - (end - begin) / 5), place, apps.len());

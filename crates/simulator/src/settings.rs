@@ -52,10 +52,10 @@ impl Settings {
         }
     }
 
-    /// A company small enough for a test of every build: 50 people, 3 days of which the first teaches.
+    /// A company small enough for a test of every build: 50 people, 3 days of which two teach.
     #[must_use]
     pub fn small(seed: u64, anchor_ms: i64) -> Settings {
-        Settings { people: 50, days: 3, teaching_days: 1, ..Settings::new(seed, anchor_ms) }
+        Settings { people: 50, days: 3, teaching_days: 2, ..Settings::new(seed, anchor_ms) }
     }
 
     /// The same, with every number brought to what its documentation allows.

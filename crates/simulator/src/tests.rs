@@ -8,7 +8,10 @@ use std::{
 use serde_json::Value;
 
 use crate::{
-    Company, Delivery, ElementTruth, Form, IncidentKind, Phase, Provider, Settings, TYPED_PASSWORDS, entra,
+    Company, Delivery, ElementTruth, Form, IncidentKind, Phase, Provider, Settings, TYPED_PASSWORDS,
+    apps::Standing,
+    clock::DAY_MS,
+    entra,
     moment::{Moment, Role},
     okta, routine,
 };
@@ -213,6 +216,10 @@ fn new_apps_are_no_incident_while_the_system_learns_and_danger_always_is() {
             company.incidents().iter().partition(|incident| incident.occurred_at_ms < teaching_end);
         assert!(early.iter().all(|incident| !muted.contains(&incident.kind)));
         assert!(early.len() >= 3, "danger comes on any day");
+        for moment in &company.script {
+            let is_early = company.app(moment.app).standing == Standing::Early;
+            assert!(!is_early || moment.occurred < company.teaching_end() - DAY_MS, "known a day before teaching ends");
+        }
         let new = late.iter().filter(|incident| incident.kind == IncidentKind::NewUnsanctionedApp).count();
         assert!(new >= 40, "{new}");
         assert!(late.iter().filter(|incident| incident.is_live).count() >= 20);
