@@ -67,7 +67,7 @@ pub(crate) struct Group {
 impl Group {
     /// How many people had met it up to and with this position.
     pub(crate) fn rank(&self, position: Packed) -> u32 {
-        let is_beyond = self.ranks.last().is_none_or(|last| *last <= position);
+        let is_beyond = self.ranks.last().is_none_or(|last| *last < position);
         if is_beyond {
             return self.people;
         }
@@ -168,6 +168,11 @@ impl AppTable {
         });
         self.by_hash.insert(hash, index);
         index
+    }
+
+    /// Is there a place for an app that is not known itself, because only its pairs are restored?
+    pub(crate) fn has_place(&self, app: &AppRef<'_>) -> bool {
+        self.by_hash.contains_key(&stable_hash_64(app))
     }
 
     /// Takes in an app under its keys and gives its index.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use enrichment::{AppInfo, Enriched};
 use event::{
-    Alert, AlertState, Alias, AliasAction, ConsentType, Coordinates, Event, EventId, LedgerEntry, Position, Sighting,
-    Timestamp, UserKey, alert_id,
+    ActorType, Alert, AlertState, Alias, AliasAction, AppFirst, AppRef, ConsentType, Coordinates, Event, EventId,
+    LedgerEntry, Position, Sighting, Timestamp, UserKey, alert_id,
 };
 use hashbrown::HashMap;
 
@@ -30,6 +30,23 @@ pub struct Observation {
     pub coordinates: Coordinates,
     /// When the log took it.
     pub logged_at: Timestamp,
+}
+
+/// An app that a tenant has met.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KnownApp<'a> {
+    /// Its reference.
+    pub app: AppRef<'a>,
+    /// Its name as delivered at first sight.
+    pub name: &'a str,
+    /// Its canonical key at first sight: the subject of its alerts.
+    pub first_key: &'a str,
+    /// Its canonical key now.
+    pub app_key: &'a str,
+    /// The first sights.
+    pub first: AppFirst,
+    /// How many people have used or granted it, under any of its references.
+    pub people: u32,
 }
 
 /// What is remembered of every tenant, and the rules.
@@ -67,19 +84,29 @@ impl Engine {
         let tenant = tenant_of(&mut self.tenants, event.tenant);
         let earliest = tenant.earliest_day(event.connection, event.occurred_at, out);
         let Some(way) = way_of(event) else { return };
-        let Some(person) = person_of(event, way) else {
+        let person = person_of(event);
+        let is_by_app = !person.is_some() && matches!(event.actor_type, ActorType::App | ActorType::System);
+        if !person.is_some() && !is_by_app && !is_for_all(event, way) {
             out.stats.without_person += 1;
             return;
-        };
+        }
         let learning_ms = i64::from(self.settings.learning_days) * DAY_MS;
         let is_learning = event.is_backfill || event.occurred_at < earliest.plus_ms(learning_ms);
-        let case = Case { settings: &self.settings, enriched, at, person, way, is_learning, ranks_max: self.ranks_max };
-        if is_companion(event, way) {
+        let (settings, ranks_max, is_companion) = (&self.settings, self.ranks_max, is_companion(event, way));
+        let case = Case { settings, enriched, at, person, way, is_learning, is_companion, ranks_max };
+        if is_companion {
             case.companion(tenant, &mut self.episode, out);
-        } else if let Some(info) = enriched.app.filter(|_| event.app.is_some()) {
-            case.meeting(tenant, info, &mut self.episode, out);
-        } else {
+            return;
+        }
+        let Some(info) = enriched.app.filter(|_| event.app.is_some()) else {
             out.stats.without_app += 1;
+            return;
+        };
+        if is_by_app && !is_for_all(event, way) {
+            out.stats.by_apps += 1;
+            case.glance(tenant, info, &mut self.episode, out);
+        } else {
+            case.meeting(tenant, info, &mut self.episode, out);
         }
     }
 
@@ -107,6 +134,16 @@ impl Engine {
         }
     }
 
+    /// The tenants that something is remembered of, in no order.
+    pub fn tenants(&self) -> impl Iterator<Item = &str> {
+        self.tenants.keys().map(String::as_str)
+    }
+
+    /// The apps that a tenant has met, in no order: what gauges and lists are made of after a restart.
+    pub fn apps(&self, tenant: &str) -> impl Iterator<Item = KnownApp<'_>> {
+        self.tenants.get(tenant).into_iter().flat_map(Tenant::known_apps)
+    }
+
     /// How many (app, person) pairs are remembered in all.
     #[must_use]
     pub fn pairs(&self) -> usize {
@@ -132,6 +169,7 @@ struct Case<'a> {
     person: UserKey,
     way: Sighting,
     is_learning: bool,
+    is_companion: bool,
     ranks_max: usize,
 }
 
@@ -148,6 +186,17 @@ impl Case<'_> {
         let sight = self.sight(info, &subject, Some(met));
         for rule in RULES.iter().filter(|rule| applies(rule, &sight)) {
             if let Some(alert) = self.open(rule, &sight, tenant, &companions, episode) {
+                raise(tenant, alert, out);
+            }
+        }
+    }
+
+    /// An app that acts for itself: nobody has met it, so the ledger notes nothing, and only what it claims to be is judged.
+    fn glance(&self, tenant: &mut Tenant, info: &AppInfo, episode: &mut String, out: &mut Findings) {
+        let known = tenant.first_key(&self.enriched.event.app);
+        let sight = self.sight(info, known.as_deref().unwrap_or(&info.app_key), None);
+        for rule in RULES.iter().filter(|rule| rule.lane == Lane::Identity) {
+            if let Some(alert) = self.open(rule, &sight, tenant, &[], episode) {
                 raise(tenant, alert, out);
             }
         }
@@ -180,10 +229,10 @@ impl Case<'_> {
         if told.is_some_and(|told| self.risk() <= told) {
             return;
         }
-        let is_full = tenant.held.len() >= self.settings.held_max;
+        let is_full = tenant.held.open() >= self.settings.held_max;
         if told.is_some() || is_full {
             out.stats.held_overflow += u64::from(is_full);
-            alerts.into_iter().for_each(|alert| raise(tenant, alert, out));
+            alerts.into_iter().for_each(|alert| raise_unless_open(tenant, alert, out));
             return;
         }
         self.hold(tenant, false, alerts, out);
@@ -201,7 +250,7 @@ impl Case<'_> {
             click.iter().filter(|entry| !entry.is_consent && entry.is_open_at(position)).cloned().collect();
         waiting.sort_unstable_by_key(|entry| entry.position);
         let is_known = click.iter().any(|entry| entry.event_id == event.event_id);
-        if !is_known && tenant.held.len() < self.settings.held_max {
+        if !is_known && tenant.held.open() < self.settings.held_max {
             self.hold(tenant, true, Vec::new(), out);
         }
         let mut companions = Vec::new();
@@ -265,7 +314,8 @@ impl Case<'_> {
             return None;
         }
         let id = alert_id(&tenant.name, rule.id, sight.subject, episode);
-        let known = tenant.episodes.get(&id);
+        // Whether the episode of a companion is open is asked when its time is over: what the ledger says now may be from later.
+        let known = tenant.episodes.get(&id).filter(|_| !self.is_companion);
         if known.is_some_and(|known| known.position != self.at.coordinates.position) {
             return None;
         }
@@ -301,13 +351,18 @@ fn raise(tenant: &mut Tenant, alert: Alert, out: &mut Findings) {
     out.alerts.push(alert);
 }
 
-/// A companion says what it has to say, unless its episode was opened elsewhere.
+/// Puts an alert out unless another event opened its episode.
+fn raise_unless_open(tenant: &mut Tenant, alert: Alert, out: &mut Findings) {
+    let known = tenant.episodes.get(&alert.id);
+    if known.is_none_or(|known| known.position == alert.coordinates.position) {
+        raise(tenant, alert, out);
+    }
+}
+
+/// A companion says what it has to say.
 fn stand_alone(tenant: &mut Tenant, entry: &HeldEntry, out: &mut Findings) {
     for alert in &entry.alerts {
-        let known = tenant.episodes.get(&alert.id);
-        if known.is_none_or(|known| known.position == entry.position) {
-            raise(tenant, alert.clone(), out);
-        }
+        raise_unless_open(tenant, alert.clone(), out);
     }
 }
 
@@ -323,12 +378,14 @@ fn is_companion(event: &Event<'_>, way: Sighting) -> bool {
     event.is_supporting && way == Sighting::GRANTED && has_companions(event.source) && !event.correlation_id.is_empty()
 }
 
-/// The person that an event is about; `None` when one is missing. A grant for the whole tenant concerns no single person, so none is
-/// missing there.
-fn person_of(event: &Event<'_>, way: Sighting) -> Option<UserKey> {
-    let is_for_all = matches!(event.consent_type, ConsentType::TenantWide | ConsentType::Application);
-    let person = if event.user_key.is_some() { event.user_key } else { event.actor_key };
-    (person.is_some() || (is_for_all && way == Sighting::GRANTED)).then_some(person)
+/// The person that an event is about: whose access it is, else who acted.
+fn person_of(event: &Event<'_>) -> UserKey {
+    if event.user_key.is_some() { event.user_key } else { event.actor_key }
+}
+
+/// Is it a grant for the whole tenant? It concerns no single person, so none is missing there.
+fn is_for_all(event: &Event<'_>, way: Sighting) -> bool {
+    way == Sighting::GRANTED && matches!(event.consent_type, ConsentType::TenantWide | ConsentType::Application)
 }
 
 /// The tenant of that name; a new one where it was not met before.

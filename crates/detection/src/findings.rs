@@ -41,6 +41,8 @@ pub struct Stats {
     pub without_app: u64,
     /// Events about using or granting an app that name no person: they fire nothing.
     pub without_person: u64,
+    /// Events in which an app acts for itself, as it should be without a person. Only the rules on the app's identity look at them.
+    pub by_apps: u64,
     /// Apps met for the first time.
     pub new_apps: u64,
     /// People met on an app for the first time: adoption, counted and not paged.

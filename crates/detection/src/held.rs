@@ -61,13 +61,14 @@ pub(crate) const fn has_companions(source: Source) -> bool {
 #[derive(Debug, Default)]
 pub(crate) struct Held {
     by_click: HashMap<String, Vec<HeldEntry>>,
-    len: usize,
+    /// How many of them wait.
+    open: usize,
 }
 
 impl Held {
-    /// How many there are.
-    pub(crate) const fn len(&self) -> usize {
-        self.len
+    /// How many wait. Those that are closed do not count: they go when the caller commits.
+    pub(crate) const fn open(&self) -> usize {
+        self.open
     }
 
     /// Those of one click, in no order.
@@ -82,19 +83,21 @@ impl Held {
 
     /// Puts one in, in place of the one of the same event.
     pub(crate) fn put(&mut self, entry: HeldEntry) {
+        self.open += usize::from(entry.closed.is_none());
         let click = self.by_click.entry_ref(entry.correlation_id.as_str()).or_default();
-        if let Some(known) = click.iter_mut().find(|known| known.event_id == entry.event_id) {
-            *known = entry;
-        } else {
+        let Some(known) = click.iter_mut().find(|known| known.event_id == entry.event_id) else {
             click.push(entry);
-            self.len += 1;
-        }
+            return;
+        };
+        self.open -= usize::from(known.closed.is_none());
+        *known = entry;
     }
 
     /// Closes one at a position and gives it back as it is now; `None` when it was closed there already.
     pub(crate) fn close(&mut self, correlation_id: &str, event_id: EventId, position: Position) -> Option<HeldEntry> {
         let click = self.by_click.get_mut(correlation_id)?;
         let entry = click.iter_mut().find(|entry| entry.event_id == event_id && entry.closed != Some(position))?;
+        self.open -= usize::from(entry.closed.is_none());
         entry.closed = Some(position);
         Some(entry.clone())
     }
@@ -120,7 +123,6 @@ impl Held {
             click.retain(|entry| !is_over(entry));
             !click.is_empty()
         });
-        self.len -= over.len();
         over.into_iter().map(|(_, event_id)| event_id).collect()
     }
 }

@@ -22,8 +22,9 @@ mod state_hash;
 mod tenant;
 
 pub use draft::Draft;
-pub use engine::{Engine, Observation};
+pub use engine::{Engine, KnownApp, Observation};
 pub use findings::{Change, Findings, LedgerChange, Stats};
+pub use held::HeldEntry;
 pub use pairs::PAIR_BYTES;
 pub use rules::{Lane, RULES, Rule};
 pub use settings::Settings;

@@ -10,6 +10,7 @@ use hashbrown::HashMap;
 
 use crate::{
     app_table::AppTable,
+    engine::KnownApp,
     findings::{Change, Findings, LedgerChange},
     held::{Held, HeldEntry},
     pairs::{Packed, Pair, Pairs, is_met},
@@ -121,6 +122,9 @@ impl Tenant {
     /// Notes the earliest day of a connection and gives it. A day and not an instant, so that history that comes newest first does not
     /// write a change for each event.
     pub(crate) fn earliest_day(&mut self, connection: &str, occurred_at: Timestamp, out: &mut Findings) -> Timestamp {
+        if !occurred_at.is_some() {
+            return self.connections.get(connection).copied().unwrap_or_default();
+        }
         let day = Timestamp(occurred_at.day().saturating_mul(DAY_MS));
         match self.connections.get_mut(connection) {
             Some(earliest) if *earliest <= day => return *earliest,
@@ -157,6 +161,8 @@ impl Tenant {
         let index = self.apps.find(&event.app).unwrap_or_else(|| {
             is_changed = true;
             out.stats.new_apps += 1;
+            // After a crash the pairs of an app may have been kept and the app itself not.
+            self.is_counted &= !self.apps.has_place(&event.app);
             let name = if event.app_name.is_empty() { &info.name } else { event.app_name };
             self.apps.insert(&event.app, name, &info.app_key, &info.app_key)
         });
@@ -263,6 +269,21 @@ impl Tenant {
             ranks.truncate(ranks_max);
             group.ranks = ranks;
         }
+    }
+
+    /// The apps that were met, in no order.
+    pub(crate) fn known_apps(&self) -> impl Iterator<Item = KnownApp<'_>> {
+        self.apps.iter().filter_map(|app| {
+            let group = self.apps.group(app.group?)?;
+            Some(KnownApp {
+                app: AppRef { source: app.source, id_kind: app.id_kind, id: &app.id },
+                name: &app.name,
+                first_key: &app.first_key,
+                app_key: &group.key,
+                first: app.first,
+                people: group.people,
+            })
+        })
     }
 
     /// Adds everything to a hash that does not depend on the order.

@@ -61,7 +61,6 @@ fn enriched<'a>(event: &'a Event<'a>, info: &'a AppInfo) -> Enriched<'a> {
             high_families: vec![ScopeFamily::Mail],
             top_scopes: vec!["Mail.Send".to_owned(), "Mail.Read".to_owned()],
             is_persistent: true,
-            ..GrantRisk::default()
         }
     } else {
         GrantRisk::default()

@@ -24,8 +24,11 @@ pub(super) const RULE: Rule = Rule {
 
 fn opens(sight: &Sight<'_>, episode: &mut String) -> bool {
     let is_for_all = sight.is_grant() && sight.event().consent_type == ConsentType::TenantWide;
-    episode.push_str(sight.event().scopes.as_str());
-    is_for_all && !sight.is_approved()
+    let is_open = is_for_all && !sight.is_approved();
+    if is_open {
+        episode.push_str(sight.event().scopes.as_str());
+    }
+    is_open
 }
 
 fn tell(sight: &Sight<'_>, draft: &mut Draft) {

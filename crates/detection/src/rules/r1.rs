@@ -23,9 +23,12 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn opens(sight: &Sight<'_>, episode: &mut String) -> bool {
-    episode.push_str(if sight.is_met() { "met/" } else { "attempted/" });
-    episode.push_str(sight.enriched.department);
-    !sight.app.rogue_reason.is_empty() && !sight.is_approved()
+    let is_open = !sight.app.rogue_reason.is_empty() && !sight.is_approved();
+    if is_open {
+        episode.push_str(if sight.is_met() { "met/" } else { "attempted/" });
+        episode.push_str(sight.enriched.department);
+    }
+    is_open
 }
 
 fn tell(sight: &Sight<'_>, draft: &mut Draft) {

@@ -23,9 +23,13 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn opens(sight: &Sight<'_>, episode: &mut String) -> bool {
-    episode.push_str(&sight.app.looks_like);
+    let is_like = !sight.app.looks_like.is_empty() && !sight.app.is_first_party;
     let is_imitation = sight.app.is_confusable || sight.is_high_risk();
-    !sight.app.looks_like.is_empty() && is_imitation && !sight.is_approved() && !sight.app.is_first_party
+    let is_open = is_like && is_imitation && !sight.is_approved();
+    if is_open {
+        episode.push_str(&sight.app.looks_like);
+    }
+    is_open
 }
 
 fn tell(sight: &Sight<'_>, draft: &mut Draft) {

@@ -6,8 +6,8 @@ use catalog::{GrantRisk, RiskLevel, ScopeFamily};
 use detection::{Engine, Findings, LedgerChange, Observation, Settings, Stats};
 use enrichment::{AppInfo, Enriched};
 use event::{
-    Alert, AlertState, AppIdKind, AppRef, ConsentType, Coordinates, Event, EventId, Kind, LogId, Outcome, Position,
-    Source, Status, Timestamp, Tokens, UserKey,
+    ActorType, Alert, AlertState, AppIdKind, AppRef, ConsentType, Coordinates, Event, EventId, Kind, LogId, Outcome,
+    Position, Source, Status, Timestamp, Tokens, UserKey,
 };
 
 pub(crate) const MINUTE_MS: i64 = 60_000;
@@ -37,6 +37,7 @@ pub(crate) struct Happening {
     pub(crate) correlation: &'static str,
     pub(crate) is_supporting: bool,
     pub(crate) is_backfill: bool,
+    pub(crate) actor: ActorType,
     pub(crate) occurred_ms: i64,
     pub(crate) delay_ms: i64,
     pub(crate) info: AppInfo,
@@ -64,6 +65,7 @@ pub(crate) fn sso(user: u64, app: &str) -> Happening {
         correlation: "",
         is_supporting: false,
         is_backfill: false,
+        actor: ActorType::User,
         occurred_ms: DAY_0 + 100 * DAY_MS,
         delay_ms: 1_000,
         info: AppInfo { app_key: format!("{app}.example"), name: app.to_owned(), ..AppInfo::default() },
@@ -85,7 +87,6 @@ pub(crate) fn mail_consent(user: u64, app: &str) -> Happening {
         high_families: vec![ScopeFamily::Mail],
         top_scopes: vec!["Mail.Read".to_owned()],
         is_persistent: true,
-        ..GrantRisk::default()
     };
     Happening { scopes: "Mail.Read offline_access", risk, ..consent(user, app) }
 }
@@ -102,6 +103,7 @@ impl Happening {
         event.correlation_id = self.correlation;
         event.is_supporting = self.is_supporting;
         event.is_backfill = self.is_backfill;
+        event.actor_type = self.actor;
         event.user_key = UserKey(self.user);
         let id_kind = if self.client_id.is_empty() { AppIdKind::None } else { self.id_kind };
         event.app = AppRef { source: self.source, id_kind, id: &self.client_id };
@@ -132,6 +134,8 @@ pub(crate) struct Company {
     findings: Findings,
     /// The compacted topic: the last change of each key.
     ledger: BTreeMap<String, LedgerChange>,
+    /// Each change, with the offset of the record that caused it.
+    journal: Vec<(u64, LedgerChange)>,
     next_offset: u64,
     /// Changes of the ledger since the company began.
     pub(crate) ledger_writes: usize,
@@ -149,7 +153,15 @@ impl Company {
 
     pub(crate) fn new(engine: Engine) -> Company {
         let findings = Findings::default();
-        Company { engine, findings, ledger: BTreeMap::new(), next_offset: 0, ledger_writes: 0, stats: Stats::default() }
+        Company {
+            engine,
+            findings,
+            ledger: BTreeMap::new(),
+            journal: Vec::new(),
+            next_offset: 0,
+            ledger_writes: 0,
+            stats: Stats::default(),
+        }
     }
 
     /// The log takes it and the engine sees it.
@@ -171,7 +183,7 @@ impl Company {
             tables_version: "t1",
         };
         self.engine.observe(at(offset), &enriched, &mut self.findings);
-        self.take()
+        self.take(offset)
     }
 
     /// A tick of the log's clock.
@@ -182,18 +194,34 @@ impl Company {
 
     pub(crate) fn tick_at(&mut self, offset: u64, now_ms: i64) -> Vec<Alert> {
         self.engine.tick("acme", Timestamp(now_ms), at(offset), &mut self.findings);
-        self.take()
+        self.take(offset)
     }
 
     /// The caller has committed everything before an offset.
     pub(crate) fn committed(&mut self, offset: u64) {
         self.engine.committed("acme", Position { offset, index: 0 }, &mut self.findings);
-        self.take();
+        self.take(offset);
     }
 
     pub(crate) fn alias(&mut self, alias: &event::Alias) {
         self.engine.alias("acme", alias, &mut self.findings);
-        self.take();
+        self.take(self.next_offset);
+    }
+
+    /// What the compacted topic holds.
+    pub(crate) fn ledger(&self) -> Vec<&LedgerChange> {
+        self.ledger.values().collect()
+    }
+
+    /// A crash: everything up to the committed offset is in the ledger, and of what came later any part may be. `is_kept` says which.
+    pub(crate) fn crashed(&self, committed: u64, is_kept: impl Fn(usize) -> bool) -> Company {
+        let mut ledger = BTreeMap::new();
+        for (place, (offset, change)) in self.journal.iter().enumerate() {
+            if *offset <= committed || is_kept(place) {
+                keep(&mut ledger, change.clone());
+            }
+        }
+        Company { ledger, ..Company::new(Engine::new(Settings::default())) }.restarted(committed)
     }
 
     /// A new process: an engine restored from the compacted topic, read in the order of a seed.
@@ -212,24 +240,31 @@ impl Company {
         Company { ledger: self.ledger.clone(), next_offset: self.next_offset, ..Company::new(engine) }
     }
 
-    fn take(&mut self) -> Vec<Alert> {
+    fn take(&mut self, offset: u64) -> Vec<Alert> {
         for change in self.findings.ledger.drain(..) {
             self.ledger_writes += 1;
-            let key = format!("{} {:?}", change.tenant, change.key());
-            if change.entry().is_some() {
-                self.ledger.insert(key, change);
-            } else {
-                self.ledger.remove(&key);
-            }
+            self.journal.push((offset, change.clone()));
+            keep(&mut self.ledger, change);
         }
         let stats = self.findings.stats;
         self.stats.without_app += stats.without_app;
+        self.stats.by_apps += stats.by_apps;
         self.stats.without_person += stats.without_person;
         self.stats.new_people += stats.new_people;
         self.stats.held_overflow += stats.held_overflow;
         let alerts = std::mem::take(&mut self.findings.alerts);
         self.findings.clear();
         alerts
+    }
+}
+
+/// The compacted topic takes a change.
+fn keep(ledger: &mut BTreeMap<String, LedgerChange>, change: LedgerChange) {
+    let key = format!("{} {:?}", change.tenant, change.key());
+    if change.entry().is_some() {
+        ledger.insert(key, change);
+    } else {
+        ledger.remove(&key);
     }
 }
 

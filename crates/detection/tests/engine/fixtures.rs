@@ -42,12 +42,14 @@ fn for_all(happening: Happening) -> Happening {
     Happening { consent: ConsentType::TenantWide, ..happening }
 }
 
-#[rustfmt::skip]
 fn fixtures() -> Vec<Fixture> {
+    [of_new_apps(), of_consents(), of_identity_and_people()].concat()
+}
+
+#[rustfmt::skip]
+fn of_new_apps() -> Vec<Fixture> {
     let none = Vec::new;
     let app = "notes";
-    let backup = Happening { scopes: "Files.Read.All", risk: GrantRisk { level: RiskLevel::High, top_scopes: vec!["Files.Read.All".into()], ..GrantRisk::default() }, ..consent(2, app) };
-    let session_mail = Happening { risk: GrantRisk { is_persistent: false, ..mail_consent(2, app).risk }, ..mail_consent(2, app) };
     vec![
         ("N1", "first sign-in", none(), sso(1, app), true),
         ("N1", "first consent", none(), consent(1, app), true),
@@ -79,6 +81,16 @@ fn fixtures() -> Vec<Fixture> {
         ("N4", "five events of four people", people(4, app), sso(11, app), false),
         ("N4", "fifth person only tries", people(4, app), denied(sso(2, app)), false),
         ("N4", "sanctioned", people(4, app), with_status(Status::Sanctioned, sso(2, app)), false),
+    ]
+}
+
+#[rustfmt::skip]
+fn of_consents() -> Vec<Fixture> {
+    let none = Vec::new;
+    let app = "notes";
+    let backup = Happening { scopes: "Files.Read.All", risk: GrantRisk { level: RiskLevel::High, top_scopes: vec!["Files.Read.All".into()], ..GrantRisk::default() }, ..consent(2, app) };
+    let session_mail = Happening { risk: GrantRisk { is_persistent: false, ..mail_consent(2, app).risk }, ..mail_consent(2, app) };
+    vec![
         ("C1", "reads mail", none(), mail_consent(1, app), true),
         ("C1", "another person, other scopes", vec![mail_consent(1, app)], backup.clone(), true),
         ("C1", "another person, the same scopes", vec![mail_consent(1, app)], mail_consent(2, app), false),
@@ -96,6 +108,14 @@ fn fixtures() -> Vec<Fixture> {
         ("C4", "for oneself", none(), consent(1, app), false),
         ("C4", "an administrator for themselves", none(), Happening { consent: ConsentType::AdminSelf, ..consent(1, app) }, false),
         ("C4", "sanctioned", none(), with_status(Status::Sanctioned, for_all(consent(1, app))), false),
+    ]
+}
+
+#[rustfmt::skip]
+fn of_identity_and_people() -> Vec<Fixture> {
+    let none = Vec::new;
+    let app = "notes";
+    vec![
         ("R1", "let in", none(), rogue(consent(1, app)), true),
         ("R1", "a mere attempt", none(), rogue(denied(consent(1, app))), true),
         ("R1", "let in after an attempt", vec![rogue(denied(consent(1, app)))], rogue(consent(1, app)), true),
@@ -117,6 +137,7 @@ fn fixtures() -> Vec<Fixture> {
         ("L2", "the same day", vec![with_status(Status::Blocked, sso(1, app))], with_status(Status::Blocked, consent(1, app)), false),
         ("L2", "refused: the block works", none(), with_status(Status::Blocked, denied(sso(1, app))), false),
         ("L2", "not wanted, not blocked", none(), with_status(Status::Unsanctioned, sso(1, app)), false),
+        ("L2", "imported history", none(), Happening { is_backfill: true, ..with_status(Status::Blocked, sso(1, app)) }, false),
     ]
 }
 

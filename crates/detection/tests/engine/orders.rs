@@ -3,10 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use event::{AlertId, Status};
+use event::{Alert, AlertId, Status};
 use proptest::{prelude::*, sample::select};
 
-use crate::company::{Company, Happening, MINUTE_MS, consent, mail_consent, sso};
+use crate::company::{Company, DAY_0, DAY_MS, Happening, MINUTE_MS, consent, mail_consent, sso};
 
 fn happening() -> impl Strategy<Value = Happening> {
     let app = select(vec!["notes", "tasks", "poker", "rogue", "imitation"]);
@@ -41,8 +41,39 @@ fn episodes(log: &[Happening]) -> BTreeSet<(String, AlertId)> {
     alerts.filter(|alert| alert.rule != "N2").map(|alert| (alert.rule, alert.id)).collect()
 }
 
+/// A record of the log.
+#[derive(Clone, Debug)]
+enum Record {
+    Event(Happening),
+    Tick(i64),
+}
+
+/// Events and ticks: some of the events are consents and companions of two clicks.
+fn record() -> impl Strategy<Value = Record> {
+    let click = (happening(), any::<bool>(), select(vec!["", "click 1", "click 2"])).prop_map(
+        |(happening, is_supporting, correlation)| {
+            let mut happening = Happening { is_supporting, correlation, ..happening };
+            if is_supporting && happening.user % 2 == 0 {
+                happening.client_id.clear();
+            }
+            Record::Event(happening)
+        },
+    );
+    prop_oneof![6 => click, 1 => (0..60_i64).prop_map(|minute| Record::Tick(DAY_0 + 100 * DAY_MS + minute * MINUTE_MS))]
+}
+
+/// Does the log from a record on, at the same offsets as ever.
+fn run(company: &mut Company, log: &[Record], from: usize) -> Vec<Alert> {
+    let records = (10..).zip(log).skip(from);
+    let see = |(offset, record): (u64, &Record)| match record {
+        Record::Event(happening) => company.see_at(offset, happening),
+        Record::Tick(now_ms) => company.tick_at(offset, *now_ms),
+    };
+    records.flat_map(see).collect()
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 200, max_shrink_iters: 20_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn the_order_of_arrival_changes_no_episode(
@@ -63,6 +94,26 @@ proptest! {
             company.stats.new_people
         };
         prop_assert_eq!(people(&log), people(&shuffled));
+    }
+
+    #[test]
+    fn after_any_crash_the_rest_is_as_if_there_had_been_none(
+        log in prop::collection::vec(record(), 2..60),
+        (committed, crashed) in (0..60_usize, 0..60_usize),
+        kept in prop::collection::vec(any::<bool>(), 64),
+    ) {
+        let committed = committed % log.len();
+        let crashed = committed + crashed % (log.len() - committed);
+        let mut whole = Company::learned();
+        let alerts = run(&mut whole, &log[..committed], 0).len();
+        let expected = run(&mut whole, &log, committed);
+
+        let mut company = Company::learned();
+        prop_assert_eq!(run(&mut company, &log[..crashed], 0).len() >= alerts, true);
+        let mut company = company.crashed(9 + u64::try_from(committed).unwrap(), |place| kept[place % kept.len()]);
+        prop_assert_eq!(run(&mut company, &log, committed), expected);
+        prop_assert_eq!(company.ledger(), whole.ledger());
+        prop_assert_eq!(company.engine.state_hash(), whole.engine.state_hash());
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Doing it again: replays with a ledger that is ahead, restarts, learning, merges, tenants.
 
-use event::{Alert, AlertState, Alias, AliasAction, Kind, Status, Timestamp};
+use event::{ActorType, Alert, AlertState, Alias, AliasAction, Kind, Status, Timestamp};
 
 use crate::company::{Company, DAY_0, Happening, consent, mail_consent, raised, sso};
 
@@ -63,6 +63,16 @@ fn a_restart_anywhere_yields_the_same_alerts_and_the_same_state() {
         assert_eq!(company.engine.state_hash(), whole.engine.state_hash(), "stopped at {stop}");
         assert_eq!(company.restarted(99).engine.state_hash(), whole.engine.state_hash());
     }
+}
+
+#[test]
+fn a_replay_of_five_hundred_people_tells_each_threshold_again() {
+    let log: Vec<_> = (1..=600).map(|user| sso(user, "notes").days_later(30)).collect();
+    let mut company = Company::learned();
+    let mut pass = || run(&mut company, &log, 0);
+    let first = pass();
+    assert_eq!(raised(&first), ["N1", "N2", "N2", "N2", "N4", "N4", "N4"]);
+    assert_eq!(pass(), first);
 }
 
 #[test]
@@ -153,4 +163,17 @@ fn tenants_know_nothing_of_each_other() {
     assert_eq!((raised(&ours), raised(&theirs)), (vec!["N1"], vec!["N1"]));
     assert_ne!(ours[0].id, theirs[0].id);
     assert_eq!(theirs[0].tenant, "globex");
+}
+
+#[test]
+fn an_app_that_acts_for_itself_is_judged_by_its_identity_only() {
+    let by_app = |mut happening: Happening, reason: &str| {
+        happening.info.rogue_reason = reason.to_owned();
+        Happening { kind: Kind::TokenUse, actor: ActorType::App, ..happening }
+    };
+    let mut company = Company::learned();
+    assert!(company.see(&by_app(sso(0, "robot"), "")).is_empty());
+    assert_eq!((company.stats.by_apps, company.stats.without_person), (1, 0));
+    assert_eq!(raised(&company.see(&by_app(sso(0, "rogue"), "exports mail"))), ["R1"]);
+    assert_eq!(raised(&company.see(&sso(1, "robot"))), ["N1"], "the first person is still news");
 }
