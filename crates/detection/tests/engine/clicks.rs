@@ -135,3 +135,41 @@ fn too_many_companions_stand_alone_at_once() {
     assert!(!company.see(&companion(mail_consent(3, "notes"))).is_empty());
     assert_eq!(company.stats.held_overflow, 1);
 }
+
+#[test]
+fn a_second_copy_of_a_companion_changes_nothing() {
+    let mut company = Company::learned();
+    company.see(&companion(mail_consent(1, "notes")));
+    let (hash, writes) = (company.engine.state_hash(), company.ledger_writes);
+    assert!(company.see(&companion(mail_consent(1, "notes"))).is_empty());
+    assert_eq!((company.engine.state_hash(), company.ledger_writes), (hash, writes));
+}
+
+#[test]
+fn two_companions_of_one_app_say_it_once_after_a_crash_too() {
+    let named = |user| Happening { is_supporting: true, ..of_click(mail_consent(user, "notes")) };
+    let pass = |company: &mut Company| {
+        let mut alerts = company.see_at(10, &named(1));
+        alerts.extend(company.see_at(11, &named(2)));
+        alerts.extend(company.tick_at(12, NOW + 6 * MINUTE_MS));
+        alerts
+    };
+    let mut whole = Company::learned();
+    let expected = pass(&mut whole);
+    assert_eq!(rules(&expected), ["C1", "C2"]);
+    // Of the last changes (two held, two episodes, two closed) the episodes alone reached the ledger.
+    let episodes = [3, 4].map(|from_end| whole.ledger_writes - from_end);
+    let mut crashed = whole.crashed(9, |place| episodes.contains(&place));
+    assert_eq!(pass(&mut crashed), expected);
+    assert_eq!(crashed.engine.state_hash(), whole.engine.state_hash());
+}
+
+#[test]
+fn the_evidence_of_one_alert_is_limited() {
+    let mut company = Company::learned();
+    for user in 1..=40 {
+        company.see(&companion(mail_consent(user, "notes")));
+    }
+    let alerts = company.see(&of_click(mail_consent(1, "notes")));
+    assert_eq!(alerts[0].evidence.len(), detection::Settings::default().evidence_max);
+}

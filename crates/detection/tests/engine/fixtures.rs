@@ -38,6 +38,14 @@ fn denied(happening: Happening) -> Happening {
     Happening { outcome: Outcome::Denied, ..happening }
 }
 
+/// A consent to scopes that read or write in bulk.
+fn dangerous(scopes: &[&str]) -> Happening {
+    let mut happening = consent(1, "notes");
+    happening.risk.level = RiskLevel::High;
+    happening.risk.top_scopes = scopes.iter().map(|scope| (*scope).to_owned()).collect();
+    happening
+}
+
 fn for_all(happening: Happening) -> Happening {
     Happening { consent: ConsentType::TenantWide, ..happening }
 }
@@ -54,6 +62,7 @@ fn of_new_apps() -> Vec<Fixture> {
         ("N1", "first sign-in", none(), sso(1, app), true),
         ("N1", "first consent", none(), consent(1, app), true),
         ("N1", "first token use", none(), Happening { kind: Kind::TokenUse, ..sso(1, app) }, true),
+        ("N1", "a sign-in to the provider that names the app", none(), Happening { kind: Kind::LoginSuccess, ..sso(1, app) }, true),
         ("N1", "first use after a denied attempt", vec![denied(sso(1, app))], sso(1, app), true),
         ("N1", "IT looks at it already", none(), with_status(Status::InReview, sso(1, app)), true),
         ("N1", "IT does not want it", none(), with_status(Status::Unsanctioned, sso(1, app)), true),
@@ -94,6 +103,8 @@ fn of_consents() -> Vec<Fixture> {
         ("C1", "reads mail", none(), mail_consent(1, app), true),
         ("C1", "another person, other scopes", vec![mail_consent(1, app)], backup.clone(), true),
         ("C1", "another person, the same scopes", vec![mail_consent(1, app)], mail_consent(2, app), false),
+        ("C1", "one dangerous scope more", vec![dangerous(&["A.Write"])], dangerous(&["A.Write", "B.Write"]), true),
+        ("C1", "the same scopes in another order", vec![dangerous(&["A.Write", "B.Write"])], dangerous(&["B.Write", "A.Write"]), false),
         ("C1", "only signs in", none(), consent(1, app), false),
         ("C1", "refused", none(), denied(mail_consent(1, app)), false),
         ("C1", "sanctioned", none(), with_status(Status::Sanctioned, mail_consent(1, app)), false),

@@ -9,7 +9,7 @@ use proptest::{prelude::*, sample::select};
 use crate::company::{Company, DAY_0, DAY_MS, Happening, MINUTE_MS, consent, mail_consent, sso};
 
 fn happening() -> impl Strategy<Value = Happening> {
-    let app = select(vec!["notes", "tasks", "poker", "rogue", "imitation"]);
+    let app = select(vec!["notes", "notes on the phone", "tasks", "poker", "rogue", "imitation"]);
     let kind = select(vec!["sso", "denied", "consent", "mail"]);
     (1..9_u64, app, kind, 0..50_i64, select(vec!["Sales", "Legal"])).prop_map(
         |(user, app, kind, minute, department)| {
@@ -22,6 +22,7 @@ fn happening() -> impl Strategy<Value = Happening> {
             happening.department = department;
             happening.occurred_ms += minute * MINUTE_MS;
             match app {
+                "notes on the phone" => happening.info.app_key = "notes.example".to_owned(),
                 "poker" => happening.status = Status::Blocked,
                 "rogue" => happening.info.rogue_reason = "exports mail".to_owned(),
                 "imitation" => {
@@ -44,7 +45,7 @@ fn episodes(log: &[Happening]) -> BTreeSet<(String, AlertId)> {
 /// A record of the log.
 #[derive(Clone, Debug)]
 enum Record {
-    Event(Happening),
+    Event(Box<Happening>),
     Tick(i64),
 }
 
@@ -53,10 +54,10 @@ fn record() -> impl Strategy<Value = Record> {
     let click = (happening(), any::<bool>(), select(vec!["", "click 1", "click 2"])).prop_map(
         |(happening, is_supporting, correlation)| {
             let mut happening = Happening { is_supporting, correlation, ..happening };
-            if is_supporting && happening.user % 2 == 0 {
+            if is_supporting && happening.user.is_multiple_of(2) {
                 happening.client_id.clear();
             }
-            Record::Event(happening)
+            Record::Event(Box::new(happening))
         },
     );
     prop_oneof![6 => click, 1 => (0..60_i64).prop_map(|minute| Record::Tick(DAY_0 + 100 * DAY_MS + minute * MINUTE_MS))]

@@ -154,6 +154,43 @@ fn a_merge_joins_people_and_a_split_undoes_it() {
 }
 
 #[test]
+fn an_app_that_was_known_under_another_key_is_not_new_when_its_own_id_comes() {
+    let mut company = Company::learned();
+    company.see(&sso(1, "unknown"));
+    company.alias(&Alias {
+        action: AliasAction::Merge,
+        from_app_key: "unknown.example".to_owned(),
+        to_app_key: "notes.example".to_owned(),
+        reason: "the same app".to_owned(),
+        decided_by: "it".to_owned(),
+        decided_at: Timestamp(DAY_0),
+    });
+    assert_eq!(raised(&company.see(&sso(2, "notes"))), ["N2"]);
+}
+
+#[test]
+fn an_earlier_day_of_a_connection_ends_its_learning_earlier() {
+    let mut company = Company::new(detection::Engine::new(detection::Settings::default()));
+    let muted = sso(1, "notes");
+    let first = company.see_at(1, &muted);
+    assert_eq!((first.len(), raised(&first).len()), (1, 0));
+    company.see_at(2, &sso(1, "").days_later(-50));
+    assert_eq!(raised(&company.see_at(3, &sso(1, "tasks"))), ["N1"]);
+    assert_eq!(company.see_at(1, &muted), first, "what was muted stays so when it is done again");
+}
+
+#[test]
+fn a_replay_tells_the_same_number_of_people_beyond_the_exact_ranks() {
+    let mut log: Vec<_> = (1..=700).map(|user| sso(user, "notes")).collect();
+    log.insert(600, mail_consent(600, "notes"));
+    let mut company = Company::learned();
+    let first = run(&mut company, &log, 0);
+    let consent = first.iter().find(|alert| alert.rule == "C1").unwrap();
+    assert_eq!(consent.people, 600);
+    assert_eq!(run(&mut company, &log, 0), first);
+}
+
+#[test]
 fn tenants_know_nothing_of_each_other() {
     let mut company = Company::learned();
     let elsewhere = |happening: Happening| Happening { tenant: "globex", ..happening };
