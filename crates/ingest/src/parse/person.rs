@@ -3,9 +3,9 @@
 //! The name of a failed login is whatever somebody typed: now and then a password. It is kept only if it looks like an e-mail address;
 //! else nothing of it goes anywhere, not into a pseudonym either (the hash of a password is something that can be guessed).
 
-use event::{Source, UserKey};
+use event::{Event, Source, UserKey};
 
-use super::{IdentityRef, ParseContext, text::is_email_like};
+use super::{IdentityRef, Outcome, ParseContext, text::is_email_like};
 
 /// A person, or nobody.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -55,6 +55,30 @@ impl<'a> Person<'a> {
     pub(crate) const fn identity(&self, user_key: UserKey) -> IdentityRef<'a> {
         IdentityRef { user_key, native_id: self.native_id, email: self.email, display_name: self.display_name }
     }
+}
+
+/// Hands an event over, with who the people in it are.
+pub(crate) fn hand_over(
+    event: &Event<'_>,
+    subject: &Person<'_>,
+    actor: &Person<'_>,
+    sink: &mut dyn FnMut(Outcome<'_>),
+) {
+    let (subject, actor) = (subject.identity(event.user_key), actor.identity(event.actor_key));
+    let identities: &[IdentityRef<'_>] = match (event.user_key.is_some(), event.actor_key.is_some()) {
+        (true, true) => &[subject, actor],
+        (true, false) => &[subject],
+        (false, true) => &[actor],
+        (false, false) => &[],
+    };
+    sink(Outcome::Event(event, identities));
+}
+
+/// Are both the same person, by id or by address?
+pub(crate) fn is_same(one: &Person<'_>, other: &Person<'_>) -> bool {
+    let is_id = !one.native_id.is_empty() && one.native_id == other.native_id;
+    let is_email = !one.email.is_empty() && one.email.eq_ignore_ascii_case(other.email);
+    is_id || is_email
 }
 
 #[cfg(test)]

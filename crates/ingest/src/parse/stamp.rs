@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use event::{Event, ParseWarning, ParseWarnings, RejectReason, Timestamp, Tokens};
+use event::{ActorType, Event, Kind, ParseWarning, ParseWarnings, RejectReason, Timestamp, Tokens};
 
 use super::{Outcome, ParseContext, text::cut, time};
 
@@ -91,6 +91,37 @@ pub(crate) fn stamp<'a>(event: &mut Event<'a>, context: &ParseContext<'a>, provi
     }
     if is_cut {
         event.warnings.add(ParseWarning::TextCut);
+    }
+}
+
+/// Should an event of this kind say which app?
+const fn is_about_app(kind: Kind) -> bool {
+    !matches!(kind, Kind::LoginSuccess | Kind::LoginFailure | Kind::LoginChallenge | Kind::PolicyChange | Kind::Other)
+}
+
+/// Should an event of this kind say who?
+const fn is_about_person(kind: Kind) -> bool {
+    matches!(
+        kind,
+        Kind::LoginSuccess
+            | Kind::LoginFailure
+            | Kind::LoginChallenge
+            | Kind::Sso
+            | Kind::OauthGrant
+            | Kind::OauthDenied
+            | Kind::OauthRequest
+            | Kind::AppAssigned
+            | Kind::AppUnassigned
+    )
+}
+
+/// Flags what an event of its kind should tell and does not.
+pub(crate) fn flag_missing(event: &mut Event<'_>) {
+    if is_about_app(event.kind) && !event.app.is_some() {
+        event.warnings.add(ParseWarning::AppMissing);
+    }
+    if is_about_person(event.kind) && event.actor_type != ActorType::App && !event.user_key.is_some() {
+        event.warnings.add(ParseWarning::PersonMissing);
     }
 }
 

@@ -106,27 +106,6 @@ pub(crate) const fn is_sign_on(kind: Kind) -> bool {
     )
 }
 
-/// Should an event of this kind say which app?
-pub(crate) const fn is_about_app(kind: Kind) -> bool {
-    !matches!(kind, Kind::LoginSuccess | Kind::LoginFailure | Kind::LoginChallenge | Kind::PolicyChange | Kind::Other)
-}
-
-/// Should an event of this kind say who?
-pub(crate) const fn is_about_person(kind: Kind) -> bool {
-    matches!(
-        kind,
-        Kind::LoginSuccess
-            | Kind::LoginFailure
-            | Kind::LoginChallenge
-            | Kind::Sso
-            | Kind::OauthGrant
-            | Kind::OauthDenied
-            | Kind::OauthRequest
-            | Kind::AppAssigned
-            | Kind::AppUnassigned
-    )
-}
-
 /// Does the consent name one of Okta's own clients, `okta.<uuid>`? `0oa…` is a real app.
 fn is_own_client(log: &LogEvent<'_>) -> bool {
     log.target.iter().any(|target| target.detail.client.starts_with("okta."))

@@ -7,16 +7,17 @@ mod people;
 mod wire;
 
 use event::{
-    ActorType, Event, EventId, EventIdHasher, Kind, Outcome as Ended, ParseWarning, ParseWarnings, RejectReason,
-    Source, Stream, Tokens, content_id,
+    Event, EventId, EventIdHasher, Kind, Outcome as Ended, ParseWarning, ParseWarnings, RejectReason, Source, Stream,
+    Tokens, content_id,
 };
 
 use self::{grant::Grant, people::People, wire::LogEvent};
 use super::{
-    IdentityRef, Outcome, ParseContext,
+    Outcome, ParseContext,
     content::without_layout,
     net,
-    stamp::{Reject, country, occurred_at, optional_time, provider_tenant, stamp},
+    person::hand_over,
+    stamp::{Reject, country, flag_missing, occurred_at, optional_time, provider_tenant, stamp},
     text::composed,
 };
 
@@ -91,17 +92,13 @@ fn build(
     event.city = &city;
     event.warnings = warnings;
     describe(&mut event, log);
-    warn(&mut event, &people);
+    if people.is_name_dropped() {
+        event.warnings.add(ParseWarning::TypedNameDropped);
+    }
+    flag_missing(&mut event);
     stamp(&mut event, context, tenant);
 
-    let (subject, actor) = (people.subject.identity(event.user_key), people.actor.identity(event.actor_key));
-    let identities: &[IdentityRef<'_>] = match (event.user_key.is_some(), event.actor_key.is_some()) {
-        (true, true) => &[subject, actor],
-        (true, false) => &[subject],
-        (false, true) => &[actor],
-        (false, false) => &[],
-    };
-    sink(Outcome::Event(&event, identities));
+    hand_over(&event, &people.subject, &people.actor, sink);
     Ok(())
 }
 
@@ -142,18 +139,4 @@ fn describe<'a>(event: &mut Event<'a>, log: &'a LogEvent<'a>) {
     event.user_agent = &log.client.user_agent.raw;
     event.ua_os = &log.client.user_agent.os;
     event.ua_browser = &log.client.user_agent.browser;
-}
-
-/// Flags what an event of its kind should tell and does not.
-fn warn(event: &mut Event<'_>, people: &People<'_>) {
-    if people.is_name_dropped() {
-        event.warnings.add(ParseWarning::TypedNameDropped);
-    }
-    if kinds::is_about_app(event.kind) && !event.app.is_some() {
-        event.warnings.add(ParseWarning::AppMissing);
-    }
-    let is_by_person = !matches!(event.actor_type, ActorType::App);
-    if kinds::is_about_person(event.kind) && is_by_person && !event.user_key.is_some() {
-        event.warnings.add(ParseWarning::PersonMissing);
-    }
 }

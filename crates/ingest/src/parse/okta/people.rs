@@ -3,7 +3,7 @@
 use event::{ActorType, Kind};
 
 use super::{kinds, wire::LogEvent};
-use crate::parse::person::Person;
+use crate::parse::person::{Person, is_same};
 
 /// The people of an event.
 #[derive(Clone, Copy, Debug)]
@@ -69,10 +69,4 @@ impl<'a> People<'a> {
 /// The actor when both are one person: the actor is told in full.
 fn same_or<'a>(acting: Person<'a>, other: Person<'a>) -> Person<'a> {
     if is_same(&acting, &other) { acting } else { other }
-}
-
-fn is_same(one: &Person<'_>, other: &Person<'_>) -> bool {
-    let is_id = !one.native_id.is_empty() && one.native_id == other.native_id;
-    let is_email = !one.email.is_empty() && one.email.eq_ignore_ascii_case(other.email);
-    is_id || is_email
 }
