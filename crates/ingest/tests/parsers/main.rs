@@ -2,6 +2,9 @@
 
 #[cfg(test)]
 mod check;
+mod cross_cutting;
+mod entra_decisions;
+mod entra_gotchas;
 mod okta_gotchas;
 mod okta_kinds;
 mod split;
