@@ -6,10 +6,10 @@
 
 use std::{hash::BuildHasher, sync::Arc};
 
-use event::{AppFirst, AppIdKind, AppRef, EventId, FirstSeen, Position, Sighting, Source, stable_hash_64};
+use event::{AppFirst, AppIdKind, AppRef, EventId, FirstSeen, Position, Sighting, Source, UserKey, stable_hash_64};
 use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 
-use crate::pairs::Packed;
+use crate::pairs::{Packed, Pair, Pairs};
 
 /// An app by its reference.
 #[derive(Debug)]
@@ -22,6 +22,8 @@ pub(crate) struct App {
     pub(crate) name: Arc<str>,
     pub(crate) first_key: Arc<str>,
     pub(crate) first: AppFirst,
+    /// Who has met it.
+    pub(crate) pairs: Pairs,
     /// Index of its group; `None` while only its pairs were restored and not itself.
     pub(crate) group: Option<u32>,
 }
@@ -62,6 +64,8 @@ pub(crate) struct Group {
     pub(crate) people: u32,
     /// Where the first of these people stand in the log, in order; no more than the largest threshold needs.
     pub(crate) ranks: Vec<Packed>,
+    /// Are the two figures above right? Not after a restore or a merge.
+    is_counted: bool,
 }
 
 impl Group {
@@ -104,6 +108,8 @@ pub(crate) struct AppTable {
     groups: Vec<Group>,
     by_key: HashMap<Arc<str>, u32>,
     hasher: DefaultHashBuilder,
+    /// Does a group wait to be counted?
+    has_uncounted: bool,
 }
 
 impl AppTable {
@@ -137,11 +143,6 @@ impl AppTable {
         self.apps.iter()
     }
 
-    /// Every group, to be counted again.
-    pub(crate) fn groups_mut(&mut self) -> impl Iterator<Item = &mut Group> {
-        self.groups.iter_mut()
-    }
-
     /// The index of a known app.
     pub(crate) fn find(&self, app: &AppRef<'_>) -> Option<u32> {
         let hash = self.hasher.hash_one((app.source, app.id_kind, app.id));
@@ -164,15 +165,11 @@ impl AppTable {
             name: empty.clone(),
             first_key: empty,
             first: AppFirst::default(),
+            pairs: Pairs::default(),
             group: None,
         });
         self.by_hash.insert(hash, index);
         index
-    }
-
-    /// Is there a place for an app that is not known itself, because only its pairs are restored?
-    pub(crate) fn has_place(&self, app: &AppRef<'_>) -> bool {
-        self.by_hash.contains_key(&stable_hash_64(app))
     }
 
     /// Takes in an app under its keys and gives its index.
@@ -198,7 +195,7 @@ impl AppTable {
         index
     }
 
-    /// Puts an app into the group of a key. Who calls counts the people of both groups again.
+    /// Puts an app into the group of a key.
     pub(crate) fn set_group(&mut self, app: u32, app_key: &str) {
         let group = self.group_by_key(app_key);
         let previous = self.get_mut(app).and_then(|known| known.group.replace(group));
@@ -210,6 +207,68 @@ impl AppTable {
         }
         if let Some(group) = self.group_mut(group) {
             group.members.push(app);
+        }
+        if self.get(app).is_some_and(|known| known.pairs.len() > 0) {
+            self.uncount(Some(group));
+            self.uncount(previous);
+        }
+    }
+
+    /// Takes in a pair of the ledger.
+    pub(crate) fn restore_pair(&mut self, app: u32, pair: Pair) {
+        let Some(known) = self.get_mut(app) else { return };
+        known.pairs.set(pair);
+        let group = known.group;
+        self.uncount(group);
+    }
+
+    /// Where this person first met another reference of the same app.
+    pub(crate) fn met_elsewhere(&self, app: u32, person: UserKey) -> Option<Packed> {
+        let others = self.group_of(app)?.members.iter().filter(|member| **member != app);
+        let pairs = others.filter_map(|member| self.get(*member)?.pairs.get(person));
+        pairs.filter(|pair| pair.is_met()).map(Pair::position).min()
+    }
+
+    /// Counts the people of those groups that wait for it.
+    pub(crate) fn count(&mut self, ranks_max: usize) {
+        if !self.has_uncounted {
+            return;
+        }
+        self.has_uncounted = false;
+        for index in 0..next_index(self.groups.len()) {
+            if self.group(index).is_some_and(|group| !group.is_counted) {
+                self.count_group(index, ranks_max);
+            }
+        }
+    }
+
+    fn count_group(&mut self, index: u32, ranks_max: usize) {
+        let Some(group) = self.group(index) else { return };
+        let mut ranks = Vec::new();
+        for member in &group.members {
+            // A person with several references of one app counts where they met it first.
+            let is_first = |pair: &&Pair| {
+                let elsewhere = self.met_elsewhere(*member, pair.user_key);
+                pair.is_met() && elsewhere.is_none_or(|other| pair.position() <= other)
+            };
+            let pairs = self.get(*member).into_iter().flat_map(|app| app.pairs.iter());
+            ranks.extend(pairs.filter(is_first).map(Pair::position));
+        }
+        ranks.sort_unstable();
+        let people = u32::try_from(ranks.len()).unwrap_or(u32::MAX);
+        ranks.truncate(ranks_max);
+        ranks.shrink_to_fit();
+        if let Some(group) = self.group_mut(index) {
+            group.people = people;
+            group.ranks = ranks;
+            group.is_counted = true;
+        }
+    }
+
+    fn uncount(&mut self, group: Option<u32>) {
+        if let Some(group) = group.and_then(|group| self.group_mut(group)) {
+            group.is_counted = false;
+            self.has_uncounted = true;
         }
     }
 
@@ -224,7 +283,13 @@ impl AppTable {
         }
         let index = next_index(self.groups.len());
         let key: Arc<str> = Arc::from(key);
-        self.groups.push(Group { key: key.clone(), members: Vec::new(), people: 0, ranks: Vec::new() });
+        self.groups.push(Group {
+            key: key.clone(),
+            members: Vec::new(),
+            people: 0,
+            ranks: Vec::new(),
+            is_counted: true,
+        });
         self.by_key.insert(key, index);
         index
     }

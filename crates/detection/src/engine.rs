@@ -140,14 +140,19 @@ impl Engine {
     }
 
     /// The apps that a tenant has met, in no order: what gauges and lists are made of after a restart.
-    pub fn apps(&self, tenant: &str) -> impl Iterator<Item = KnownApp<'_>> {
-        self.tenants.get(tenant).into_iter().flat_map(Tenant::known_apps)
+    pub fn apps(&mut self, tenant: &str) -> impl Iterator<Item = KnownApp<'_>> {
+        let ranks_max = self.ranks_max;
+        self.tenants.get_mut(tenant).into_iter().flat_map(move |tenant| {
+            // After a restore nobody has counted yet.
+            tenant.apps.count(ranks_max);
+            tenant.known_apps()
+        })
     }
 
     /// How many (app, person) pairs are remembered in all.
     #[must_use]
     pub fn pairs(&self) -> usize {
-        self.tenants.values().map(|tenant| tenant.pairs.len()).sum()
+        self.tenants.values().map(Tenant::pairs).sum()
     }
 
     /// A hash of everything that is remembered, whatever the order in which it came: for tests and for `verify`. It is only comparable

@@ -1,6 +1,8 @@
-//! Who has met which app: the one table of the ledger that grows with people times apps, so its entries are small.
+//! Who has met an app: the one table of the ledger that grows with people times apps, so its entries are small.
 //!
-//! 24 bytes a pair and one control byte of the table, at a load between 44 and 88 percent: 28 to 57 bytes a pair in memory.
+//! Each app has a table of its own, so a pair need not name the app: 16 bytes a pair and one control byte of the table, at a load between
+//! 44 and 88 percent: 19 to 39 bytes a pair in memory. A table of all pairs was tried: 24 bytes each, and a merge of two apps had to walk
+//! through every pair of the tenant.
 
 use event::{Position, Sighting, UserKey};
 use hashbrown::HashTable;
@@ -10,8 +12,10 @@ pub const PAIR_BYTES: usize = size_of::<Pair>();
 
 /// Bits of the index in a packed position.
 const INDEX_BITS: u32 = 16;
-/// The largest offset that a packed position can hold: 281 million million records.
-const OFFSET_MAX: u64 = (1 << (64 - INDEX_BITS)) - 1;
+/// Bits of the sighting in a pair.
+const SIGHTING_BITS: u32 = 3;
+/// The largest offset that a packed position can hold: 35 million million records.
+const OFFSET_MAX: u64 = (1 << (64 - INDEX_BITS - SIGHTING_BITS)) - 1;
 
 /// A position as one number of the same order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -35,18 +39,29 @@ impl From<Packed> for Position {
 pub(crate) struct Pair {
     /// The person.
     pub(crate) user_key: UserKey,
-    /// Where the first use or grant stands; until there is one, the first attempt.
-    pub(crate) position: Packed,
-    /// Index of the app in its tenant.
-    pub(crate) app: u32,
-    /// In which ways they have met.
-    pub(crate) sighting: Sighting,
+    /// The position, then the three bits of the sighting.
+    bits: u64,
 }
 
 impl Pair {
+    pub(crate) fn new(user_key: UserKey, position: Packed, sighting: Sighting) -> Pair {
+        Pair { user_key, bits: position.0 << SIGHTING_BITS | u64::from(sighting.bits()) }
+    }
+
+    /// Where the first use or grant stands; until there is one, the first attempt.
+    pub(crate) fn position(&self) -> Packed {
+        Packed(self.bits >> SIGHTING_BITS)
+    }
+
+    /// In which ways they have met.
+    pub(crate) fn sighting(&self) -> Sighting {
+        // The lowest byte holds the three bits and five of the position, which `from_bits` drops.
+        Sighting::from_bits(self.bits.to_le_bytes()[0])
+    }
+
     /// Has the person really used or granted, and not only tried?
     pub(crate) fn is_met(&self) -> bool {
-        is_met(self.sighting)
+        is_met(self.sighting())
     }
 }
 
@@ -66,40 +81,36 @@ pub(crate) struct PairUpdate {
     pub(crate) is_first_met: bool,
 }
 
-/// Who has met which app.
+/// Who has met one app.
 #[derive(Debug, Default)]
 pub(crate) struct Pairs(HashTable<Pair>);
 
 impl Pairs {
-    /// The pair of a person and an app.
-    pub(crate) fn get(&self, app: u32, user_key: UserKey) -> Option<&Pair> {
-        self.0.find(hash(app, user_key), |pair| pair.app == app && pair.user_key == user_key)
+    /// The pair of a person.
+    pub(crate) fn get(&self, user_key: UserKey) -> Option<&Pair> {
+        self.0.find(hash(user_key), |pair| pair.user_key == user_key)
     }
 
-    /// Notes that they met, in one way, at a position.
-    pub(crate) fn meet(&mut self, app: u32, user_key: UserKey, position: Packed, way: Sighting) -> PairUpdate {
-        let found = self.0.find_mut(hash(app, user_key), |pair| pair.app == app && pair.user_key == user_key);
-        let Some(pair) = found else {
-            let pair = Pair { user_key, position, app, sighting: way };
+    /// Notes that a person met the app, in one way, at a position.
+    pub(crate) fn meet(&mut self, user_key: UserKey, position: Packed, way: Sighting) -> PairUpdate {
+        let Some(pair) = self.0.find_mut(hash(user_key), |pair| pair.user_key == user_key) else {
+            let pair = Pair::new(user_key, position, way);
             self.set(pair);
             return PairUpdate { pair, is_changed: true, is_first_met: is_met(way) };
         };
-        if pair.sighting.contains(way) {
+        if pair.sighting().contains(way) {
             return PairUpdate { pair: *pair, is_changed: false, is_first_met: false };
         }
         let is_first_met = is_met(way) && !pair.is_met();
-        if is_first_met {
-            pair.position = position;
-        }
-        pair.sighting = pair.sighting.union(way);
+        let position = if is_first_met { position } else { pair.position() };
+        *pair = Pair::new(user_key, position, pair.sighting().union(way));
         PairUpdate { pair: *pair, is_changed: true, is_first_met }
     }
 
     /// Puts a pair in place of whatever is there.
     pub(crate) fn set(&mut self, pair: Pair) {
-        let is_same = |other: &Pair| other.app == pair.app && other.user_key == pair.user_key;
-        let rehash = |other: &Pair| hash(other.app, other.user_key);
-        *self.0.entry(hash(pair.app, pair.user_key), is_same, rehash).insert(pair).get_mut() = pair;
+        let is_same = |other: &Pair| other.user_key == pair.user_key;
+        *self.0.entry(hash(pair.user_key), is_same, |other| hash(other.user_key)).insert(pair).get_mut() = pair;
     }
 
     /// Every pair, in no order.
@@ -113,13 +124,11 @@ impl Pairs {
     }
 }
 
-/// Spreads a pair over the table. The person's key is a keyed hash already, so nobody outside can choose collisions; the multipliers are
-/// those of SplitMix64.
-fn hash(app: u32, user_key: UserKey) -> u64 {
-    let mut bits = user_key.0 ^ u64::from(app).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    bits ^ (bits >> 31)
+/// Spreads people over the table. Their key is a keyed hash already, so nobody outside can choose collisions; the multiplier is that of
+/// SplitMix64, for keys that are small numbers.
+fn hash(user_key: UserKey) -> u64 {
+    let bits = user_key.0.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    bits ^ (bits >> 32)
 }
 
 #[cfg(test)]
@@ -127,8 +136,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pair_fits_into_32_bytes() {
-        assert_eq!(PAIR_BYTES, 24);
+    fn a_pair_fits_into_16_bytes() {
+        assert_eq!(PAIR_BYTES, 16);
     }
 
     #[test]
@@ -145,12 +154,12 @@ mod tests {
     fn the_first_use_takes_the_place_of_an_attempt() {
         let at = |offset| Packed::from(Position { offset, index: 0 });
         let mut pairs = Pairs::default();
-        assert!(!pairs.meet(1, UserKey(9), at(1), Sighting::ATTEMPTED).is_first_met);
-        let used = pairs.meet(1, UserKey(9), at(2), Sighting::USED);
-        assert!(used.is_first_met && used.pair.position == at(2));
-        let granted = pairs.meet(1, UserKey(9), at(3), Sighting::GRANTED);
-        assert!(granted.is_changed && !granted.is_first_met && granted.pair.position == at(2));
-        assert!(!pairs.meet(1, UserKey(9), at(4), Sighting::USED).is_changed);
+        assert!(!pairs.meet(UserKey(9), at(1), Sighting::ATTEMPTED).is_first_met);
+        let used = pairs.meet(UserKey(9), at(2), Sighting::USED);
+        assert!(used.is_first_met && used.pair.position() == at(2));
+        let granted = pairs.meet(UserKey(9), at(3), Sighting::GRANTED);
+        assert!(granted.is_changed && !granted.is_first_met && granted.pair.position() == at(2));
+        assert!(!pairs.meet(UserKey(9), at(4), Sighting::USED).is_changed);
         assert_eq!(pairs.len(), 1);
     }
 }

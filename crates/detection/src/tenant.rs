@@ -13,7 +13,7 @@ use crate::{
     engine::KnownApp,
     findings::{Change, Findings, LedgerChange},
     held::{Held, HeldEntry},
-    pairs::{Packed, Pair, Pairs, is_met},
+    pairs::{Packed, Pair, is_met},
     state_hash::SetHash,
 };
 
@@ -33,13 +33,10 @@ pub(crate) struct Episode {
 pub(crate) struct Tenant {
     pub(crate) name: Arc<str>,
     pub(crate) apps: AppTable,
-    pub(crate) pairs: Pairs,
     pub(crate) episodes: HashMap<AlertId, Episode>,
     /// The earliest day of each connection, as its first millisecond.
     connections: HashMap<Arc<str>, Timestamp>,
     pub(crate) held: Held,
-    /// Are the people of the groups counted? Not after a restore or a merge.
-    is_counted: bool,
 }
 
 /// What an event means for its app and person.
@@ -72,11 +69,9 @@ impl Tenant {
         Tenant {
             name,
             apps: AppTable::default(),
-            pairs: Pairs::default(),
             episodes: HashMap::new(),
             connections: HashMap::new(),
             held: Held::default(),
-            is_counted: true,
         }
     }
 
@@ -88,13 +83,10 @@ impl Tenant {
                 if let Some(app) = self.apps.get_mut(index) {
                     app.first = *first;
                 }
-                self.is_counted = false;
             }
             LedgerEntry::Pair { app_hash, user_key, position, sighting } => {
                 let app = self.apps.place(*app_hash);
-                let position = Packed::from(*position);
-                self.pairs.set(Pair { user_key: *user_key, position, app, sighting: *sighting });
-                self.is_counted = false;
+                self.apps.restore_pair(app, Pair::new(*user_key, Packed::from(*position), *sighting));
             }
             LedgerEntry::Episode { alert_id, position, people, state } => {
                 self.episodes.insert(*alert_id, Episode { position: *position, people: *people, state: *state });
@@ -161,17 +153,14 @@ impl Tenant {
         let index = self.apps.find(&event.app).unwrap_or_else(|| {
             is_changed = true;
             out.stats.new_apps += 1;
-            // After a crash the pairs of an app may have been kept and the app itself not.
-            self.is_counted &= !self.apps.has_place(&event.app);
             let name = if event.app_name.is_empty() { &info.name } else { event.app_name };
             self.apps.insert(&event.app, name, &info.app_key, &info.app_key)
         });
         if self.apps.group_of(index).is_some_and(|group| *group.key != *info.app_key) {
             self.apps.set_group(index, &info.app_key);
-            self.is_counted = false;
             is_changed = true;
         }
-        self.count(meeting.ranks_max);
+        self.apps.count(meeting.ranks_max);
         if let Some(app) = self.apps.get_mut(index) {
             let first = app.first_mut(way);
             if !first.is_some() {
@@ -190,24 +179,18 @@ impl Tenant {
 
     /// Notes a person on an app; tells whether this is the person's first use or grant of the whole group.
     fn meet_person(&mut self, app: u32, packed: Packed, meeting: &Meeting<'_>, out: &mut Findings) -> bool {
-        let update = self.pairs.meet(app, meeting.person, packed, meeting.way);
-        if update.is_changed
-            && let Some(known) = self.apps.get(app)
-        {
-            let change = Change::Pair {
-                app_hash: known.hash,
-                user_key: meeting.person,
-                position: update.pair.position.into(),
-                sighting: update.pair.sighting,
-            };
-            self.write(out, change);
+        let Some(known) = self.apps.get_mut(app) else { return false };
+        let update = known.pairs.meet(meeting.person, packed, meeting.way);
+        let (app_hash, group) = (known.hash, known.group);
+        if update.is_changed {
+            let (position, sighting) = (update.pair.position().into(), update.pair.sighting());
+            self.write(out, Change::Pair { app_hash, user_key: meeting.person, position, sighting });
         }
         // The steady state ends here: known, and met elsewhere in the log.
-        if !update.pair.is_met() || update.pair.position != packed {
+        if !update.pair.is_met() || update.pair.position() != packed {
             return false;
         }
-        let elsewhere = self.met_elsewhere(app, meeting.person);
-        let group = self.apps.get(app).and_then(|known| known.group);
+        let elsewhere = self.apps.met_elsewhere(app, meeting.person);
         if update.is_first_met
             && let Some(group) = group.and_then(|group| self.apps.group_mut(group))
         {
@@ -218,17 +201,6 @@ impl Tenant {
             }
         }
         is_met(meeting.way) && elsewhere.is_none_or(|other| packed < other)
-    }
-
-    /// Where this person first met another reference of the same app.
-    fn met_elsewhere(&self, app: u32, person: UserKey) -> Option<Packed> {
-        let group = self.apps.group_of(app)?;
-        let others = group.members.iter().filter(|member| **member != app);
-        others
-            .filter_map(|member| self.pairs.get(*member, person))
-            .filter(|pair| pair.is_met())
-            .map(|pair| pair.position)
-            .min()
     }
 
     /// Two keys became one app, or no longer are. Apps whose key at first sight is `from` go back on a split.
@@ -242,33 +214,13 @@ impl Tenant {
             indexes.filter(|(index, app)| is_moved(*index, &app.first_key)).map(|(index, _)| index).collect();
         for index in moved {
             self.apps.set_group(index, if is_split { from } else { to });
-            self.is_counted = false;
             self.write_app(index, out);
         }
     }
 
-    /// Counts the people of every group again, after a restore or a merge.
-    pub(crate) fn count(&mut self, ranks_max: usize) {
-        if self.is_counted {
-            return;
-        }
-        self.is_counted = true;
-        let mut ranks: HashMap<u32, Vec<Packed>> = HashMap::new();
-        for pair in self.pairs.iter().filter(|pair| pair.is_met()) {
-            let Some(group) = self.apps.get(pair.app).and_then(|app| app.group) else { continue };
-            // A person with several references of one app counts where they met it first.
-            let is_first = self.met_elsewhere(pair.app, pair.user_key).is_none_or(|other| pair.position <= other);
-            if is_first {
-                ranks.entry(group).or_default().push(pair.position);
-            }
-        }
-        for (index, group) in (0..).zip(self.apps.groups_mut()) {
-            let mut ranks = ranks.remove(&index).unwrap_or_default();
-            ranks.sort_unstable();
-            group.people = u32::try_from(ranks.len()).unwrap_or(u32::MAX);
-            ranks.truncate(ranks_max);
-            group.ranks = ranks;
-        }
+    /// How many (app, person) pairs there are.
+    pub(crate) fn pairs(&self) -> usize {
+        self.apps.iter().map(|app| app.pairs.len()).sum()
     }
 
     /// The apps that were met, in no order.
@@ -295,9 +247,10 @@ impl Tenant {
             let key = app.group.and_then(|group| self.apps.group(group)).map_or("", |group| &group.key);
             hash.add("app", &(&self.name, app.hash, &*app.name, &*app.first_key, key, first(&app.first)));
         }
-        for pair in self.pairs.iter() {
-            let app = self.apps.get(pair.app).map(|app| app.hash);
-            hash.add("pair", &(&self.name, app, pair.user_key, pair.position, pair.sighting.bits()));
+        for app in self.apps.iter() {
+            for pair in app.pairs.iter() {
+                hash.add("pair", &(&self.name, app.hash, pair.user_key, pair.position(), pair.sighting().bits()));
+            }
         }
         for (id, episode) in &self.episodes {
             hash.add("episode", &(&self.name, id, episode.position, episode.people, episode.state));

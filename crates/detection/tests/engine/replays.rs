@@ -214,3 +214,20 @@ fn an_app_that_acts_for_itself_is_judged_by_its_identity_only() {
     assert_eq!(raised(&company.see(&by_app(sso(0, "rogue"), "exports mail"))), ["R1"]);
     assert_eq!(raised(&company.see(&sso(1, "robot"))), ["N1"], "the first person is still news");
 }
+
+#[test]
+fn the_known_apps_are_told_with_their_people_right_after_a_restart() {
+    let mut company = Company::learned();
+    for user in 1..=7 {
+        company.see(&sso(user, "notes"));
+    }
+    let mut second = sso(1, "notes on the phone");
+    second.info.app_key = "notes.example".to_owned();
+    company.see(&second);
+    let mut restarted = company.restarted(8);
+    let mut apps: Vec<_> = restarted.engine.apps("acme").map(|app| (app.app.id, app.app_key, app.people)).collect();
+    apps.sort_unstable();
+    assert_eq!(apps, [("notes", "notes.example", 7), ("notes on the phone", "notes.example", 7)]);
+    assert_eq!(company.engine.tenants().collect::<Vec<_>>(), ["acme"]);
+    assert_eq!(company.engine.pairs(), 8);
+}
