@@ -1,1 +1,3 @@
 //! The whole, tested.
+
+pub mod servers;

@@ -1,21 +1,23 @@
 //! The durable log: topics of keyed records in partitions, consumer groups with committed offsets and commit metadata.
 //!
-//! Two engines behind one interface: `kafka` (rdkafka, to come) and `embedded` (one machine, on an embedded store). It moves bytes and knows
+//! Two engines behind one interface: `kafka` (rdkafka) and `embedded` (one machine, on an embedded store). It moves bytes and knows
 //! no events. An enum and not a trait, because there are exactly two engines and nobody outside may add one.
 //!
 //! Producing is asynchronous: `append` queues (bounded by bytes) and returns an `Ack`, which resolves when the record is *durable*.
 //! Consuming is synchronous, on a thread of its own: `Consumer::poll` hands records to a visitor without copying them.
 
 mod embedded;
+mod kafka;
 mod limits;
 mod log;
 mod partition;
 mod types;
 
+pub use kafka::KafkaSettings;
 pub use limits::{KEY_BYTES_MAX, Limits, METADATA_BYTES_MAX};
 pub use log::{Broker, Consumer};
 pub use partition::partition_of;
 pub use types::{
-    Ack, AppendError, Assignment, Cleanup, CommitError, Committed, ConsumeError, LogId, OpenError, Polled, Record,
-    RecordRef, StartAt, TopicSpec,
+    Ack, AppendError, Assignment, Cleanup, CommitError, Committed, ConsumeError, LogId, OFFSET_UNKNOWN, OpenError,
+    Polled, Record, RecordRef, StartAt, TopicSpec,
 };

@@ -3,8 +3,8 @@
 use std::{path::Path, sync::Arc, time::Duration};
 
 use crate::{
-    Ack, AppendError, CommitError, Committed, ConsumeError, Limits, LogId, OpenError, Polled, Record, RecordRef,
-    StartAt, TopicSpec, embedded,
+    Ack, AppendError, CommitError, Committed, ConsumeError, KafkaSettings, Limits, LogId, OpenError, Polled, Record,
+    RecordRef, StartAt, TopicSpec, embedded, kafka,
 };
 
 /// The durable log. Cheap to clone; the last clone that goes closes it, after what waits is written.
@@ -15,6 +15,7 @@ pub struct Broker {
 
 #[derive(Clone)]
 enum Engine {
+    Kafka(Arc<kafka::Engine>),
     Embedded(Arc<embedded::Engine>),
 }
 
@@ -24,6 +25,7 @@ pub struct Consumer {
 }
 
 enum Member {
+    Kafka(kafka::Consumer),
     Embedded(embedded::Consumer),
 }
 
@@ -36,12 +38,22 @@ impl Broker {
         embedded::Engine::open(folder, limits).map(|engine| Self { engine: Engine::Embedded(Arc::new(engine)) })
     }
 
+    /// Connects to a cluster (`host:port,host:port`). Blocks, for 30 s at most.
+    ///
+    /// # Errors
+    /// `Failed` when nobody answers, or a setting is not understood.
+    pub fn connect_kafka(bootstrap: &str, settings: KafkaSettings, limits: Limits) -> Result<Self, OpenError> {
+        kafka::Engine::connect(bootstrap, settings, limits)
+            .map(|engine| Self { engine: Engine::Kafka(Arc::new(engine)) })
+    }
+
     /// Makes the topics that do not exist and checks those that do. Blocks.
     ///
     /// # Errors
     /// `PartitionMismatch`; `Failed` when the log is away or a topic exists with another cleanup.
     pub fn ensure_topics(&self, topics: &[TopicSpec]) -> Result<(), OpenError> {
         match &self.engine {
+            Engine::Kafka(engine) => topics.iter().try_for_each(|topic| engine.ensure_topic(topic)),
             Engine::Embedded(engine) => topics.iter().try_for_each(|topic| engine.ensure_topic(topic)),
         }
     }
@@ -52,6 +64,7 @@ impl Broker {
     /// `Failed` when the log is away.
     pub fn delete_topic(&self, topic: &str) -> Result<(), OpenError> {
         match &self.engine {
+            Engine::Kafka(engine) => engine.delete_topic(topic),
             Engine::Embedded(engine) => engine.delete_topic(topic),
         }
     }
@@ -62,6 +75,7 @@ impl Broker {
     /// `Failed` when there is no such topic, or the log is away.
     pub fn log_id(&self, topic: &str) -> Result<LogId, OpenError> {
         match &self.engine {
+            Engine::Kafka(engine) => engine.log_id(topic)?.ok_or_else(|| missing(topic)),
             Engine::Embedded(engine) => engine.log_id(topic).ok_or_else(|| missing(topic)),
         }
     }
@@ -72,6 +86,7 @@ impl Broker {
     /// As `log_id`.
     pub fn partitions(&self, topic: &str) -> Result<u32, OpenError> {
         match &self.engine {
+            Engine::Kafka(engine) => engine.partitions(topic)?.ok_or_else(|| missing(topic)),
             Engine::Embedded(engine) => engine.partitions(topic).ok_or_else(|| missing(topic)),
         }
     }
@@ -82,6 +97,7 @@ impl Broker {
     /// `Refused` when there is no such partition, `Unavailable` when the log is away.
     pub fn watermarks(&self, topic: &str, partition: u32) -> Result<(u64, u64), ConsumeError> {
         match &self.engine {
+            Engine::Kafka(engine) => engine.watermarks(topic, partition),
             Engine::Embedded(engine) => engine.watermarks(topic, partition).ok_or_else(|| unreadable(topic, partition)),
         }
     }
@@ -92,11 +108,13 @@ impl Broker {
     /// `Unavailable` when the log is away.
     pub fn committed(&self, group: &str, topic: &str, partition: u32) -> Result<Option<Committed>, ConsumeError> {
         match &self.engine {
+            Engine::Kafka(engine) => engine.committed(group, topic, partition),
             Engine::Embedded(engine) => Ok(engine.committed(group, topic, partition)),
         }
     }
 
-    /// Queues a record. Never blocks; the `Ack` resolves to its offset when it is durable.
+    /// Queues a record. Does not wait for the log (but on Kafka, the first record for a topic that `ensure_topics` was not asked for waits for
+    /// an answer about it); the `Ack` resolves to its offset when it is durable.
     ///
     /// # Errors
     /// `QueueFull` at once beyond `Limits::queue_bytes_max`; `Refused` for what would never be taken; `Closed`.
@@ -112,6 +130,7 @@ impl Broker {
     /// As `append`.
     pub fn append_all(&self, topic: &str, records: Vec<Record>) -> Result<Vec<Ack>, AppendError> {
         match &self.engine {
+            Engine::Kafka(engine) => engine.append_all(topic, &records),
             Engine::Embedded(engine) => engine.append_all(topic, records),
         }
     }
@@ -120,6 +139,7 @@ impl Broker {
     #[must_use]
     pub fn queued_bytes(&self) -> u64 {
         match &self.engine {
+            Engine::Kafka(engine) => engine.queued_bytes(),
             Engine::Embedded(engine) => engine.queued_bytes(),
         }
     }
@@ -130,6 +150,9 @@ impl Broker {
     /// `Refused` when there is no such topic, `Unavailable` when the log is away.
     pub fn consumer(&self, group: &str, topic: &str, start: StartAt) -> Result<Consumer, ConsumeError> {
         match &self.engine {
+            Engine::Kafka(engine) => {
+                engine.consumer(group, topic, start).map(|member| Consumer { member: Member::Kafka(member) })
+            }
             Engine::Embedded(engine) => {
                 engine.consumer(group, topic, start).map(|member| Consumer { member: Member::Embedded(member) })
             }
@@ -149,6 +172,7 @@ impl Broker {
         visit: &mut dyn FnMut(RecordRef<'_>),
     ) -> Result<u64, ConsumeError> {
         match &self.engine {
+            Engine::Kafka(engine) => engine.read(topic, partition, from, visit),
             Engine::Embedded(engine) => engine.read(topic, partition, from, visit),
         }
     }
@@ -160,6 +184,7 @@ impl Broker {
     /// `Failed` when the store does not let us.
     pub fn enforce_retention(&self, now_ms: i64) -> Result<(), OpenError> {
         match &self.engine {
+            Engine::Kafka(_) => Ok(()),
             Engine::Embedded(engine) => engine.enforce_retention(now_ms),
         }
     }
@@ -177,6 +202,7 @@ impl Consumer {
         visit: &mut dyn FnMut(RecordRef<'_>),
     ) -> Result<Polled, ConsumeError> {
         match &mut self.member {
+            Member::Kafka(member) => member.poll(timeout, records_max, visit),
             Member::Embedded(member) => member.poll(timeout, records_max, visit),
         }
     }
@@ -187,6 +213,7 @@ impl Consumer {
     /// `Refused` when the partition is not assigned to us; an offset that the log does not hold shows at the next poll.
     pub fn seek(&mut self, partition: u32, offset: u64) -> Result<(), ConsumeError> {
         match &mut self.member {
+            Member::Kafka(member) => member.seek(partition, offset),
             Member::Embedded(member) => member.seek(partition, offset),
         }
     }
@@ -197,6 +224,7 @@ impl Consumer {
     /// `Refused` when a partition is not assigned to us.
     pub fn pause(&mut self, partitions: &[u32]) -> Result<(), ConsumeError> {
         match &mut self.member {
+            Member::Kafka(member) => member.pause(partitions),
             Member::Embedded(member) => member.pause(partitions),
         }
     }
@@ -207,6 +235,7 @@ impl Consumer {
     /// As `pause`.
     pub fn resume(&mut self, partitions: &[u32]) -> Result<(), ConsumeError> {
         match &mut self.member {
+            Member::Kafka(member) => member.resume(partitions),
             Member::Embedded(member) => member.resume(partitions),
         }
     }
@@ -217,6 +246,7 @@ impl Consumer {
     /// `Fenced` when the partition is not ours (any more); `Refused` when the metadata is too large; `Unavailable`.
     pub fn commit(&mut self, partition: u32, offset: u64, metadata: &str) -> Result<(), CommitError> {
         match &mut self.member {
+            Member::Kafka(member) => member.commit(partition, offset, metadata),
             Member::Embedded(member) => member.commit(partition, offset, metadata),
         }
     }
@@ -227,6 +257,7 @@ impl Consumer {
     /// `Unavailable` when the log is away.
     pub fn committed(&self, partition: u32) -> Result<Option<Committed>, ConsumeError> {
         match &self.member {
+            Member::Kafka(member) => member.committed(partition),
             Member::Embedded(member) => Ok(member.committed(partition)),
         }
     }

@@ -59,7 +59,10 @@ pub struct RecordRef<'a> {
     pub value: Option<&'a [u8]>,
 }
 
-/// Resolves to the record's offset when the record is durable.
+/// The offset of a record of which Kafka knows that it is durable and not where: it was written by a try whose answer got lost.
+pub const OFFSET_UNKNOWN: u64 = u64::MAX;
+
+/// Resolves to the record's offset when the record is durable (`OFFSET_UNKNOWN` where the log cannot tell).
 #[derive(Debug)]
 pub struct Ack(pub(crate) oneshot::Receiver<Result<u64, AppendError>>);
 

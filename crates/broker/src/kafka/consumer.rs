@@ -1,0 +1,334 @@
+//! A member of a consumer group of Kafka, on the caller's thread.
+//!
+//! Classic groups with cooperative-sticky assignment: a rebalance takes only what moves. Where reading begins is decided here, partition by
+//! partition, and handed to librdkafka as an explicit offset; so a committed offset that the log no longer holds becomes an error
+//! (`auto.offset.reset=error`) and never a silent jump.
+//!
+//! A new partition is *announced* to the caller first and handed to librdkafka at the next call: a `seek` in between then simply changes where
+//! it begins. Taken partitions are given back at once, inside librdkafka's callback, which also runs while a consumer is dropped.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use rdkafka::{
+    ClientContext, Offset, TopicPartitionList,
+    config::RDKafkaLogLevel,
+    consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerContext},
+    error::{KafkaError, RDKafkaErrorCode},
+    types::RDKafkaRespErr,
+};
+
+use super::{
+    errors::{commit_error, consume_error, is_group_in_motion},
+    reader::{ANSWERS_WITHIN, committed_of, kafka_partition, partition_list, record_of, unsigned},
+    settings,
+};
+use crate::{
+    Assignment, CommitError, Committed, ConsumeError, Polled, RecordRef, StartAt,
+    limits::{METADATA_BYTES_MAX, POLL_BYTES_MAX},
+};
+
+/// How often a commit is tried again when the group is in motion while the partition is still ours.
+const COMMIT_TRIES: u32 = 20;
+/// The pause before each further try.
+const COMMIT_PAUSE: Duration = Duration::from_millis(100);
+
+/// The member.
+pub(crate) struct Consumer {
+    client: BaseConsumer<Group>,
+    topic: String,
+    start: StartAt,
+    /// Partitions that are ours, with the next offset to read.
+    positions: BTreeMap<u32, u64>,
+    /// Those of them that librdkafka does not fetch yet.
+    announced: BTreeMap<u32, u64>,
+    /// Partitions that came while the cluster did not answer where to begin.
+    unresolved: Vec<u32>,
+    /// What the caller has to hear before it gets more records.
+    news: VecDeque<Result<Polled, ConsumeError>>,
+}
+
+/// Hears what the group decides.
+#[derive(Default)]
+pub(super) struct Group {
+    decisions: Mutex<VecDeque<Decision>>,
+}
+
+enum Decision {
+    Assigned(Vec<u32>),
+    Revoked(Vec<u32>),
+}
+
+/// What one look at librdkafka brought.
+enum Step {
+    Record(usize),
+    Nothing,
+    Failed(KafkaError),
+}
+
+impl Consumer {
+    pub(super) fn join(config: &rdkafka::ClientConfig, topic: &str, start: StartAt) -> Result<Self, ConsumeError> {
+        let failed = |error: KafkaError| consume_error(&error);
+        let client: BaseConsumer<Group> = config.create_with_context(Group::default()).map_err(failed)?;
+        client.subscribe(&[topic]).map_err(failed)?;
+        let (positions, announced) = (BTreeMap::new(), BTreeMap::new());
+        let (unresolved, news) = (Vec::new(), VecDeque::new());
+        Ok(Self { client, topic: topic.to_owned(), start, positions, announced, unresolved, news })
+    }
+
+    pub(crate) fn poll(
+        &mut self,
+        timeout: Duration,
+        records_max: usize,
+        visit: &mut dyn FnMut(RecordRef<'_>),
+    ) -> Result<Polled, ConsumeError> {
+        let deadline = Instant::now() + timeout;
+        let (mut count, mut bytes) = (0, 0);
+        self.fetch_announced()?;
+        self.resolve()?;
+        while self.news.is_empty() && count < records_max.max(1) && bytes < POLL_BYTES_MAX {
+            // librdkafka comes back early when it served something else; more records are only taken if they are there already.
+            let left = if count == 0 { deadline.saturating_duration_since(Instant::now()) } else { Duration::ZERO };
+            let step = self.step(left, visit);
+            self.hear_decisions()?;
+            match step {
+                Step::Record(record_bytes) => {
+                    count += 1;
+                    bytes += record_bytes;
+                }
+                Step::Failed(error) => {
+                    let error = self.explain(&error);
+                    self.news.push_back(Err(error));
+                }
+                Step::Nothing if count > 0 || left.is_zero() => break,
+                Step::Nothing => {}
+            }
+        }
+        match self.news.pop_front() {
+            Some(news) if count == 0 => news,
+            news => {
+                news.into_iter().for_each(|news| self.news.push_front(news));
+                Ok(Polled::Records(count))
+            }
+        }
+    }
+
+    pub(crate) fn seek(&mut self, partition: u32, offset: u64) -> Result<(), ConsumeError> {
+        self.check_assigned(&[partition])?;
+        self.positions.insert(partition, offset);
+        if let Some(begin) = self.announced.get_mut(&partition) {
+            *begin = offset;
+            return Ok(());
+        }
+        let place = kafka_partition(partition)?;
+        let offset = Offset::Offset(i64::try_from(offset).unwrap_or(i64::MAX));
+        let deadline = Instant::now() + ANSWERS_WITHIN;
+        // Right after an assignment librdkafka is not ready to seek for a moment.
+        while let Err(error) = self.client.seek(&self.topic, place, offset, ANSWERS_WITHIN) {
+            if Instant::now() >= deadline {
+                return Err(consume_error(&error));
+            }
+            std::thread::park_timeout(Duration::from_millis(5));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn pause(&mut self, partitions: &[u32]) -> Result<(), ConsumeError> {
+        self.check_assigned(partitions)?;
+        self.fetch_announced()?;
+        self.client.pause(&self.places(partitions)).map_err(|error| consume_error(&error))
+    }
+
+    pub(crate) fn resume(&mut self, partitions: &[u32]) -> Result<(), ConsumeError> {
+        self.check_assigned(partitions)?;
+        self.fetch_announced()?;
+        self.client.resume(&self.places(partitions)).map_err(|error| consume_error(&error))
+    }
+
+    /// Kafka fences by the group's generation, which does not know single partitions; what is not ours by our own books is fenced here.
+    pub(crate) fn commit(&mut self, partition: u32, offset: u64, metadata: &str) -> Result<(), CommitError> {
+        if metadata.len() > METADATA_BYTES_MAX {
+            let reason = format!("its metadata has {} bytes, the limit is {METADATA_BYTES_MAX}", metadata.len());
+            return Err(CommitError::Refused { reason });
+        }
+        let mut places = TopicPartitionList::with_capacity(1);
+        let offset = Offset::Offset(i64::try_from(offset).unwrap_or(i64::MAX));
+        let added = places.add_partition_offset(&self.topic, i32::try_from(partition).unwrap_or(i32::MAX), offset);
+        added.map_err(|error| commit_error(&error))?;
+        for mut place in places.elements() {
+            place.set_metadata(metadata);
+        }
+        let mut tries = 0;
+        loop {
+            if !self.positions.contains_key(&partition) || self.client.assignment_lost() {
+                return Err(CommitError::Fenced);
+            }
+            tries += 1;
+            match self.client.commit(&places, CommitMode::Sync) {
+                Ok(()) => return Ok(()),
+                Err(error) if is_group_in_motion(&error) && tries < COMMIT_TRIES => {
+                    std::thread::park_timeout(COMMIT_PAUSE);
+                }
+                Err(error) => return Err(commit_error(&error)),
+            }
+        }
+    }
+
+    pub(crate) fn committed(&self, partition: u32) -> Result<Option<Committed>, ConsumeError> {
+        let committed = committed_of(&self.client, &self.topic, &[partition]).map_err(|error| consume_error(&error))?;
+        Ok(committed.into_iter().next().and_then(|(_, committed)| committed))
+    }
+
+    /// One look at librdkafka.
+    fn step(&mut self, timeout: Duration, visit: &mut dyn FnMut(RecordRef<'_>)) -> Step {
+        match self.client.poll(timeout) {
+            Some(Ok(message)) => {
+                let record = record_of(&message);
+                self.positions.insert(record.partition, record.offset.saturating_add(1));
+                visit(record);
+                Step::Record(message.payload_len() + message.key_len())
+            }
+            Some(Err(error)) => Step::Failed(error),
+            None => Step::Nothing,
+        }
+    }
+
+    /// Takes over what the group decided during the last look.
+    fn hear_decisions(&mut self) -> Result<(), ConsumeError> {
+        while let Some(decision) = self.client.context().next_decision() {
+            match decision {
+                Decision::Revoked(partitions) => {
+                    for partition in &partitions {
+                        self.positions.remove(partition);
+                    }
+                    self.unresolved.retain(|partition| !partitions.contains(partition));
+                    self.news.push_back(Ok(Polled::Revoked(partitions)));
+                }
+                Decision::Assigned(partitions) => {
+                    self.unresolved.extend(partitions);
+                    self.resolve()?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Finds out where new partitions begin and announces them.
+    fn resolve(&mut self) -> Result<(), ConsumeError> {
+        if self.unresolved.is_empty() {
+            return Ok(());
+        }
+        let failed = |error: KafkaError| consume_error(&error);
+        let committed = committed_of(&self.client, &self.topic, &self.unresolved).map_err(failed)?;
+        let mut assignments = Vec::with_capacity(committed.len());
+        for (partition, committed) in committed {
+            let place = kafka_partition(partition)?;
+            let watermarks = self.client.fetch_watermarks(&self.topic, place, ANSWERS_WITHIN).map_err(failed)?;
+            let (low, high) = (unsigned(watermarks.0), unsigned(watermarks.1));
+            assignments.push(Assignment { partition, committed, low, high });
+        }
+        for assignment in &assignments {
+            let start = if self.start == StartAt::Earliest { assignment.low } else { assignment.high };
+            let position = assignment.committed.as_ref().map_or(start, |committed| committed.offset);
+            self.positions.insert(assignment.partition, position);
+            self.announced.insert(assignment.partition, position);
+        }
+        self.unresolved.clear();
+        self.news.push_back(Ok(Polled::Assigned(assignments)));
+        Ok(())
+    }
+
+    /// Lets librdkafka fetch what was announced.
+    fn fetch_announced(&mut self) -> Result<(), ConsumeError> {
+        if self.announced.is_empty() {
+            return Ok(());
+        }
+        let places: Vec<(u32, u64)> = self.announced.iter().map(|(partition, offset)| (*partition, *offset)).collect();
+        let failed = |error: KafkaError| consume_error(&error);
+        let list = partition_list(&self.topic, &places).map_err(failed)?;
+        self.client.incremental_assign(&list).map_err(failed)?;
+        self.announced.clear();
+        Ok(())
+    }
+
+    /// An error in our words. That an offset is not there librdkafka tells without the partition: look for it.
+    fn explain(&self, error: &KafkaError) -> ConsumeError {
+        if error.rdkafka_error_code() != Some(RDKafkaErrorCode::AutoOffsetReset) {
+            return consume_error(error);
+        }
+        let outside = self.positions.iter().find(|(partition, position)| {
+            let place = i32::try_from(**partition).unwrap_or(i32::MAX);
+            let watermarks = self.client.fetch_watermarks(&self.topic, place, ANSWERS_WITHIN);
+            watermarks.is_ok_and(|(low, high)| **position < unsigned(low) || **position > unsigned(high))
+        });
+        let first = self.positions.keys().next().copied().unwrap_or_default();
+        ConsumeError::OffsetOutOfRange { partition: outside.map_or(first, |(partition, _)| *partition) }
+    }
+
+    fn check_assigned(&self, partitions: &[u32]) -> Result<(), ConsumeError> {
+        match partitions.iter().find(|partition| !self.positions.contains_key(partition)) {
+            Some(stranger) => {
+                Err(ConsumeError::Refused { reason: format!("partition {stranger} is not assigned to us") })
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn places(&self, partitions: &[u32]) -> TopicPartitionList {
+        let mut places = TopicPartitionList::with_capacity(partitions.len());
+        for partition in partitions {
+            places.add_partition(&self.topic, i32::try_from(*partition).unwrap_or(i32::MAX));
+        }
+        places
+    }
+}
+
+impl Drop for Consumer {
+    fn drop(&mut self) {
+        // librdkafka waits for an answer to each assignment, also while it closes.
+        if !self.unresolved.is_empty() {
+            self.client.incremental_assign(&self.places(&self.unresolved)).ok();
+        }
+        self.fetch_announced().ok();
+    }
+}
+
+impl Group {
+    fn next_decision(&self) -> Option<Decision> {
+        self.decisions.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+    }
+}
+
+impl ClientContext for Group {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        settings::tell_log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        settings::tell_error(&error, reason);
+    }
+}
+
+impl ConsumerContext for Group {
+    /// Runs inside of `poll`, or of a drop. An empty assignment needs its answer too, or the group stands still.
+    fn rebalance(&self, consumer: &BaseConsumer<Self>, kind: RDKafkaRespErr, places: &mut TopicPartitionList) {
+        let partitions: Vec<u32> =
+            places.elements().iter().filter_map(|place| u32::try_from(place.partition()).ok()).collect();
+        let is_assigned = kind == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
+        let answered = match (is_assigned, partitions.is_empty()) {
+            (true, false) => Ok(()),
+            (true, true) => consumer.incremental_assign(places),
+            (false, _) => consumer.incremental_unassign(places),
+        };
+        if let Err(error) = answered {
+            tracing::error!(%error, "answering a rebalance");
+        }
+        if !partitions.is_empty() {
+            let decision = if is_assigned { Decision::Assigned(partitions) } else { Decision::Revoked(partitions) };
+            self.decisions.lock().unwrap_or_else(PoisonError::into_inner).push_back(decision);
+        }
+    }
+}

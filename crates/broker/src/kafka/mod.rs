@@ -1,0 +1,117 @@
+//! The Kafka engine: `rdkafka`, with what correctness rests on decided here and not left to defaults.
+//!
+//! Topic facts (partitions, whether compacted) are asked once and remembered, so that `append` does not ask the cluster each time.
+
+mod consumer;
+mod describe;
+mod errors;
+mod producer;
+mod reader;
+mod settings;
+mod topics;
+
+use std::{
+    collections::HashMap,
+    sync::{PoisonError, RwLock},
+    time::Duration,
+};
+
+use rdkafka::{ClientConfig, producer::Producer as _};
+
+pub(crate) use self::consumer::Consumer;
+pub use self::settings::KafkaSettings;
+use self::{describe::Description, producer::Producer};
+use crate::{Ack, AppendError, ConsumeError, Limits, LogId, OpenError, Record, StartAt, limits::why_refused};
+
+/// How long the cluster may take to answer when it is connected to, or asked about a topic.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(30);
+
+/// The connection to a cluster.
+pub(crate) struct Engine {
+    bootstrap: String,
+    settings: KafkaSettings,
+    limits: Limits,
+    client: ClientConfig,
+    producer: Producer,
+    topics: RwLock<HashMap<String, TopicFacts>>,
+}
+
+/// What does not change while a topic lives.
+#[derive(Debug, Clone, Copy)]
+struct TopicFacts {
+    partitions: u32,
+    /// False also where we did not make sure: then Kafka itself refuses a record without a key.
+    is_compacted: bool,
+}
+
+impl Engine {
+    /// Connects, and makes sure that somebody answers.
+    pub(crate) fn connect(bootstrap: &str, settings: KafkaSettings, limits: Limits) -> Result<Self, OpenError> {
+        let failed = |reason: String| OpenError::Failed { place: bootstrap.to_owned(), reason };
+        let client = settings::client_config(bootstrap, &settings);
+        let producer = Producer::new(settings::producer_config(&client, &limits), limits.queue_bytes_max);
+        let producer = producer.map_err(|error| failed(error.to_string()))?;
+        let answer = producer.current().client().fetch_metadata(Some("no-such-topic"), ANSWERS_WITHIN);
+        answer.map_err(|error| failed(error.to_string()))?;
+        let topics = RwLock::default();
+        Ok(Self { bootstrap: bootstrap.to_owned(), settings, limits, client, producer, topics })
+    }
+
+    pub(crate) fn log_id(&self, topic: &str) -> Result<Option<LogId>, OpenError> {
+        Ok(self.describe(topic)?.map(|found| LogId(found.topic_id)))
+    }
+
+    pub(crate) fn partitions(&self, topic: &str) -> Result<Option<u32>, OpenError> {
+        Ok(self.facts(topic)?.map(|facts| facts.partitions))
+    }
+
+    pub(crate) fn append_all(&self, topic: &str, records: &[Record]) -> Result<Vec<Ack>, AppendError> {
+        let facts = self.facts(topic).map_err(|error| AppendError::Unavailable { reason: error.to_string() })?;
+        let unknown = || AppendError::Refused { reason: format!("topic {topic} does not exist") };
+        let facts = facts.ok_or_else(unknown)?;
+        let refused = |record| why_refused(record, facts.partitions, facts.is_compacted, &self.limits);
+        match records.iter().find_map(refused) {
+            Some(reason) => Err(AppendError::Refused { reason }),
+            None => self.producer.append_all(topic, records),
+        }
+    }
+
+    pub(crate) fn queued_bytes(&self) -> u64 {
+        self.producer.queued_bytes()
+    }
+
+    pub(crate) fn consumer(&self, group: &str, topic: &str, start: StartAt) -> Result<Consumer, ConsumeError> {
+        let unknown = || ConsumeError::Refused { reason: format!("topic {topic} does not exist") };
+        self.facts(topic).map_err(reader::away)?.ok_or_else(unknown)?;
+        Consumer::join(&settings::consumer_config(&self.client, group), topic, start)
+    }
+
+    /// What is known of a topic, asked once.
+    fn facts(&self, topic: &str) -> Result<Option<TopicFacts>, OpenError> {
+        if let Some(facts) = self.topics.read().unwrap_or_else(PoisonError::into_inner).get(topic) {
+            return Ok(Some(*facts));
+        }
+        let found = self.describe(topic)?;
+        Ok(found.map(|found| self.remember(topic, found.partitions, false)))
+    }
+
+    fn remember(&self, topic: &str, partitions: u32, is_compacted: bool) -> TopicFacts {
+        let facts = TopicFacts { partitions, is_compacted };
+        self.topics.write().unwrap_or_else(PoisonError::into_inner).insert(topic.to_owned(), facts);
+        facts
+    }
+
+    fn forget(&self, topic: &str) {
+        self.topics.write().unwrap_or_else(PoisonError::into_inner).remove(topic);
+    }
+
+    fn describe(&self, topic: &str) -> Result<Option<Description>, OpenError> {
+        let producer = self.producer.current();
+        let described = describe::describe(producer.client(), topic, ANSWERS_WITHIN);
+        described.map_err(|reason| self.failed(format!("describing topic {topic}: {reason}")))
+    }
+
+    fn failed(&self, reason: String) -> OpenError {
+        OpenError::Failed { place: self.bootstrap.clone(), reason }
+    }
+}

@@ -1,0 +1,166 @@
+//! Reading without being a member of a group: a partition to its end, watermarks, what a group has committed.
+
+use std::time::{Duration, Instant};
+
+use rdkafka::{
+    Offset, TopicPartitionList,
+    consumer::{BaseConsumer, Consumer as _},
+    error::KafkaError,
+    message::{BorrowedMessage, Message},
+};
+
+use super::{Engine, errors::consume_error, settings::consumer_config};
+use crate::{Committed, ConsumeError, RecordRef};
+
+/// How long the cluster may take to answer a question.
+pub(super) const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
+/// How long a read may go without a record before it gives up.
+const RECORD_WITHIN: Duration = Duration::from_secs(30);
+/// librdkafka wants a group's name for reading a partition. Nobody joins it and nothing is committed in it.
+const NO_GROUP: &str = "daylight-reader";
+
+impl Engine {
+    pub(crate) fn watermarks(&self, topic: &str, partition: u32) -> Result<(u64, u64), ConsumeError> {
+        let place = kafka_partition(partition)?;
+        if self.partitions(topic).map_err(away)?.is_none_or(|partitions| partition >= partitions) {
+            return Err(unknown_partition(topic, partition));
+        }
+        let producer = self.producer.current();
+        let client = rdkafka::producer::Producer::client(&*producer);
+        let (low, high) =
+            client.fetch_watermarks(topic, place, ANSWERS_WITHIN).map_err(|error| consume_error(&error))?;
+        Ok((unsigned(low), unsigned(high)))
+    }
+
+    pub(crate) fn committed(
+        &self,
+        group: &str,
+        topic: &str,
+        partition: u32,
+    ) -> Result<Option<Committed>, ConsumeError> {
+        let consumer: BaseConsumer = self.create_consumer(group)?;
+        let committed = committed_of(&consumer, topic, &[partition]).map_err(|error| consume_error(&error))?;
+        Ok(committed.into_iter().next().and_then(|(_, committed)| committed))
+    }
+
+    pub(crate) fn read(
+        &self,
+        topic: &str,
+        partition: u32,
+        from: Option<u64>,
+        visit: &mut dyn FnMut(RecordRef<'_>),
+    ) -> Result<u64, ConsumeError> {
+        let (low, high) = self.watermarks(topic, partition)?;
+        let from = from.unwrap_or(low);
+        if from < low || from > high {
+            return Err(ConsumeError::OffsetOutOfRange { partition });
+        }
+        if from == high {
+            return Ok(high);
+        }
+        let mut config = consumer_config(&self.client, NO_GROUP);
+        // Where the last records were compacted away, only the end itself tells that it is reached.
+        config.set("enable.partition.eof", "true");
+        let consumer: BaseConsumer = config.create().map_err(|error| consume_error(&error))?;
+        let places = partition_list(topic, &[(partition, from)]).map_err(|error| consume_error(&error))?;
+        consumer.assign(&places).map_err(|error| consume_error(&error))?;
+        let mut deadline = Instant::now() + RECORD_WITHIN;
+        loop {
+            match consumer.poll(deadline.saturating_duration_since(Instant::now())) {
+                Some(Ok(message)) => {
+                    deadline = Instant::now() + RECORD_WITHIN;
+                    let record = record_of(&message);
+                    if record.offset < high {
+                        visit(record);
+                    }
+                    if record.offset + 1 >= high {
+                        return Ok(high);
+                    }
+                }
+                Some(Err(KafkaError::PartitionEOF(_))) => return Ok(high),
+                Some(Err(error)) => match consume_error(&error) {
+                    // librdkafka goes on trying by itself.
+                    ConsumeError::Unavailable { .. } if Instant::now() < deadline => {}
+                    error => return Err(error),
+                },
+                None if Instant::now() < deadline => {}
+                None => {
+                    let reason = format!("topic {topic}, partition {partition}: no record within {RECORD_WITHIN:?}");
+                    return Err(ConsumeError::Unavailable { reason });
+                }
+            }
+        }
+    }
+
+    pub(super) fn create_consumer(&self, group: &str) -> Result<BaseConsumer, ConsumeError> {
+        consumer_config(&self.client, group).create().map_err(|error| consume_error(&error))
+    }
+}
+
+/// What the consumer's group has committed for partitions.
+pub(super) fn committed_of<C: rdkafka::consumer::ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    topic: &str,
+    partitions: &[u32],
+) -> Result<Vec<(u32, Option<Committed>)>, KafkaError> {
+    let mut places = TopicPartitionList::with_capacity(partitions.len());
+    for partition in partitions {
+        // A partition beyond 2³¹ cannot have come from Kafka.
+        places.add_partition(topic, i32::try_from(*partition).unwrap_or(i32::MAX));
+    }
+    let places = consumer.committed_offsets(places, ANSWERS_WITHIN)?;
+    let mut committed = Vec::with_capacity(partitions.len());
+    for place in places.elements() {
+        place.error()?;
+        let partition = u32::try_from(place.partition()).unwrap_or(u32::MAX);
+        committed.push((
+            partition,
+            match place.offset() {
+                Offset::Offset(offset) => {
+                    Some(Committed { offset: unsigned(offset), metadata: place.metadata().to_owned() })
+                }
+                _ => None,
+            },
+        ));
+    }
+    Ok(committed)
+}
+
+/// Partitions with offsets, as librdkafka wants them.
+pub(super) fn partition_list(topic: &str, places: &[(u32, u64)]) -> Result<TopicPartitionList, KafkaError> {
+    let mut list = TopicPartitionList::with_capacity(places.len());
+    for (partition, offset) in places {
+        let partition = i32::try_from(*partition).unwrap_or(i32::MAX);
+        let offset = i64::try_from(*offset).unwrap_or(i64::MAX);
+        list.add_partition_offset(topic, partition, Offset::Offset(offset))?;
+    }
+    Ok(list)
+}
+
+/// A record as everybody sees it. Kafka's numbers are signed and never below 0 in a record that was read.
+pub(super) fn record_of<'a>(message: &'a BorrowedMessage<'_>) -> RecordRef<'a> {
+    RecordRef {
+        partition: u32::try_from(message.partition()).unwrap_or_default(),
+        offset: unsigned(message.offset()),
+        logged_at_ms: message.timestamp().to_millis().unwrap_or_default(),
+        key: message.key(),
+        value: message.payload(),
+    }
+}
+
+pub(super) fn unsigned(offset: i64) -> u64 {
+    u64::try_from(offset).unwrap_or_default()
+}
+
+pub(super) fn kafka_partition(partition: u32) -> Result<i32, ConsumeError> {
+    i32::try_from(partition)
+        .map_err(|error| ConsumeError::Refused { reason: format!("partition {partition}: {error}") })
+}
+
+pub(super) fn away(error: crate::OpenError) -> ConsumeError {
+    ConsumeError::Unavailable { reason: error.to_string() }
+}
+
+fn unknown_partition(topic: &str, partition: u32) -> ConsumeError {
+    ConsumeError::Refused { reason: format!("topic {topic} has no partition {partition}") }
+}

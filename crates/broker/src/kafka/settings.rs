@@ -1,0 +1,95 @@
+//! How clients of Kafka are configured. What correctness rests on is set here, last, and cannot be overridden.
+
+use std::collections::BTreeMap;
+
+use rdkafka::{ClientConfig, config::RDKafkaLogLevel, error::KafkaError};
+
+use crate::Limits;
+
+/// Milliseconds after which a record that no broker has acknowledged fails. Longer than the election of a new leader takes; shorter than any
+/// sender waits.
+const DELIVERY_TIMEOUT_MS: u32 = 30_000;
+/// Milliseconds that the producer waits for more records to share a request with. `ingest` packs events itself, so it is small.
+const LINGER_MS: u32 = 2;
+/// Milliseconds between two tries to reach a broker that is away; the default of 10 s would be seen as lag after each restart.
+const RECONNECT_BACKOFF_MAX_MS: u32 = 1_000;
+/// KiB of records that a consumer fetches ahead.
+const FETCHED_AHEAD_KIB: u32 = 32_768;
+/// Milliseconds until a consumer whose buffer was full fetches again; the default of a second would be seen as lag.
+const FETCH_QUEUE_BACKOFF_MS: u32 = 20;
+/// KiB that librdkafka's own producer queue may hold: far beyond ours, so that only `Limits::queue_bytes_max` counts.
+const PRODUCER_QUEUE_KIB: u32 = 2_147_483_647;
+
+/// How to reach a cluster, beside its address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KafkaSettings {
+    /// Copies of each partition, for topics that are made: 3 in a cluster, 1 on one node.
+    pub replication: u16,
+    /// Other properties of librdkafka, by its own names (`security.protocol`, `sasl.username`, `session.timeout.ms` …). May hold secrets:
+    /// never print it.
+    pub properties: BTreeMap<String, String>,
+}
+
+impl Default for KafkaSettings {
+    fn default() -> Self {
+        Self { replication: 1, properties: BTreeMap::new() }
+    }
+}
+
+/// What every client has.
+pub(super) fn client_config(bootstrap: &str, settings: &KafkaSettings) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    config.set("client.id", "daylight");
+    config.set("reconnect.backoff.max.ms", RECONNECT_BACKOFF_MAX_MS.to_string());
+    for (name, value) in &settings.properties {
+        config.set(name, value);
+    }
+    config.set("bootstrap.servers", bootstrap);
+    config.set("log.connection.close", "false");
+    config.set_log_level(RDKafkaLogLevel::Warning);
+    config
+}
+
+/// A producer that neither loses nor doubles nor reorders within a partition.
+pub(super) fn producer_config(client: &ClientConfig, limits: &Limits) -> ClientConfig {
+    let mut config = client.clone();
+    config.set("enable.idempotence", "true");
+    config.set("acks", "all");
+    config.set("compression.type", "lz4");
+    config.set("linger.ms", LINGER_MS.to_string());
+    config.set("delivery.timeout.ms", DELIVERY_TIMEOUT_MS.to_string());
+    config.set("queue.buffering.max.messages", "0");
+    config.set("queue.buffering.max.kbytes", PRODUCER_QUEUE_KIB.to_string());
+    config.set("message.max.bytes", message_bytes_max(limits).to_string());
+    config
+}
+
+/// A member of a group, or a reader without one: commits only what it is told, jumps nowhere in silence.
+pub(super) fn consumer_config(client: &ClientConfig, group: &str) -> ClientConfig {
+    let mut config = client.clone();
+    config.set("group.id", group);
+    config.set("partition.assignment.strategy", "cooperative-sticky");
+    config.set("enable.auto.commit", "false");
+    config.set("enable.auto.offset.store", "false");
+    config.set("auto.offset.reset", "error");
+    config.set("allow.auto.create.topics", "false");
+    config.set("isolation.level", "read_committed");
+    config.set("queued.max.messages.kbytes", FETCHED_AHEAD_KIB.to_string());
+    config.set("fetch.queue.backoff.ms", FETCH_QUEUE_BACKOFF_MS.to_string());
+    config
+}
+
+/// Kafka counts a record batch with its heads: what a record of `record_bytes_max` may come to.
+pub(super) fn message_bytes_max(limits: &Limits) -> u32 {
+    limits.record_bytes_max.saturating_add(64 * 1_024)
+}
+
+/// What librdkafka says, through our own telemetry.
+pub(super) fn tell_log(level: RDKafkaLogLevel, facility: &str, message: &str) {
+    tracing::warn!(?level, facility, message, "librdkafka");
+}
+
+/// What librdkafka could not do by itself.
+pub(super) fn tell_error(error: &KafkaError, reason: &str) {
+    tracing::warn!(%error, reason, "librdkafka");
+}
