@@ -36,8 +36,12 @@ const SECRET_FIELDS: [&str; 12] = [
     "token",
 ];
 
-/// Fields that hold what somebody typed as their name.
-const TYPED_FIELDS: [&str; 3] = ["userPrincipalName", "signInIdentifier", "alternateSignInName"];
+/// Fields that hold what somebody typed as their name, or a copy of it.
+const TYPED_FIELDS: [&str; 5] =
+    ["userPrincipalName", "signInIdentifier", "alternateSignInName", "userDisplayName", "identity"];
+
+/// From this length on, a typed name is looked for inside other texts too; a shorter one would be found everywhere.
+const TYPED_NAME_BYTES_MIN: usize = 6;
 
 /// Words that are kept in text that is not JSON: names of fields, and what JSON itself says.
 const KNOWN_WORDS: [&str; 40] = [
@@ -127,13 +131,19 @@ wire_struct! {
 
 wire_struct! {
     /// Okta's actor.
-    Actor<'a> { kind: Text<'a> = "type" }
+    Actor<'a> { kind: Text<'a> = "type", name: Text<'a> = "alternateId" }
 }
 
 impl Facts<'_> {
     /// Did it surely succeed, so that the names in it are names?
     fn is_success(&self) -> bool {
         matches!(&*self.outcome.result, "SUCCESS" | "ALLOW") || matches!(&*self.result_type, "0" | "Success")
+    }
+
+    /// What was typed as a name and may be a password; empty when nothing was.
+    fn typed_name(&self) -> &str {
+        let is_person = &*self.actor.kind != "PublicClientApp";
+        if is_person && !self.is_success() && !is_email_like(&self.actor.name) { &self.actor.name } else { "" }
     }
 
     fn is_about_credentials(&self) -> bool {
@@ -195,7 +205,15 @@ impl Copier<'_> {
 
     fn write_text(&mut self, text: &str) {
         let is_masked = self.place == Place::Secret || (self.is_typed && !text.is_empty() && !is_email_like(text));
-        let text = if is_masked { MASK.to_owned() } else { without_secrets(without_query(text), self.secrets) };
+        let typed = self.facts.typed_name();
+        let is_copy = !typed.is_empty() && text == typed;
+        let text = if is_masked || is_copy {
+            MASK.to_owned()
+        } else if typed.len() >= TYPED_NAME_BYTES_MIN {
+            without_secrets(&without_query(text).replace(typed, MASK), self.secrets)
+        } else {
+            without_secrets(without_query(text), self.secrets)
+        };
         self.out.push_str(&serde_json::Value::String(text).to_string());
     }
 
@@ -345,6 +363,17 @@ mod tests {
             check(r#"{"resultType":"50126","properties":{"signInIdentifier":"hunter2"}}"#),
             r#"{"resultType":"50126","properties":{"signInIdentifier":"***"}}"#
         );
+    }
+
+    #[test]
+    fn a_copy_of_the_typed_name_is_masked_wherever_it_stands() {
+        let login = |name: &str| {
+            format!(
+                r#"{{"actor":{{"alternateId":"{name}","displayName":"{name}","type":"User"}},"debug":{{"a":["user={name};"]}}}}"#
+            )
+        };
+        assert_eq!(check(&login("hunter2")), login(MASK));
+        assert_eq!(check(&login("ann@example.com")), login("ann@example.com"));
     }
 
     #[test]

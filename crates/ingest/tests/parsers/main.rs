@@ -2,9 +2,15 @@
 
 #[cfg(test)]
 mod check;
+#[cfg(test)]
 mod cross_cutting;
+#[cfg(test)]
 mod entra_decisions;
+#[cfg(test)]
 mod entra_gotchas;
+#[cfg(test)]
 mod okta_gotchas;
+#[cfg(test)]
 mod okta_kinds;
+#[cfg(test)]
 mod split;
