@@ -45,21 +45,24 @@ fn every_source_file_opens_with_its_module_doc() {
 
 #[test]
 fn no_file_is_longer_than_500_production_lines() {
-    let found = offenders(".rs", |name, text| !name.contains("/tests/") && production(text).lines().count() > FILE_LINES_MAX);
+    let found =
+        offenders(".rs", |name, text| !name.contains("/tests/") && production(text).lines().count() > FILE_LINES_MAX);
     assert!(found.is_empty(), "split by meaning: {found:?}");
 }
 
 #[test]
 fn nothing_is_left_open_or_ignored() {
     // Assembled, so that this file does not find itself.
-    let marks = [["to", "do!("].concat(), ["unimple", "mented!("].concat(), ["FIX", "ME"].concat(), ["#[ig", "nore"].concat()];
+    let marks =
+        [["to", "do!("].concat(), ["unimple", "mented!("].concat(), ["FIX", "ME"].concat(), ["#[ig", "nore"].concat()];
     let found = offenders(".rs", |_, text| marks.iter().any(|mark| text.contains(mark.as_str())));
     assert!(found.is_empty(), "left open: {found:?}");
 }
 
 #[test]
 fn no_test_sleeps_for_luck() {
-    let found = offenders(".rs", |name, text| name.contains("/tests/") && text.contains(&["thread::", "sleep"].concat()));
+    let found =
+        offenders(".rs", |name, text| name.contains("/tests/") && text.contains(&["thread::", "sleep"].concat()));
     assert!(found.is_empty(), "poll with a deadline (tests::poll) instead of sleeping: {found:?}");
 }
 
@@ -67,7 +70,8 @@ fn no_test_sleeps_for_luck() {
 fn no_room_is_a_drawer() {
     let found = offenders(".rs", |name, _| {
         ["common", "util", "utils", "helpers", "misc", "core", "types"].iter().any(|drawer| {
-            name.split('/').any(|part| part.trim_end_matches(".rs") == *drawer) && !name.ends_with("broker/src/types.rs")
+            name.split('/').any(|part| part.trim_end_matches(".rs") == *drawer)
+                && !name.ends_with("broker/src/types.rs")
         })
     });
     assert!(found.is_empty(), "name it by its meaning: {found:?}");

@@ -12,56 +12,35 @@ use std::{
 /// Pure crates (event, codec, catalog, enrichment, detection) know no edge (broker, store, runtime) and edges know no pure crate;
 /// processes never import each other; only `daylight` knows them all. `simulator` knows nobody, and nobody but `daylight` knows it:
 /// the truth of the demo comes from its own schedule.
-const MAY_IMPORT: &[(&str, &[&str], &[&str])] = &[
+const MAY_IMPORT: &[(&str, &str, &str)] = &[
     // Pure.
-    ("event", &[], &["blake3", "unicode-normalization"]),
-    ("codec", &["event"], &["thiserror"]),
-    ("catalog", &["event"], &["blake3", "thiserror", "toml", "serde", "unicode-normalization", "unicode-security"]),
-    ("enrichment", &["catalog", "event"], &["blake3", "csv", "hashbrown", "thiserror"]),
-    ("detection", &["catalog", "enrichment", "event"], &["hashbrown"]),
-    ("simulator", &[], &[]),
+    ("event", "", "blake3 unicode-normalization"),
+    ("codec", "event", "thiserror"),
+    ("catalog", "event", "blake3 thiserror unicode-normalization unicode-security"),
+    ("enrichment", "catalog event", "blake3 csv hashbrown jiff thiserror"),
+    ("detection", "catalog enrichment event", "hashbrown"),
+    ("simulator", "", ""),
     // Edges.
-    ("broker", &[], &["fjall", "rdkafka", "thiserror", "tokio", "tracing"]),
-    ("store", &[], &["bytes", "clickhouse", "hashbrown", "libloading", "reqwest", "serde", "thiserror", "tokio", "tracing"]),
-    (
-        "runtime",
-        &[],
-        &["axum", "prometheus", "serde", "subtle", "thiserror", "tokio", "tokio-util", "toml", "tracing", "tracing-subscriber"],
-    ),
+    ("broker", "", "fjall rdkafka thiserror tokio tracing"),
+    ("store", "", "bytes clickhouse hashbrown libloading reqwest serde sha2 thiserror tokio tracing"),
+    ("runtime", "", "axum prometheus serde subtle thiserror tokio tokio-util toml tracing tracing-subscriber"),
     // Processes.
     (
         "ingest",
-        &["broker", "codec", "event", "runtime"],
-        &[
-            "axum", "bytes", "flate2", "hashbrown", "jiff", "prometheus", "serde", "serde_json", "sha2", "subtle", "thiserror", "tokio",
-            "tokio-util", "tracing", "zstd",
-        ],
+        "broker codec event runtime",
+        "axum flate2 hashbrown prometheus serde serde_json sha2 thiserror tokio tracing unicode-normalization zstd",
     ),
-    (
-        "detect",
-        &["broker", "catalog", "codec", "detection", "enrichment", "event", "runtime"],
-        &["prometheus", "serde", "thiserror", "tokio", "tracing"],
-    ),
-    (
-        "sink",
-        &["broker", "catalog", "codec", "enrichment", "event", "runtime", "store"],
-        &["hashbrown", "prometheus", "serde", "thiserror", "tokio", "tracing"],
-    ),
+    ("detect", "broker catalog codec detection enrichment event runtime", "prometheus serde thiserror tokio tracing"),
+    ("sink", "broker codec enrichment event runtime store", "hashbrown prometheus serde sha2 thiserror tokio tracing"),
     (
         "notify",
-        &["broker", "codec", "event", "runtime"],
-        &["hashbrown", "hmac", "prometheus", "reqwest", "serde", "serde_json", "sha2", "thiserror", "tokio", "tracing"],
+        "broker codec event runtime",
+        "base64 hashbrown hmac prometheus reqwest serde serde_json sha2 thiserror tokio tracing",
     ),
     (
         "daylight",
-        &[
-            "broker", "catalog", "codec", "detect", "detection", "enrichment", "event", "ingest", "notify", "runtime", "simulator", "sink",
-            "store",
-        ],
-        &[
-            "anyhow", "axum", "clap", "hmac", "indicatif", "mimalloc", "prometheus", "reqwest", "serde", "serde_json", "sha2", "tokio",
-            "toml", "tracing",
-        ],
+        "broker catalog codec detect enrichment event ingest notify runtime simulator sink store",
+        "anyhow axum base64 clap hmac indicatif mimalloc reqwest serde serde_json sha2 thiserror tokio tracing",
     ),
 ];
 
@@ -109,7 +88,7 @@ fn every_crate_imports_only_what_its_line_names() {
         };
         for import in imports {
             let allowed = if ours.contains(import.as_str()) { inside } else { outside };
-            if !allowed.contains(&import.as_str()) {
+            if !allowed.split(' ').any(|name| name == import) {
                 trespasses.push(format!("{name} imports {import}"));
             }
         }
@@ -122,7 +101,10 @@ fn what_belongs_to_one_room_is_imported_there_only() {
     let all = dependencies();
     for (outside, owners) in OWNED {
         for (name, imports) in &all {
-            assert!(!imports.contains(*outside) || owners.contains(&name.as_str()), "{outside} belongs to {owners:?}, and {name} imports it");
+            assert!(
+                !imports.contains(*outside) || owners.contains(&name.as_str()),
+                "{outside} belongs to {owners:?}, and {name} imports it"
+            );
         }
     }
 }

@@ -74,6 +74,7 @@ impl Restoring {
         key: Option<&[u8]>,
         value: Option<&[u8]>,
         engine: &mut Engine,
+        enricher: &mut Enricher,
     ) -> Result<(), codec::DecodeError> {
         let Some(value) = value else {
             if let Some(key) = key {

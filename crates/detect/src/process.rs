@@ -16,7 +16,7 @@ use broker::{
 use codec::{DecodeError, EncodeError, Topic};
 use detection::{Engine, Findings};
 use enrichment::Enricher;
-use event::{LogId, Timestamp};
+use event::{LogId, Position, Timestamp};
 use runtime::{Backoff, Component, Registry, Shutdown};
 
 use crate::{
@@ -235,7 +235,14 @@ impl Detect {
         for partition in std::mem::take(&mut self.dirty) {
             let Some(next) = self.progress.get(&partition) else { continue };
             match self.consumer.commit(partition, *next, "") {
-                Ok(()) => {}
+                Ok(()) => {
+                    // What was closed before the committed offset can never be asked for again.
+                    let before = Position { offset: *next, index: 0 };
+                    let work = &mut self.work;
+                    for (_, tenant) in work.tenants.iter().filter(|(of, _)| *of == partition) {
+                        work.engine.committed(tenant, before, &mut work.findings);
+                    }
+                }
                 Err(CommitError::Fenced) => tracing::info!(partition, "the partition belongs to another process now"),
                 Err(error) => {
                     tracing::warn!(%error, partition, "cannot commit; it is done again with the next batch");

@@ -15,7 +15,7 @@ closed_set! {
         Tolerated => "tolerated",
         /// Not wanted.
         Unsanctioned => "unsanctioned",
-        /// Forbidden: each use is an alert.
+        /// Forbidden: each person who uses it is an alert.
         Blocked => "blocked",
     }
 }

@@ -45,6 +45,23 @@ impl Timestamp {
     }
 }
 
+impl Timestamp {
+    /// Reads back what `Display` prints, and nothing else: `2026-03-01T09:30:00.000Z`.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Timestamp> {
+        let is_shape = text.len() == 24 && text.ends_with('Z');
+        let number = |range: std::ops::Range<usize>| {
+            let digits = text.get(range)?;
+            if digits.bytes().all(|byte| byte.is_ascii_digit()) { digits.parse::<i64>().ok() } else { None }
+        };
+        let (year, month, day) = (number(0..4)?, number(5..7)?, number(8..10)?);
+        let time_ms = ((number(11..13)? * 60 + number(14..16)?) * 60 + number(17..19)?) * 1_000 + number(20..23)?;
+        let parsed = Timestamp(days_before(year, month, day) * DAY_MS + time_ms);
+        // Printed again, it must be the same: no thirteenth month, no 31 September.
+        (is_shape && parsed.to_string() == text).then_some(parsed)
+    }
+}
+
 /// Prints RFC 3339 in UTC with milliseconds: `2026-03-01T09:30:00.000Z`.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -75,9 +92,29 @@ const fn civil(day: i64) -> (i64, u8, u8) {
     (year, month as u8, day as u8)
 }
 
+/// The day number of a date: Howard Hinnant's `days_from_civil`.
+const fn days_before(year: i64, month: i64, day: i64) -> i64 {
+    let shifted_year = if month <= 2 { year - 1 } else { year };
+    let era = shifted_year.div_euclid(400);
+    let year_of_era = shifted_year.rem_euclid(400);
+    let shifted_month = (month + 9) % 12;
+    let day_of_year = (153 * shifted_month + 2) / 5 + day - 1;
+    era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn reads_back_what_it_prints_and_no_date_that_does_not_exist() {
+        for ms in [0, 1_709_164_800_000, 1_735_689_599_999, 951_782_400_123, -1] {
+            assert_eq!(Timestamp::parse(&Timestamp(ms).to_string()), Some(Timestamp(ms)));
+        }
+        for text in ["", "2026-09-31T00:00:00.000Z", "2026-13-01T00:00:00.000Z", "2026-01-01T00:00:00Z", "+026-01-01T00:00:00.000Z"] {
+            assert_eq!(Timestamp::parse(text), None, "{text}");
+        }
+    }
 
     #[test]
     fn prints_rfc_3339_in_utc() {

@@ -71,7 +71,7 @@ impl Client {
         let mut parameters = vec![
             ("database", connection.database.as_str().to_owned()),
             ("query", query),
-            ("query_id", query_id(token)),
+            ("query_id", query_id(block.table, token)),
             ("insert_deduplication_token", token.to_owned()),
         ];
         parameters.extend(SETTINGS.iter().map(|(name, value)| (*name, (*value).to_owned())));
@@ -86,11 +86,13 @@ impl Client {
     }
 }
 
-/// The id under which the server's query log knows an insert: the token, with everything but letters, digits and `-/_.` made `_`.
+/// The id under which the server knows an insert: table and token, with everything but letters, digits and `-/_.` made `_`. Only one
+/// query of an id runs at a time, so a block that is sent again while the first attempt still runs is refused, not stored twice; and the
+/// blocks of one batch, which share a token, must not meet.
 #[must_use]
-pub fn query_id(token: &str) -> String {
+pub fn query_id(table: &str, token: &str) -> String {
     let is_plain = |char: char| char.is_ascii_alphanumeric() || matches!(char, '-' | '/' | '_' | '.');
-    token.chars().map(|char| if is_plain(char) { char } else { '_' }).collect()
+    format!("{table}/{token}").chars().map(|char| if is_plain(char) { char } else { '_' }).collect()
 }
 
 fn insert_query(table: &str, columns: &[ColumnType]) -> String {
@@ -126,8 +128,9 @@ mod tests {
     }
 
     #[test]
-    fn a_query_id_is_the_token_in_plain_letters() {
-        assert_eq!(query_id("0af/3/10-20/r1"), "0af/3/10-20/r1");
-        assert_eq!(query_id("a b'\n"), "a_b__");
+    fn a_query_id_is_table_and_token_in_plain_letters() {
+        assert_eq!(query_id("events", "0af/3/10-20/r1"), "events/0af/3/10-20/r1");
+        assert_eq!(query_id("apps", "a b'\n"), "apps/a_b__");
+        assert_ne!(query_id("apps", "0af/3/10-20"), query_id("app_days", "0af/3/10-20"), "blocks of one batch must not meet");
     }
 }

@@ -12,8 +12,8 @@ pub(super) const RULE: Rule = Rule {
     title: "Use of a blocked app",
     severity: Severity::Medium,
     version: 1,
-    description: "A person used an app, or granted it something, that IT has blocked. One episode for each person and day (UTC, by the time of the \
-         event): each day of use is told, the clicks of one day are one matter.",
+    description: "A person used an app, or granted it something, that IT has blocked. One episode for each person and app: that they go on \
+         using it is no new matter, and a query counts how often.",
     false_positives: "A refused attempt does not count: there the block works; nor does imported history. Tokens from before the block may be used until they are revoked.",
     technique: "",
     source_of_idea: "Every proxy has it; here it sees what never crosses a proxy.",
@@ -27,7 +27,7 @@ fn opens(sight: &Sight<'_>, episode: &mut String) -> bool {
     // Imported history is from before the decision: it teaches nothing here.
     let is_open = sight.is_met() && sight.is_blocked() && !sight.event().is_backfill;
     // Writing into a String cannot fail.
-    is_open && write!(episode, "{}/{}", sight.person, sight.event().occurred_at.day()).is_ok()
+    is_open && write!(episode, "{}", sight.person).is_ok()
 }
 
 fn tell(sight: &Sight<'_>, draft: &mut Draft) {

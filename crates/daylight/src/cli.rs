@@ -1,0 +1,151 @@
+//! What can be typed. The texts here are the manual: `daylight help COMMAND`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Which SaaS people really use, while they start to use it.
+#[derive(Debug, Parser)]
+#[command(name = "daylight", version, about, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Every role in one process, with its log and ClickHouse on this machine unless the configuration names servers.
+    Run(RunArgs),
+    /// The role that receives events and writes them to the log.
+    Ingest(RunArgs),
+    /// The role that decides what is worth somebody's attention.
+    Detect(RunArgs),
+    /// The role that writes rows to ClickHouse.
+    Sink(RunArgs),
+    /// The role that tells people.
+    Notify(RunArgs),
+    /// Simulate a company, send its events over HTTP, and say what was found.
+    Demo(DemoArgs),
+    /// Print the canonical events of provider files, without storing anything.
+    Parse(ParseArgs),
+    /// Send provider files to a running ingest.
+    Replay(ReplayArgs),
+    /// Ask ClickHouse (read only).
+    Sql(SqlArgs),
+    /// Serve ClickHouse in this process; started by `run`, not by people.
+    #[command(hide = true)]
+    ClickhouseHost(ClickhouseHostArgs),
+}
+
+/// Arguments of the roles.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct RunArgs {
+    /// The configuration file. Without one, everything has its default, and `DAYLIGHT__*` variables override.
+    #[arg(long, short, env = "DAYLIGHT_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+/// Arguments of `demo`.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct DemoArgs {
+    /// Where `summary.json` and the data of the run go.
+    #[arg(long, default_value = "target/demo")]
+    pub(crate) out: PathBuf,
+    /// Another seed is another company.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// People in the company.
+    #[arg(long, default_value_t = 2_000)]
+    pub(crate) people: u32,
+    /// Days of history.
+    #[arg(long, default_value_t = 30)]
+    pub(crate) days: u32,
+    /// Use this Kafka instead of the embedded log.
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) kafka: Option<String>,
+    /// Use this ClickHouse instead of the embedded one.
+    #[arg(long, value_name = "URL")]
+    pub(crate) clickhouse: Option<String>,
+    /// Leave the pipeline running at the end, to look around.
+    #[arg(long)]
+    pub(crate) keep: bool,
+}
+
+/// Arguments of `parse`.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct ParseArgs {
+    /// Whose format it is.
+    #[arg(long, value_enum)]
+    pub(crate) provider: ProviderName,
+    /// One JSON object a line (the only form so far, so this changes nothing).
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Print e-mail addresses beside pseudonyms.
+    #[arg(long)]
+    pub(crate) clear: bool,
+    /// JSON array, page, hub envelope or NDJSON.
+    #[arg(required = true)]
+    pub(crate) files: Vec<PathBuf>,
+}
+
+/// Providers, as typed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub(crate) enum ProviderName {
+    /// Okta System Log.
+    Okta,
+    /// Google Workspace Reports.
+    GoogleWorkspace,
+    /// Microsoft Entra sign-ins and audit.
+    Entra,
+    /// Microsoft 365 unified audit log.
+    M365Ual,
+}
+
+/// Arguments of `replay`.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct ReplayArgs {
+    /// The connection to send as.
+    #[arg(long)]
+    pub(crate) connection: String,
+    /// The ingest to send to.
+    #[arg(long, default_value = "http://127.0.0.1:8480")]
+    pub(crate) url: String,
+    /// A file that holds the connection's secret.
+    #[arg(long, env = "DAYLIGHT_SECRET_FILE")]
+    pub(crate) secret_file: Option<PathBuf>,
+    /// JSON array, page, hub envelope or NDJSON.
+    #[arg(required = true)]
+    pub(crate) files: Vec<PathBuf>,
+}
+
+/// Arguments of the commands that ask a running process.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct AdminArgs {
+    /// The data folder of the running process: its address and token are there.
+    #[arg(long, env = "DAYLIGHT_DATA_FOLDER", default_value = "daylight-data")]
+    pub(crate) data_folder: PathBuf,
+}
+
+/// Arguments of `sql`.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct SqlArgs {
+    /// Whom to ask.
+    #[command(flatten)]
+    pub(crate) admin: AdminArgs,
+    /// One SELECT.
+    pub(crate) query: String,
+}
+
+/// Arguments of `clickhouse-host`.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct ClickhouseHostArgs {
+    /// The engine, `libchdb.so`.
+    #[arg(long)]
+    pub(crate) library: PathBuf,
+    /// The arguments for the engine, as `clickhouse local` takes them.
+    #[arg(last = true)]
+    pub(crate) arguments: Vec<String>,
+}

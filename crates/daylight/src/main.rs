@@ -1,0 +1,58 @@
+//! The binary: one role per subcommand, and the commands of people.
+//!
+//! Exit codes: 0 done, 1 failed, 2 the command line or the configuration is wrong.
+
+mod cli;
+mod commands;
+mod config;
+mod data_folder;
+mod service;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use cli::{Cli, Command, RunArgs};
+use service::{ALL_ROLES, BadConfig, Role};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match dispatch(cli.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is::<BadConfig>() => {
+            commands::complain(&error);
+            ExitCode::from(2)
+        }
+        Err(error) => {
+            commands::complain(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Run(args) => serve(&args, ALL_ROLES),
+        Command::Ingest(args) => serve(&args, &[Role::Ingest]),
+        Command::Detect(args) => serve(&args, &[Role::Detect]),
+        Command::Sink(args) => serve(&args, &[Role::Sink]),
+        Command::Notify(args) => serve(&args, &[Role::Notify]),
+        Command::Demo(args) => block_on(commands::demo::run(args)),
+        Command::Parse(args) => commands::parse::run(&args),
+        Command::Replay(args) => block_on(commands::replay::run(args)),
+        Command::Sql(args) => block_on(commands::sql::run(args)),
+        Command::ClickhouseHost(args) => commands::clickhouse_host::run(args),
+    }
+}
+
+fn serve(args: &RunArgs, roles: &[Role]) -> anyhow::Result<()> {
+    let config = service::prepare(args.config.as_deref())?;
+    block_on(service::run(config, roles))
+}
+
+fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
+}

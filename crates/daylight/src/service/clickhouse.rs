@@ -1,0 +1,73 @@
+//! The ClickHouse of this installation: a server that the configuration names, or one that this machine hosts.
+
+use std::{
+    env,
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, bail};
+use store::{Client, Connection, DatabaseName, EmbeddedServer, HostCommand, MIGRATIONS, ServerOptions};
+
+use crate::{config::ClickhouseConfig, data_folder::DataFolder};
+
+/// The name of the library in the build folder and beside the binary.
+const LIBRARY: &str = "libchdb.so";
+
+/// A database that is ready to be used, and the server if it is ours.
+pub(crate) struct Clickhouse {
+    /// For questions and inserts.
+    pub(crate) client: Client,
+    /// The hosted server. Dropping it kills it.
+    pub(crate) server: Option<EmbeddedServer>,
+}
+
+impl Clickhouse {
+    /// Connects, hosting a server where none is named, and brings the tables up to date.
+    pub(crate) async fn open(config: &ClickhouseConfig, folder: &DataFolder) -> anyhow::Result<Clickhouse> {
+        let database = DatabaseName::parse(&config.database).context("[clickhouse] database")?;
+        let (connection, server) = if config.url.is_empty() {
+            let mut options = ServerOptions::new(folder.clickhouse());
+            options.memory_bytes_max = config.memory_bytes_max;
+            let server = EmbeddedServer::start(host_command(&config.library)?, options).await?;
+            tracing::info!(url = server.url(), ready_ms = server.ready_after().as_millis(), "hosting ClickHouse");
+            (server.connection(database), Some(server))
+        } else {
+            let password = config.password.as_ref().map(runtime::SecretSource::read).transpose()?;
+            let password = password.map(|secret| secret.expose().to_owned()).unwrap_or_default();
+            (Connection { url: config.url.clone(), database, user: config.user.clone(), password }, None)
+        };
+        let client = Client::new(connection)?;
+        let report = client.migrate(MIGRATIONS).await.context("cannot bring the tables up to date")?;
+        tracing::info!(?report, "the tables are up to date");
+        Ok(Clickhouse { client, server })
+    }
+}
+
+/// How to run the engine: our own binary with the library, or a `clickhouse` binary.
+fn host_command(library: &Path) -> anyhow::Result<HostCommand> {
+    let ours = |library: PathBuf| -> anyhow::Result<HostCommand> {
+        let prefix = [OsString::from("clickhouse-host"), "--library".into(), library.into(), "--".into()];
+        Ok(HostCommand { program: env::current_exe()?, prefix: prefix.into() })
+    };
+    if !library.as_os_str().is_empty() {
+        return ours(library.to_owned());
+    }
+    if let Some(found) = candidates().into_iter().find(|candidate| candidate.is_file()) {
+        return ours(found);
+    }
+    let path = env::var_os("PATH").unwrap_or_default();
+    if let Some(program) = env::split_paths(&path).map(|folder| folder.join("clickhouse")).find(|program| program.is_file()) {
+        return Ok(HostCommand { program, prefix: vec!["local".into()] });
+    }
+    bail!("there is no ClickHouse: run `make run` (it fetches one), put `clickhouse` on PATH, name a library as [clickhouse] library, or a server as [clickhouse] url")
+}
+
+/// Where the library may lie: where the environment says, beside the binary, in the build folder above it.
+fn candidates() -> Vec<PathBuf> {
+    let stack = env::var_os("DAYLIGHT_STACK").map(|stack| PathBuf::from(stack).join("clickhouse").join(LIBRARY));
+    let binary = env::current_exe().ok();
+    let beside = binary.as_deref().and_then(Path::parent).map(|folder| folder.join(LIBRARY));
+    let build = binary.as_deref().and_then(Path::parent).and_then(Path::parent).map(|folder| folder.join("stack/clickhouse").join(LIBRARY));
+    [stack, beside, build].into_iter().flatten().collect()
+}

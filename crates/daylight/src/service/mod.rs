@@ -1,0 +1,232 @@
+//! A running installation, or a part of one: the chosen roles in one process, with what they share.
+
+mod admin;
+mod book;
+mod clickhouse;
+mod decide;
+mod first_party;
+mod log;
+mod tables;
+
+use std::{future::Future, path::Path, thread};
+
+use anyhow::Context;
+use broker::Broker;
+use codec::Topic;
+use runtime::{AdminServer, Health, Registry, Shutdown, load_config, start_logs};
+use tokio::{runtime::Handle, task::JoinSet};
+
+use crate::{
+    config::Config,
+    data_folder::{DataFolder, Endpoints},
+};
+
+use admin::Admin;
+use book::Book;
+use clickhouse::Clickhouse;
+use decide::Decider;
+use tables::Tables;
+
+pub(crate) use first_party::{is_first_party, load_catalogue};
+
+/// A role of the pipeline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// Receives events.
+    Ingest,
+    /// Decides what is worth somebody's attention.
+    Detect,
+    /// Writes rows.
+    Sink,
+    /// Tells people.
+    Notify,
+}
+
+/// Every role.
+pub(crate) const ALL_ROLES: &[Role] = &[Role::Ingest, Role::Detect, Role::Sink, Role::Notify];
+
+/// A configuration that cannot be used: exit code 2.
+#[derive(Debug)]
+pub(crate) struct BadConfig(pub(crate) String);
+
+impl std::fmt::Display for BadConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for BadConfig {}
+
+/// Reads the configuration and starts the logs, in this order: an error in the file is one line on standard error.
+pub(crate) fn prepare(path: Option<&Path>) -> anyhow::Result<Config> {
+    let config: Config = load_config(path, std::env::vars()).map_err(|error| BadConfig(error.to_string()))?;
+    start_logs(config.logs.format, &config.logs.level).map_err(|error| BadConfig(error.to_string()))?;
+    Ok(config)
+}
+
+/// Runs the roles until somebody asks to stop, or one of them cannot go on.
+pub(crate) async fn run(config: Config, roles: &[Role]) -> anyhow::Result<()> {
+    let shutdown = Shutdown::new();
+    shutdown.request_at_signals().context("cannot watch signals")?;
+    let folder = DataFolder::open(&config.data_folder.0)?;
+    let opened = (config.log.clone(), folder.clone());
+    let broker = tokio::task::spawn_blocking(move || log::open(&opened.0, &opened.1)).await??;
+    let needs_clickhouse = roles.contains(&Role::Sink);
+    let clickhouse = if needs_clickhouse { Some(Clickhouse::open(&config.clickhouse, &folder).await?) } else { None };
+    let tables = Tables::load(&config, &folder)?;
+    let part = Part { config, folder, broker, tables, health: Health::new(), registry: Registry::new(), shutdown };
+    let result = part.serve(roles, clickhouse.as_ref()).await;
+    part.folder.remove_endpoints();
+    if let Some(server) = clickhouse.and_then(|clickhouse| clickhouse.server) {
+        server.stop().await;
+    }
+    result
+}
+
+/// What the roles of one process share.
+struct Part {
+    config: Config,
+    folder: DataFolder,
+    broker: Broker,
+    tables: Tables,
+    health: Health,
+    registry: Registry,
+    shutdown: Shutdown,
+}
+
+impl Part {
+    /// Starts each role and waits for the first that ends; its end is the end of all.
+    async fn serve(&self, roles: &[Role], clickhouse: Option<&Clickhouse>) -> anyhow::Result<()> {
+        let mut running = JoinSet::new();
+        let mut endpoints = Endpoints::default();
+        if let Some(clickhouse) = clickhouse {
+            endpoints.clickhouse.clone_from(&clickhouse.client.connection().url);
+            endpoints.clickhouse_process_id = clickhouse.server.as_ref().map_or(0, store::EmbeddedServer::process_id);
+        }
+        for role in roles {
+            match role {
+                Role::Ingest => endpoints.ingest = self.start_ingest(&mut running).await?,
+                Role::Detect => self.start_detect(&mut running)?,
+                Role::Sink => self.start_sink(&mut running, clickhouse.context("the sink needs ClickHouse")?)?,
+                Role::Notify => self.start_notify(&mut running)?,
+            }
+        }
+        let admin = Admin {
+            token: self.folder.admin_token()?,
+            client: clickhouse.map(|clickhouse| clickhouse.client.clone()),
+            decider: self.start_decider()?,
+        };
+        let listen = self.config.admin.listen;
+        let server = AdminServer::bind(listen, self.health.clone(), self.registry.clone(), admin.router()).await?;
+        endpoints.admin = format!("http://{}", server.address()?);
+        let shutdown = self.shutdown.clone();
+        running.spawn(async move { server.serve(shutdown).await.map_err(anyhow::Error::from) });
+        tracing::info!(admin = endpoints.admin, ingest = endpoints.ingest, clickhouse = endpoints.clickhouse, "running");
+        self.folder.write_endpoints(&endpoints)?;
+        self.watch(running).await
+    }
+
+    /// The first role that ends ends all; the first error is the one that is told.
+    async fn watch(&self, mut running: JoinSet<anyhow::Result<()>>) -> anyhow::Result<()> {
+        let mut result = Ok(());
+        while let Some(ended) = running.join_next().await {
+            let ended = ended.unwrap_or_else(|error| Err(anyhow::anyhow!("a role ended without a word: {error}")));
+            self.shutdown.request();
+            result = result.and(ended);
+        }
+        result
+    }
+
+    /// Follows the ledger on a thread of its own, which ends with the process.
+    fn start_decider(&self) -> anyhow::Result<Decider> {
+        let log = &self.config.log;
+        let decider = Decider {
+            broker: self.broker.clone(),
+            topic_prefix: log.topic_prefix.clone(),
+            partitions: log.partitions,
+            catalogue: self.tables.catalogue(),
+            book: Book::default(),
+            tenants: self.tables.tenants(),
+        };
+        let (book, broker, shutdown) = (decider.book.clone(), self.broker.clone(), self.shutdown.clone());
+        let ledger = Topic::Ledger.name(&log.topic_prefix);
+        let follow = move || book.follow(&broker, &ledger, &shutdown);
+        thread::Builder::new().name("book".into()).spawn(follow).context("cannot start a thread")?;
+        Ok(decider)
+    }
+
+    async fn start_ingest(&self, running: &mut JoinSet<anyhow::Result<()>>) -> anyhow::Result<String> {
+        let setup = ingest::Setup {
+            broker: self.broker.clone(),
+            topic_prefix: &self.config.log.topic_prefix,
+            partitions: self.config.log.partitions,
+            config: self.config.ingest.clone(),
+            connections: &self.config.connections,
+            tenant_key: &|tenant| self.tables.tenant_key(tenant),
+            is_first_party: first_party::is_first_party,
+            registry: &self.registry,
+        };
+        let ingest = ingest::Ingest::bind(setup).await?;
+        let address = format!("http://{}", ingest.address()?);
+        let (shutdown, component) = (self.shutdown.clone(), self.health.component("ingest"));
+        running.spawn(async move { ingest.serve(shutdown, component).await.map_err(anyhow::Error::from) });
+        Ok(address)
+    }
+
+    fn start_detect(&self, running: &mut JoinSet<anyhow::Result<()>>) -> anyhow::Result<()> {
+        let (broker, prefix) = (self.broker.clone(), self.config.log.topic_prefix.clone());
+        let (enricher, config, registry) = (self.tables.enricher(), self.config.detect.clone(), self.registry.clone());
+        let (shutdown, component) = (self.shutdown.clone(), self.health.component("detect"));
+        spawn_thread(running, "detect", &self.shutdown, move || {
+            Ok(detect::Detect::new(broker, &prefix, enricher, config, &registry)?.run(&shutdown, &component)?)
+        })
+    }
+
+    fn start_sink(&self, running: &mut JoinSet<anyhow::Result<()>>, clickhouse: &Clickhouse) -> anyhow::Result<()> {
+        let (broker, prefix, client) = (self.broker.clone(), self.config.log.topic_prefix.clone(), clickhouse.client.clone());
+        let (enricher, config, registry) = (self.tables.enricher(), self.config.sink.clone(), self.registry.clone());
+        let (shutdown, component, runtime) = (self.shutdown.clone(), self.health.component("sink"), Handle::current());
+        spawn_thread(running, "sink", &self.shutdown, move || {
+            let stop = shutdown.clone();
+            let sink = sink::Sink::new(broker, &prefix, client, enricher, config, &registry, stop, component, runtime)?;
+            Ok(sink.run(&shutdown)?)
+        })
+    }
+
+    fn start_notify(&self, running: &mut JoinSet<anyhow::Result<()>>) -> anyhow::Result<()> {
+        let (config, log) = (&self.config, &self.config.log);
+        let (broker, receivers) = (self.broker.clone(), &config.receivers);
+        let notify =
+            notify::Notify::new(broker, &log.topic_prefix, log.partitions, config.notify.clone(), receivers, &self.registry);
+        let notify = notify.map_err(|error| BadConfig(error.to_string()))?;
+        let (shutdown, component) = (self.shutdown.clone(), self.health.component("notify"));
+        running.spawn(async move { notify.run(shutdown, component).await.map_err(anyhow::Error::from) });
+        Ok(())
+    }
+}
+
+/// Runs a role that blocks on a thread of its own, and waits for it as for the others.
+fn spawn_thread(
+    running: &mut JoinSet<anyhow::Result<()>>,
+    name: &str,
+    shutdown: &Shutdown,
+    work: impl FnOnce() -> anyhow::Result<()> + Send + 'static,
+) -> anyhow::Result<()> {
+    let (sender, receiver) = tokio::sync::oneshot::channel();
+    let stop = shutdown.clone();
+    let run = move || {
+        let result = work();
+        stop.request();
+        sender.send(result)
+    };
+    thread::Builder::new().name(name.to_owned()).spawn(run).context("cannot start a thread")?;
+    running.spawn(wait_for(name.to_owned(), receiver));
+    Ok(())
+}
+
+fn wait_for(
+    name: String,
+    receiver: tokio::sync::oneshot::Receiver<anyhow::Result<()>>,
+) -> impl Future<Output = anyhow::Result<()>> {
+    async move { receiver.await.unwrap_or_else(|_| Err(anyhow::anyhow!("the thread of {name} ended without a word"))) }
+}
