@@ -1,6 +1,6 @@
 //! The whole configuration: one section a role, and what they share. Every key has a default, so no file is needed to start.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
 
 use runtime::{LogFormat, SecretSource};
 use serde::Deserialize;
@@ -52,6 +52,8 @@ impl Default for DataFolder {
 pub(crate) struct LogConfig {
     /// `host:port` of Kafka brokers, comma separated; empty for the embedded log in the data folder.
     pub(crate) kafka: String,
+    /// Further properties of librdkafka, by its own names (`security.protocol`, `sasl.mechanism`, …).
+    pub(crate) kafka_properties: BTreeMap<String, String>,
     /// What the names of our topics begin with.
     pub(crate) topic_prefix: String,
     /// Partitions of every topic, fixed when they are created. A tenant lives in one.
@@ -74,6 +76,7 @@ impl Default for LogConfig {
     fn default() -> LogConfig {
         LogConfig {
             kafka: String::new(),
+            kafka_properties: BTreeMap::new(),
             topic_prefix: String::new(),
             partitions: 4,
             replication: 1,
