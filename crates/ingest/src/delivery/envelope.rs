@@ -61,25 +61,30 @@ pub(crate) fn open(body: &[u8], start: usize) -> Result<Opened<'_>, Broken> {
     Ok(Opened { shape: Shape::Event(walked), source: None })
 }
 
-/// Does the rest of an envelope stand at `at` (behind the array's bracket), with `closers` objects still open? The byte behind it, or
-/// nothing: then the bracket was none of the envelope's.
-pub(crate) fn close(body: &[u8], mut at: usize, closers: u8) -> Option<usize> {
+/// The byte behind the rest of an envelope that stands at `at` (behind the array's bracket), with `closers` objects still open.
+///
+/// # Errors
+/// The place at which it is none: then the bracket was not the envelope's.
+pub(crate) fn close(body: &[u8], mut at: usize, closers: u8) -> Result<usize, usize> {
+    let end_of = |at| value(body, at).map(|value| skip_space(body, value.end)).map_err(|broken| broken.at);
+    let expect = |at: usize, byte: u8| if body.get(at) == Some(&byte) { Ok(at) } else { Err(at) };
     for _ in 0..closers {
         at = skip_space(body, at);
         while body.get(at) == Some(&b',') {
-            at = skip_space(body, at + 1);
-            at = skip_space(body, value(body, at).ok().filter(|_| body.get(at) == Some(&b'"'))?.end);
-            if body.get(at) != Some(&b':') {
-                return None;
-            }
-            at = skip_space(body, value(body, skip_space(body, at + 1)).ok()?.end);
+            let key = expect(skip_space(body, at + 1), b'"')?;
+            let colon = expect(end_of(key)?, b':')?;
+            at = end_of(skip_space(body, colon + 1))?;
         }
-        if body.get(at) != Some(&b'}') {
-            return None;
-        }
-        at += 1;
+        at = expect(at, b'}')? + 1;
     }
-    matches!(body.get(skip_space(body, at)), None | Some(b'{' | b'[')).then_some(at)
+    // Another value may follow on another line. On the same one, the bracket was damage.
+    let next = skip_space(body, at);
+    let is_line_end = body.get(at..next).unwrap_or_default().contains(&b'\n');
+    match body.get(next) {
+        None => Ok(at),
+        Some(b'{' | b'[') if is_line_end => Ok(at),
+        Some(_) => Err(next),
+    }
 }
 
 /// The first byte of the array `events` of the hook's `data`.
@@ -132,7 +137,7 @@ mod tests {
             let Shape::Array { first, closers: found } = opened.shape else { panic!("{body}: {:?}", opened.shape) };
             assert_eq!((found, body.as_bytes().get(first)), (closers, Some(&b'{')), "{body}");
             let behind = body.find(']').unwrap() + 1;
-            assert_eq!(close(body.as_bytes(), behind, closers), Some(body.len()), "{body}");
+            assert_eq!(close(body.as_bytes(), behind, closers), Ok(body.len()), "{body}");
         }
         let hook = br#"{"data":{"events":[]},"source":"https://acme.okta.com/x"}"#;
         assert_eq!(open(hook, 0).unwrap().source, Some(&b"https://acme.okta.com/x"[..]), "the source may stand behind");

@@ -13,7 +13,7 @@
 use super::{
     EVENT_BYTES_MAX,
     envelope::{self, Opened, Shape},
-    scan::{Broken, Value, Walk, members, skip_space, value},
+    scan::{Value, Walk, members, skip_space, value},
 };
 
 /// How many times the body's length may be scanned in search of the next event after damage, in all.
@@ -60,6 +60,10 @@ pub struct Elements<'a> {
     opening: Option<&'a [u8]>,
     source: Option<&'a [u8]>,
     budget_bytes: usize,
+    /// Where the next event begins in a damaged stretch, if that is known already.
+    found: Option<usize>,
+    /// No event begins between the place of the last search and here.
+    clear_to: usize,
 }
 
 impl<'a> Elements<'a> {
@@ -80,6 +84,8 @@ impl<'a> Elements<'a> {
             opening: None,
             source: None,
             budget_bytes,
+            found: None,
+            clear_to: 0,
         }
     }
 
@@ -106,7 +112,8 @@ impl<'a> Elements<'a> {
                     return Some(self.whole(start, value, value.end));
                 }
                 Ok(Opened { shape: Shape::Event(Value { end: at, is_too_deep }), .. }) => {
-                    return Some(self.broken(start, Broken { at, is_too_deep }));
+                    self.spend(at - start);
+                    return Some(self.broken(start, is_too_deep));
                 }
                 Ok(Opened { shape: Shape::Member { start, detail, end }, .. }) => {
                     return Some(self.whole(start, detail, end));
@@ -115,58 +122,80 @@ impl<'a> Elements<'a> {
                     self.source = source;
                     self.open_array(first, closers);
                 }
-                Err(broken) => return Some(self.broken(start, broken)),
+                Err(broken) => {
+                    self.spend(broken.at.saturating_sub(start));
+                    return Some(self.broken(start, broken.is_too_deep));
+                }
             },
-            _ => return Some(self.broken(start, Broken { at: start, is_too_deep: false })),
+            _ => return Some(self.broken(start, false)),
         }
         None
     }
 
     fn open_array(&mut self, first: usize, closers: u8) {
-        if let Some((planned, end)) = self.plan(first, closers) {
-            (self.planned, self.at) = (planned.into_iter(), end);
-        } else {
-            (self.at, self.damaged) = (first, Some(closers));
-            self.opening = opening_key(self.body, skip_space(self.body, first));
+        match self.plan(first, closers) {
+            Ok((planned, end)) => (self.planned, self.at) = (planned.into_iter(), end),
+            Err(damage) => {
+                self.spend(damage - first);
+                (self.at, self.damaged) = (first, Some(closers));
+                self.opening = opening_key(self.body, skip_space(self.body, first));
+                (self.found, self.clear_to) = (None, first);
+            }
         }
     }
 
-    /// The elements of the array whose first byte is told, and the place behind its envelope, if all of it is in order. Of an array
-    /// that has too many, one more than is allowed.
-    fn plan(&self, first: usize, closers: u8) -> Option<(Vec<(usize, Value)>, usize)> {
+    /// The elements of the array whose first byte is told, and the place behind its envelope, if all of it is in order; else the place
+    /// of the damage. Of an array that has too many, one more than is allowed.
+    fn plan(&self, first: usize, closers: u8) -> Result<(Vec<(usize, Value)>, usize), usize> {
         let mut planned = Vec::new();
         let mut at = skip_space(self.body, first);
         while self.body.get(at) != Some(&b']') || !planned.is_empty() {
-            let value = value(self.body, at).ok()?;
+            let value = value(self.body, at).map_err(|broken| broken.at)?;
             planned.push((at, value));
             at = skip_space(self.body, value.end);
-            match self.body.get(at)? {
-                b',' if self.index + planned.len() > self.limit => return Some((planned, self.body.len())),
-                b',' => at = skip_space(self.body, at + 1),
-                b']' => break,
-                _ => return None,
+            match self.body.get(at) {
+                Some(b',') if self.index + planned.len() > self.limit => return Ok((planned, self.body.len())),
+                Some(b',') => at = skip_space(self.body, at + 1),
+                Some(b']') => break,
+                _ => return Err(at),
             }
         }
         envelope::close(self.body, at + 1, closers).map(|end| (planned, end))
     }
 
-    /// The next element of a damaged array; nothing when the array has ended.
+    /// The next element of a damaged array; nothing when the array has ended. It reaches to the next event at most: one that goes on
+    /// behind that has swallowed it.
     fn next_of_damaged(&mut self, closers: u8) -> Option<Element<'a>> {
         let start = self.at;
         if self.body.get(start) == Some(&b']') {
-            let Some(end) = envelope::close(self.body, start + 1, closers) else {
-                return Some(self.broken(start, Broken { at: start, is_too_deep: false }));
+            return match envelope::close(self.body, start + 1, closers) {
+                Ok(end) => {
+                    (self.at, self.damaged, self.opening) = (end, None, None);
+                    (self.found, self.clear_to) = (None, end);
+                    None
+                }
+                Err(at) => {
+                    self.spend(at - start);
+                    Some(self.broken(start, false))
+                }
             };
-            (self.at, self.damaged, self.opening) = (end, None, None);
-            return None;
         }
-        match value(self.body, start) {
-            Ok(value) if self.is_followed_well(value.end) && self.resync(start + 1, value.end) == value.end => {
-                Some(self.whole(start, value, value.end))
-            }
-            Ok(value) => Some(self.broken(start, Broken { at: value.end, is_too_deep: false })),
-            Err(broken) => Some(self.broken(start, broken)),
+        let window = self.body.len().min(start + EVENT_BYTES_MAX);
+        let next = self.next_start(start + 1, window);
+        let until = if next == window { self.body.len() } else { next };
+        let scanned = value(self.body.get(..until).unwrap_or_default(), start);
+        let (end, is_too_deep) =
+            scanned.map_or_else(|broken| (broken.at, broken.is_too_deep), |value| (value.end, value.is_too_deep));
+        self.spend(end.saturating_sub(start));
+        match scanned {
+            Ok(value) if self.is_followed_well(value.end) => Some(self.whole(start, value, value.end)),
+            _ => Some(self.broken(start, is_too_deep)),
         }
+    }
+
+    /// Looking at bytes for a second time has a price.
+    const fn spend(&mut self, bytes: usize) {
+        self.budget_bytes = self.budget_bytes.saturating_sub(bytes);
     }
 
     /// Does what may follow an element follow?
@@ -193,12 +222,12 @@ impl<'a> Elements<'a> {
     }
 
     /// The element from `start` to wherever the next event begins.
-    fn broken(&mut self, start: usize, broken: Broken) -> Element<'a> {
-        let next = self.resync(start + 1, self.body.len());
+    fn broken(&mut self, start: usize, is_too_deep: bool) -> Element<'a> {
+        let next = if self.budget_bytes == 0 { self.body.len() } else { self.next_start(start + 1, self.body.len()) };
         self.at = next;
         let end = if next == self.body.len() { self.without_envelope(start) } else { next };
         let end = start + trimmed(self.body.get(start..end).unwrap_or_default());
-        self.element(start, end, Some(if broken.is_too_deep { Fault::TooDeep } else { Fault::Broken }))
+        self.element(start, end, Some(if is_too_deep { Fault::TooDeep } else { Fault::Broken }))
     }
 
     fn element(&mut self, start: usize, end: usize, fault: Option<Fault>) -> Element<'a> {
@@ -214,19 +243,28 @@ impl<'a> Elements<'a> {
         Element { index, offset: start, bytes: self.body.get(start..end).unwrap_or_default(), fault }
     }
 
-    /// The next place between `from` and `until` at which an event begins; `until` when there is none.
-    fn resync(&mut self, from: usize, until: usize) -> usize {
-        let mut is_behind_comma = false;
-        let mut is_line_start = false;
+    /// The next place between `from` and `until` at which an event begins; `until` when there is none. Looks at each byte once, however
+    /// often it is asked.
+    fn next_start(&mut self, from: usize, until: usize) -> usize {
+        let found = match self.found {
+            Some(found) if found >= from => Some(found),
+            _ => self.search(from.max(self.clear_to), until),
+        };
+        self.found = found;
+        self.clear_to = found.unwrap_or(until.max(self.clear_to));
+        found.map_or(until, |found| found.min(until))
+    }
+
+    fn search(&mut self, from: usize, until: usize) -> Option<usize> {
+        let before = self.body.get(..from)?;
+        let mut is_behind_comma = before.trim_ascii_end().last() == Some(&b',');
+        let mut is_line_start = before.last() == Some(&b'\n');
         for (at, byte) in self.body.iter().enumerate().take(until).skip(from) {
             match byte {
-                b'{' | b'[' if is_line_start && self.damaged.is_none() => return at,
-                b'{' if is_behind_comma || is_line_start => {
+                b'{' | b'[' if is_line_start && self.damaged.is_none() => return Some(at),
+                b'{' if (is_behind_comma || is_line_start) && self.budget_bytes > 0 => {
                     if self.is_event_start(at) {
-                        return at;
-                    }
-                    if self.budget_bytes == 0 {
-                        return until;
+                        return Some(at);
                     }
                     is_behind_comma = false;
                 }
@@ -236,7 +274,7 @@ impl<'a> Elements<'a> {
             }
             is_line_start = *byte == b'\n';
         }
-        until
+        None
     }
 
     /// Does an event begin here: one that opens like its siblings, or one that is whole and has an event's keys? Many nested objects
@@ -252,7 +290,7 @@ impl<'a> Elements<'a> {
             Walk::On
         });
         let end = walked.map_or_else(|broken| broken.at, |value| value.end);
-        self.budget_bytes = self.budget_bytes.saturating_sub(end - at);
+        self.spend(end - at);
         walked.is_ok() && has_marker && self.is_followed_well(end)
     }
 
@@ -282,6 +320,7 @@ impl<'a> Iterator for Elements<'a> {
             }
             self.body.get(self.at)?;
             let found = match self.damaged {
+                _ if self.budget_bytes == 0 => Some(self.broken(self.at, false)),
                 Some(closers) => self.next_of_damaged(closers),
                 None => self.top_level(),
             };

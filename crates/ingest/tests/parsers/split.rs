@@ -74,6 +74,15 @@ fn a_broken_last_element_does_not_take_the_envelope_along() {
 }
 
 #[test]
+fn a_bracket_too_many_does_not_end_the_array() {
+    for body in [r#"[]{"eventType":"a"},{"eventType":"b"}]"#, r#"[{"eventType":"a"}],{"eventType":"b"}]"#] {
+        let good: Vec<&str> =
+            texts(body).into_iter().filter(|(_, fault)| fault.is_none()).map(|(text, _)| text).collect();
+        assert!(good.contains(&r#"{"eventType":"b"}"#), "{body}: {good:?}");
+    }
+}
+
+#[test]
 fn two_broken_elements_side_by_side_are_two() {
     let body = r#"[{"eventType":"a"},{"eventType":"x,{"eventType":y},{"eventType":"b"}]"#;
     let faults: Vec<Option<Fault>> = texts(body).into_iter().map(|(_, fault)| fault).collect();
@@ -138,14 +147,44 @@ fn a_delivery_may_have_10_000_events_and_no_more() {
 }
 
 #[test]
-fn the_search_after_damage_is_bounded() {
-    for unit in [r#",{"eventType":[1"#, ",{", "[{", r#",{"a":{"b":[{"c":""#, ",{\"eventType\":\"x\"}x"] {
-        let body = unit.repeat(1_000_000 / unit.len());
-        let mut elements = Elements::new(body.as_bytes(), markers(Source::Okta), usize::MAX);
-        let budget = elements.budget_bytes();
-        assert_eq!(budget, body.len() * 8);
-        let count = elements.by_ref().count();
-        assert!(count >= 1 && elements.budget_bytes() <= budget);
+fn a_body_made_to_cost_time_costs_little() {
+    // Each of these would take hours if each of its brackets were followed to the end of the body.
+    for unit in [
+        r#",{"eventType":[1"#,
+        ",{",
+        "[{",
+        "[1,\n",
+        "[1,",
+        r#",{"a":{"b":[{"c":""#,
+        r#"{"a":[1,"#,
+        "{\"a\":[1,\n",
+        "{\"data\":{\"events\":[\n",
+        "{\"data\":{\"events\":[{}],\"a\":[",
+        "{\"eventType\":\"x\"}x,",
+        "1,",
+    ] {
+        for before in ["", "[", r#"[{"a":[1,"#, r#"{"records":["#] {
+            let body = format!("{before}{}", unit.repeat(1_000_000 / unit.len()));
+            let began = std::time::Instant::now();
+            let mut end = 0;
+            for element in Elements::new(body.as_bytes(), markers(Source::Okta), usize::MAX) {
+                assert!(element.offset >= end);
+                end = element.offset + element.bytes.len();
+            }
+            assert!(end > 0 && began.elapsed().as_secs() < 20, "{before}{unit}: {:?}", began.elapsed());
+        }
+    }
+}
+
+#[test]
+fn many_damaged_elements_cost_no_good_one_in_a_large_body() {
+    let good = fixture("okta/sso").to_string();
+    let truncated = &good[..good.find("ipChain").unwrap() + 40];
+    let parts: Vec<&str> = (0..3_000).map(|index| if index % 5 == 2 { truncated } else { good.as_str() }).collect();
+    for (before, behind) in [("[", "]"), (r#"{"data":{"events":["#, "]}}")] {
+        let body = format!("{before}{}{behind}", parts.join(","));
+        let found = split(body.as_bytes());
+        assert_eq!((found.len(), found.iter().filter(|(_, _, fault)| fault.is_none()).count()), (3_000, 2_400));
     }
 }
 
