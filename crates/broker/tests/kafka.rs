@@ -176,6 +176,28 @@ fn append_until(broker: &Broker, topic: &str, is_done: &AtomicBool) -> BTreeMap<
 }
 
 #[test]
+fn a_commit_while_the_broker_is_away_comes_back_and_counts_later() {
+    let mut server = KafkaServer::start().expect("a real Kafka: run make stack");
+    let broker = open(&server.bootstrap, Limits::default());
+    let topic = new_topic(&broker, 1, KEEP);
+    append(&broker, &topic, vec![record(0, "k", "v")]);
+    let mut consumer = broker.consumer("group", &topic, StartAt::Earliest).unwrap();
+    wait_for_partitions(&mut consumer, &mut Vec::new(), 1);
+    consumer.commit(0, 0, "before").unwrap();
+    server.kill9().unwrap();
+    let started = Instant::now();
+    let error = consumer.commit(0, 1, "away").unwrap_err();
+    assert!(matches!(error, CommitError::Unavailable { .. }), "{error}");
+    assert!(started.elapsed() < Duration::from_secs(30), "came back after {:?}", started.elapsed());
+    server.restart().unwrap();
+    let deadline = Instant::now() + DEADLINE;
+    while let Err(error) = consumer.commit(0, 1, "after") {
+        assert!(Instant::now() < deadline && !matches!(error, CommitError::Refused { .. }), "{error}");
+    }
+    assert_eq!(broker.committed("group", &topic, 0).unwrap().unwrap().metadata, "after");
+}
+
+#[test]
 fn topics_are_made_with_the_retention_that_was_asked_for() {
     let broker = open(&SERVER.bootstrap, Limits::default());
     let retained = Cleanup::Delete { retention_ms: Some(60_000), retention_bytes: Some(1_000_000) };

@@ -9,20 +9,21 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
 use rdkafka::{
     ClientContext, Offset, TopicPartitionList,
     config::RDKafkaLogLevel,
-    consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerContext},
+    consumer::{BaseConsumer, Consumer as _, ConsumerContext},
     error::{KafkaError, RDKafkaErrorCode},
     types::RDKafkaRespErr,
 };
 
 use super::{
-    errors::{commit_error, consume_error, is_group_in_motion},
+    commits::Commits,
+    errors::{commit_error, consume_error},
     reader::{ANSWERS_WITHIN, committed_of, kafka_partition, partition_list, record_of, unsigned},
     settings,
 };
@@ -30,11 +31,6 @@ use crate::{
     Assignment, CommitError, Committed, ConsumeError, Polled, RecordRef, StartAt,
     limits::{METADATA_BYTES_MAX, POLL_BYTES_MAX},
 };
-
-/// How often a commit is tried again when the group is in motion while the partition is still ours.
-const COMMIT_TRIES: u32 = 20;
-/// The pause before each further try.
-const COMMIT_PAUSE: Duration = Duration::from_millis(100);
 
 /// The member.
 pub(crate) struct Consumer {
@@ -55,6 +51,8 @@ pub(crate) struct Consumer {
 #[derive(Default)]
 pub(super) struct Group {
     decisions: Mutex<VecDeque<Decision>>,
+    /// None before the client is made, and when it is about to close.
+    commits: Mutex<Option<Commits>>,
 }
 
 enum Decision {
@@ -73,6 +71,7 @@ impl Consumer {
     pub(super) fn join(config: &rdkafka::ClientConfig, topic: &str, start: StartAt) -> Result<Self, ConsumeError> {
         let failed = |error: KafkaError| consume_error(&error);
         let client: BaseConsumer<Group> = config.create_with_context(Group::default()).map_err(failed)?;
+        *client.context().commits() = Some(Commits::new(client.client()));
         client.subscribe(&[topic]).map_err(failed)?;
         let (positions, announced) = (BTreeMap::new(), BTreeMap::new());
         let (unresolved, news) = (Vec::new(), VecDeque::new());
@@ -161,19 +160,10 @@ impl Consumer {
         for mut place in places.elements() {
             place.set_metadata(metadata);
         }
-        let mut tries = 0;
-        loop {
-            if !self.positions.contains_key(&partition) || self.client.assignment_lost() {
-                return Err(CommitError::Fenced);
-            }
-            tries += 1;
-            match self.client.commit(&places, CommitMode::Sync) {
-                Ok(()) => return Ok(()),
-                Err(error) if is_group_in_motion(&error) && tries < COMMIT_TRIES => {
-                    std::thread::park_timeout(COMMIT_PAUSE);
-                }
-                Err(error) => return Err(commit_error(&error)),
-            }
+        let is_ours = || self.positions.contains_key(&partition) && !self.client.assignment_lost();
+        match self.client.context().commits().as_mut() {
+            Some(commits) => commits.commit(self.client.client(), &places, &is_ours),
+            None => Err(CommitError::Fenced),
         }
     }
 
@@ -293,10 +283,16 @@ impl Drop for Consumer {
             self.client.incremental_assign(&self.places(&self.unresolved)).ok();
         }
         self.fetch_announced().ok();
+        // The queue of answers must go before the client does.
+        *self.client.context().commits() = None;
     }
 }
 
 impl Group {
+    fn commits(&self) -> MutexGuard<'_, Option<Commits>> {
+        self.commits.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn next_decision(&self) -> Option<Decision> {
         self.decisions.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
     }
@@ -318,6 +314,9 @@ impl ConsumerContext for Group {
         let partitions: Vec<u32> =
             places.elements().iter().filter_map(|place| u32::try_from(place.partition()).ok()).collect();
         let is_assigned = kind == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
+        if !is_assigned {
+            self.commits().as_mut().into_iter().for_each(Commits::settle_before_giving_away);
+        }
         let answered = match (is_assigned, partitions.is_empty()) {
             (true, false) => Ok(()),
             (true, true) => consumer.incremental_assign(places),

@@ -2,9 +2,10 @@
 //!
 //! Topic facts (partitions, whether compacted) are asked once and remembered, so that `append` does not ask the cluster each time.
 
+mod commits;
 mod consumer;
-mod describe;
 mod errors;
+mod native;
 mod producer;
 mod reader;
 mod settings;
@@ -20,7 +21,7 @@ use rdkafka::{ClientConfig, producer::Producer as _};
 
 pub(crate) use self::consumer::Consumer;
 pub use self::settings::KafkaSettings;
-use self::{describe::Description, producer::Producer};
+use self::{native::Description, producer::Producer};
 use crate::{Ack, AppendError, ConsumeError, Limits, LogId, OpenError, Record, StartAt, limits::why_refused};
 
 /// How long the cluster may take to answer when it is connected to, or asked about a topic.
@@ -107,7 +108,7 @@ impl Engine {
 
     fn describe(&self, topic: &str) -> Result<Option<Description>, OpenError> {
         let producer = self.producer.current();
-        let described = describe::describe(producer.client(), topic, ANSWERS_WITHIN);
+        let described = native::describe(producer.client(), topic, ANSWERS_WITHIN);
         described.map_err(|reason| self.failed(format!("describing topic {topic}: {reason}")))
     }
 

@@ -8,7 +8,7 @@ use rdkafka::{
     types::RDKafkaErrorCode,
 };
 
-use super::{Engine, describe::Description, settings::message_bytes_max};
+use super::{Engine, native::Description, settings::message_bytes_max};
 use crate::{Cleanup, OpenError, TopicSpec};
 
 /// How long the cluster may take to answer, or to let a new topic be seen.

@@ -1,8 +1,9 @@
-//! Asks Kafka for a topic's id: the one thing that `rdkafka` does not wrap, and the one file of this crate that calls C.
+//! The one file of this crate that calls C: what `rdkafka` does not wrap. A topic's id, and a commit that is waited for with a time-out:
+//! `rdkafka`'s own synchronous commit waits as long as the broker is away, minutes or for ever, and with it a shutdown.
 
 #![expect(
     unsafe_code,
-    reason = "librdkafka tells a topic's id through its C interface only; rdkafka 0.39 does not wrap DescribeTopics"
+    reason = "rdkafka 0.39 wraps neither DescribeTopics nor rd_kafka_commit_queue; librdkafka has no other interface than C"
 )]
 
 use std::{
@@ -10,7 +11,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rdkafka::{bindings, client::Client, client::ClientContext};
+use rdkafka::{
+    TopicPartitionList, bindings,
+    client::{Client, ClientContext},
+    error::KafkaError,
+    types::RDKafkaRespErr,
+};
 
 /// How long one wait for the answer is. The deadline is looked at in between.
 const WAIT_MS: i32 = 100;
@@ -22,6 +28,71 @@ pub(super) struct Description {
     pub(super) topic_id: u128,
     /// How many partitions it has.
     pub(super) partitions: u32,
+}
+
+/// Where the answers to commits come in. librdkafka keeps the queue alive as long as a commit may still answer into it.
+pub(super) struct CommitQueue(*mut bindings::rd_kafka_queue_t);
+
+// SAFETY: librdkafka's queues are made to be used from any thread; the pointer is ours alone and never changes.
+unsafe impl Send for CommitQueue {}
+
+impl CommitQueue {
+    /// Must be dropped before `client` is.
+    pub(super) fn new<C: ClientContext>(client: &Client<C>) -> Self {
+        // SAFETY: the client is alive.
+        Self(unsafe { bindings::rd_kafka_queue_new(client.native_ptr()) })
+    }
+
+    /// Asks for a commit. The answer comes by `wait`, in the order of asking.
+    pub(super) fn ask<C: ClientContext>(
+        &self,
+        client: &Client<C>,
+        places: &TopicPartitionList,
+    ) -> Result<(), KafkaError> {
+        // SAFETY: client, list and queue are alive; librdkafka copies the list. No callback is given, so the answer becomes an event.
+        let code = unsafe {
+            bindings::rd_kafka_commit_queue(client.native_ptr(), places.ptr(), self.0, None, std::ptr::null_mut())
+        };
+        commit_result(code)
+    }
+
+    /// The answer to the oldest commit that was asked for and not answered; nothing when `timeout` passed.
+    pub(super) fn wait(&self, timeout: Duration) -> Option<Result<(), KafkaError>> {
+        // SAFETY: the queue is alive, and so is the event until it is destroyed here. Its list, if any, lives as long as it does and has `cnt`
+        // elements.
+        unsafe {
+            let event = wait(self.0, timeout)?;
+            let mut code = bindings::rd_kafka_event_error(event);
+            let list = bindings::rd_kafka_event_topic_partition_list(event);
+            if code == RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR && !list.is_null() {
+                let count = usize::try_from((*list).cnt).unwrap_or_default();
+                let errors = (0..count).map(|index| (*(*list).elems.add(index)).err);
+                code =
+                    errors.fold(
+                        code,
+                        |first, next| {
+                            if first == RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR { next } else { first }
+                        },
+                    );
+            }
+            bindings::rd_kafka_event_destroy(event);
+            Some(commit_result(code))
+        }
+    }
+}
+
+impl Drop for CommitQueue {
+    fn drop(&mut self) {
+        // SAFETY: it was made by `new` and is not used afterwards.
+        unsafe { bindings::rd_kafka_queue_destroy(self.0) };
+    }
+}
+
+fn commit_result(code: RDKafkaRespErr) -> Result<(), KafkaError> {
+    match code {
+        RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR => Ok(()),
+        code => Err(KafkaError::ConsumerCommit(code.into())),
+    }
 }
 
 /// Describes one topic; `None` when there is no such topic.
@@ -53,8 +124,10 @@ pub(super) fn describe<C: ClientContext>(
 unsafe fn wait(queue: *mut bindings::rd_kafka_queue_t, timeout: Duration) -> Option<*mut bindings::rd_kafka_event_t> {
     let deadline = Instant::now() + timeout;
     loop {
+        let left_ms = deadline.saturating_duration_since(Instant::now()).as_millis();
+        let wait_ms = i32::try_from(left_ms).unwrap_or(WAIT_MS).min(WAIT_MS);
         // SAFETY: the caller's promise. The event, if any, is ours.
-        let event = unsafe { bindings::rd_kafka_queue_poll(queue, WAIT_MS) };
+        let event = unsafe { bindings::rd_kafka_queue_poll(queue, wait_ms) };
         if !event.is_null() {
             return Some(event);
         }
