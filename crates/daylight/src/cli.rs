@@ -34,6 +34,10 @@ pub(crate) enum Command {
     Replay(ReplayArgs),
     /// Ask ClickHouse (read only).
     Sql(SqlArgs),
+    /// Ask a running process whether it is ready: exit code 0 if it is, 1 with the reasons if not.
+    Health(HealthArgs),
+    /// Read a configuration as the roles do, without starting anything: exit code 0 if it is in order, 2 if not.
+    CheckConfig(RunArgs),
     /// Serve ClickHouse in this process; started by `run`, not by people.
     #[command(hide = true)]
     ClickhouseHost(ClickhouseHostArgs),
@@ -137,6 +141,17 @@ pub(crate) struct SqlArgs {
     pub(crate) admin: AdminArgs,
     /// One SELECT.
     pub(crate) query: String,
+}
+
+/// Arguments of `health`.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct HealthArgs {
+    /// Whom to ask.
+    #[command(flatten)]
+    pub(crate) admin: AdminArgs,
+    /// The admin address to ask instead of the one in the data folder, such as http://127.0.0.1:8481.
+    #[arg(long)]
+    pub(crate) url: Option<String>,
 }
 
 /// Arguments of `clickhouse-host`.

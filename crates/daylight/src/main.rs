@@ -44,6 +44,8 @@ fn dispatch(command: Command) -> anyhow::Result<()> {
         Command::Parse(args) => commands::parse::run(&args),
         Command::Replay(args) => block_on(commands::replay::run(args)),
         Command::Sql(args) => block_on(commands::sql::run(args)),
+        Command::Health(args) => block_on(commands::health::run(args)),
+        Command::CheckConfig(args) => commands::check_config::run(&args),
         Command::ClickhouseHost(args) => commands::clickhouse_host::run(args),
     }
 }

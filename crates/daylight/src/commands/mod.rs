@@ -1,7 +1,9 @@
 //! The commands of people. What they print goes through here, so that a closed pipe ends them quietly.
 
+pub(crate) mod check_config;
 pub(crate) mod clickhouse_host;
 pub(crate) mod demo;
+pub(crate) mod health;
 pub(crate) mod parse;
 pub(crate) mod replay;
 pub(crate) mod sql;
