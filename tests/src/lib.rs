@@ -1,3 +1,8 @@
-//! The whole, tested.
+//! The whole, tested: real servers, a small HTTP client, native events of our own invention, and patience with a deadline.
 
+pub mod events;
+pub mod http;
+mod patience;
 pub mod servers;
+
+pub use patience::poll;

@@ -1,7 +1,8 @@
 //! Keeps a server as a child of a small shell, which ends it when our process ends, *however* that ends.
 //!
 //! A server in a `static`, shared by the tests of a file, is never dropped, and a test process that is killed drops nothing. The shell reads
-//! orders from a pipe; when the pipe closes, it kills the server and removes its folder.
+//! orders from a pipe; when the pipe closes, it kills the server and removes its folder (unless `DAYLIGHT_TESTS_KEEP` is set: then it stays
+//! to be looked at).
 
 use std::{
     ffi::OsString,
@@ -21,10 +22,11 @@ while read -r order; do
     case $order in
         start) "$@" >>"$folder/server.log" 2>&1 </dev/null & pid=$!; echo "$pid" ;;
         kill) end; echo killed ;;
+        wait) wait "$pid"; echo $?; pid= ;;
     esac
 done
 end
-rm -rf "$folder"
+[ -n "$DAYLIGHT_TESTS_KEEP" ] || rm -rf "$folder"
 "#;
 
 /// The shell and what it keeps.
@@ -59,6 +61,11 @@ impl Keeper {
     /// `kill -9`, waited for.
     pub(crate) fn kill(&mut self) -> anyhow::Result<()> {
         self.order("kill").map(|_| ())
+    }
+
+    /// Waits for a server that is ending by itself; tells its exit code.
+    pub(crate) fn wait(&mut self) -> anyhow::Result<i32> {
+        self.order("wait")?.trim().parse().context("the keeper's answer is no exit code")
     }
 
     /// The end of what the server said, for error messages.

@@ -1,14 +1,23 @@
 //! Real servers for tests: started on loopback ports that are free, gone with the process that started them.
 
+mod clickhouse;
+mod daylight;
 pub mod kafka;
 mod keeper;
+mod receiver;
+mod setup;
 
 use std::{
     net::TcpListener,
     path::{Path, PathBuf},
 };
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
+
+pub use clickhouse::Clickhouse;
+pub use daylight::Daylight;
+pub use receiver::{Post, Receiver};
+pub use setup::Setup;
 
 /// Where `make stack` puts the servers: `$DAYLIGHT_STACK`, or `target/stack` of this workspace.
 #[must_use]
@@ -24,4 +33,35 @@ pub fn stack_folder() -> PathBuf {
 pub fn free_port() -> anyhow::Result<u16> {
     let listener = TcpListener::bind("127.0.0.1:0").context("asking for a free port")?;
     Ok(listener.local_addr().context("asking for a free port")?.port())
+}
+
+/// The binary under test, as `cargo build -p daylight` puts it beside the tests.
+///
+/// # Errors
+/// When it is not there: it is never built from here, so that a test does not wait for a build, or test an old one in silence.
+pub fn binary() -> anyhow::Result<PathBuf> {
+    let test = std::env::current_exe().context("asking where the test itself is")?;
+    // target/debug/deps/e2e-0123456789abcdef
+    let folder = test.parent().and_then(Path::parent).context("the test stands in no build folder")?;
+    let binary = folder.join("daylight");
+    ensure!(binary.is_file(), "there is no {}: run make test, or cargo build -p daylight", binary.display());
+    Ok(binary)
+}
+
+/// The hosted engine's library.
+fn clickhouse_library() -> anyhow::Result<PathBuf> {
+    let library = stack_folder().join("clickhouse/libchdb.so");
+    ensure!(library.is_file(), "there is no ClickHouse at {}: run make stack", library.display());
+    library.canonicalize().context("finding ClickHouse's library")
+}
+
+/// Tells whoever reads the test's output what was started.
+#[expect(clippy::print_stderr, reason = "a test says what it starts")]
+fn say(line: &str) {
+    eprintln!("{line}");
+}
+
+/// Does the process run (and is no zombie)?
+fn is_running(process: u32) -> bool {
+    std::fs::read_link(format!("/proc/{process}/exe")).is_ok()
 }

@@ -1,0 +1,158 @@
+//! Native events as providers deliver them, small and of our own invention: what a test needs to see one click come out at the other end.
+
+use event::Timestamp;
+use serde_json::{Value, json};
+
+/// The Okta org of `okta_*`.
+pub const OKTA_ORG: &str = "brightwater.okta.example";
+/// The Entra tenant of `entra_*`.
+pub const ENTRA_TENANT: &str = "b7e30000-1111-4000-8000-000000000001";
+
+/// One click of one person on one app. `number` makes it unique: the same number is the same event.
+#[derive(Clone, Debug)]
+pub struct Click<'a> {
+    /// Which click.
+    pub number: u64,
+    /// Who, as an e-mail address.
+    pub email: &'a str,
+    /// The app's id at the provider.
+    pub app_id: &'a str,
+    /// The app's name.
+    pub app_name: &'a str,
+    /// When. Milliseconds since 1970.
+    pub at_ms: i64,
+}
+
+/// The wall clock, in milliseconds since 1970.
+#[must_use]
+pub fn now_ms() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// A click of now.
+#[must_use]
+pub fn click<'a>(number: u64, email: &'a str, app_id: &'a str, app_name: &'a str) -> Click<'a> {
+    Click { number, email, app_id, app_name, at_ms: now_ms() }
+}
+
+/// A page of the System Log: an array.
+#[must_use]
+pub fn page(events: &[Value]) -> Vec<u8> {
+    Value::from(events.to_vec()).to_string().into_bytes()
+}
+
+/// Okta: somebody signed in to an app.
+#[must_use]
+pub fn okta_sso(click: &Click<'_>) -> Value {
+    let target = json!([{
+        "id": click.app_id, "type": "AppInstance", "alternateId": click.app_name, "displayName": click.app_name,
+        "detailEntry": {"signOnModeType": "SAML_2_0"}
+    }]);
+    okta(click, "user.authentication.sso", person(click.email), success(), target)
+}
+
+/// Okta: somebody granted an app these scopes.
+#[must_use]
+pub fn okta_consent(click: &Click<'_>, scopes: &[&str]) -> Value {
+    let grant = |scope: &&str| {
+        json!({
+            "id": format!("oag{}", click.number), "type": "ConsentGrant", "alternateId": null, "displayName": scope,
+            "detailEntry": {
+                "publicclientapp": click.app_id, "authorizationserver": "ausBrightwater", "user": user_id(click.email)
+            }
+        })
+    };
+    okta(click, "app.oauth2.as.consent.grant", person(click.email), success(), scopes.iter().map(grant).collect())
+}
+
+/// Okta: a login that failed; `typed` stands where the name should.
+#[must_use]
+pub fn okta_failed_login(number: u64, typed: &str) -> Value {
+    let actor =
+        json!({"id": "unknown", "type": "User", "alternateId": typed, "displayName": "unknown", "detailEntry": null});
+    let outcome = json!({"result": "FAILURE", "reason": "VERIFICATION_ERROR"});
+    okta(&click(number, "", "", ""), "user.session.start", actor, outcome, Value::Null)
+}
+
+fn person(email: &str) -> Value {
+    json!({
+        "id": user_id(email), "type": "User", "alternateId": email, "displayName": display_name(email), "detailEntry": null
+    })
+}
+
+fn success() -> Value {
+    json!({"result": "SUCCESS", "reason": null})
+}
+
+fn okta(click: &Click<'_>, event_type: &str, actor: Value, outcome: Value, target: Value) -> Value {
+    json!({
+        "actor": actor,
+        "client": {
+            "userAgent": {"rawUserAgent": "Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0", "os": "Linux", "browser": "FIREFOX"},
+            "ipAddress": "203.0.113.7", "geographicalContext": {"city": "Bern", "country": "Switzerland"}
+        },
+        "authenticationContext": {"authenticationStep": 0, "externalSessionId": format!("session{}", click.number)},
+        "displayMessage": "", "eventType": event_type, "outcome": outcome,
+        "published": Timestamp(click.at_ms).to_string(),
+        "securityContext": {"asNumber": 64500, "asOrg": "example telecom", "isProxy": false},
+        "severity": "INFO", "debugContext": {"debugData": {"requestId": format!("request{}", click.number)}},
+        "transaction": {"type": "WEB", "id": format!("transaction{}", click.number), "detail": {}},
+        "uuid": uuid(0x0c7a_0000, click.number), "version": "0", "target": target
+    })
+}
+
+/// Entra: somebody consented to an app; one record of the audit log in its diagnostic form. `app_id` is the app's client id, a GUID.
+#[must_use]
+pub fn entra_consent(click: &Click<'_>, scopes: &[&str]) -> Value {
+    let (time, person) = (Timestamp(click.at_ms).to_string(), uuid(0x9e45, email_number(click.email)));
+    let object_id = uuid(0x0b1e, email_number(click.app_id));
+    let permissions = format!(
+        "[] => [[Id: grant{}, ClientId: {object_id}, PrincipalId: {person}, ResourceId: {}, ConsentType: Principal, Scope:  {}, CreatedDateTime: , LastModifiedDateTime ]]; ",
+        click.number,
+        uuid(0x4e5, 1),
+        scopes.join(" ")
+    );
+    let property =
+        |name: &str, value: &str| json!({"displayName": name, "oldValue": null, "newValue": json!(value).to_string()});
+    let correlation = uuid(0xc0de, click.number);
+    json!({
+        "time": time, "resourceId": format!("/tenants/{ENTRA_TENANT}/providers/Microsoft.aadiam"),
+        "operationName": "Consent to application", "operationVersion": "1.0", "category": "AuditLogs",
+        "tenantId": ENTRA_TENANT, "resultSignature": "None", "durationMs": 0, "callerIpAddress": "203.0.113.7",
+        "correlationId": correlation, "Level": 4,
+        "properties": {
+            "id": format!("Directory_{correlation}_{}", click.number), "category": "ApplicationManagement",
+            "correlationId": correlation, "result": "success", "resultReason": "",
+            "activityDisplayName": "Consent to application", "activityDateTime": time, "loggedByService": "Core Directory",
+            "operationType": "Assign",
+            "initiatedBy": {"user": {"id": person, "displayName": null, "userPrincipalName": click.email, "ipAddress": "203.0.113.7", "roles": []}},
+            "targetResources": [{
+                "id": object_id, "displayName": click.app_name, "type": "ServicePrincipal", "userPrincipalName": null,
+                "modifiedProperties": [
+                    property("ConsentContext.IsAdminConsent", "False"), property("ConsentContext.IsAppOnly", "False"),
+                    property("ConsentContext.OnBehalfOfAll", "False"), property("ConsentAction.Permissions", &permissions),
+                    property("TargetId.ServicePrincipalNames", click.app_id)
+                ]
+            }],
+            "additionalDetails": []
+        }
+    })
+}
+
+fn uuid(kind: u32, number: u64) -> String {
+    format!("{kind:08x}-0000-4000-8000-{:012x}", number & 0xffff_ffff_ffff)
+}
+
+fn user_id(email: &str) -> String {
+    format!("00u{:016x}", email_number(email))
+}
+
+/// FNV-1a: any number that is always the same for a text.
+fn email_number(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+fn display_name(email: &str) -> String {
+    email.split('@').next().unwrap_or_default().replace('.', " ")
+}

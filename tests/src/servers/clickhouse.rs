@@ -1,0 +1,51 @@
+//! A ClickHouse of its own, apart from any Daylight: to be away for a while, as a server of others may be.
+
+use anyhow::Context as _;
+use store::{EmbeddedServer, HostCommand, ServerOptions};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+use super::{binary, clickhouse_library, say};
+
+/// A running server. It ends with this value, or with the process, whose pipe it reads.
+pub struct Clickhouse {
+    // In this order: the server goes before its folder.
+    server: EmbeddedServer,
+    runtime: Runtime,
+    _folder: TempDir,
+}
+
+impl Clickhouse {
+    /// Starts an empty server and waits until it answers.
+    ///
+    /// # Errors
+    /// What is missing, or the server's last words.
+    pub fn start() -> anyhow::Result<Clickhouse> {
+        let folder = tempfile::Builder::new().prefix("clickhouse-").tempdir().context("making a folder")?;
+        let prefix = ["clickhouse-host".into(), "--library".into(), clickhouse_library()?.into(), "--".into()];
+        let command = HostCommand { program: binary()?, prefix: prefix.into() };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let server = runtime.block_on(EmbeddedServer::start(command, ServerOptions::new(folder.path().to_owned())))?;
+        say(&format!("ClickHouse on {}, process {}", server.url(), server.process_id()));
+        Ok(Clickhouse { server, runtime, _folder: folder })
+    }
+
+    /// Where it listens; the same after a restart.
+    #[must_use]
+    pub fn url(&self) -> String {
+        self.server.url()
+    }
+
+    /// `kill -9`. What it had acknowledged stays.
+    pub fn kill9(&mut self) {
+        self.server.kill();
+    }
+
+    /// Starts the killed server again on the same ports and data, and waits until it answers.
+    ///
+    /// # Errors
+    /// The server's last words.
+    pub fn restart(&mut self) -> anyhow::Result<()> {
+        self.runtime.block_on(self.server.restart()).context("starting ClickHouse again")
+    }
+}
