@@ -68,6 +68,11 @@ impl Malformation {
         }
     }
 
+    /// Is what it leaves no JSON at all?
+    pub(crate) const fn is_shapeless(self) -> bool {
+        matches!(self, Malformation::BareWord | Malformation::DoubleComma)
+    }
+
     /// Breaks the element that is all of `text`. `is_line`: newlines part the elements of this delivery.
     pub(crate) fn apply(self, text: &mut Vec<u8>, identity: u64, tenant: &str, is_line: bool) {
         match self {

@@ -4,6 +4,7 @@ use crate::{
     apps::{Access, Provider},
     company::Company,
     entra,
+    malformed::Malformation,
     moment::{Moment, Role},
     okta,
     random::Random,
@@ -35,12 +36,15 @@ pub(crate) struct Packing {
     /// Damaged lines that would have stood first: a body whose first line is damaged cannot be told from one of no known form.
     held: Vec<Moment>,
     scratch: Vec<u8>,
+    /// Is the element put last no JSON?
+    is_last_shapeless: bool,
 }
 
 impl Packing {
     pub(crate) fn new(form: Form, elements_max: usize, body_bytes_max: usize, identity: u64) -> Packing {
         let (body, elements, held, scratch) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Packing { form, elements_max, body_bytes_max, identity, body, elements, held, scratch }
+        let is_last_shapeless = false;
+        Packing { form, elements_max, body_bytes_max, identity, body, elements, held, scratch, is_last_shapeless }
     }
 
     pub(crate) const fn is_full(&self) -> bool {
@@ -49,6 +53,7 @@ impl Packing {
 
     /// Takes an element in, and says what becomes of it.
     pub(crate) fn put(&mut self, company: &Company, moment: &Moment) -> ElementTruth {
+        let moment = &self.told_apart(moment);
         let element = truth_of(company, moment);
         let is_damaged = matches!(moment.role, Role::Malformed(_));
         if is_damaged && self.form == Form::Lines && self.elements.is_empty() {
@@ -58,6 +63,17 @@ impl Packing {
         self.write(company, moment, element.clone());
         self.release(company);
         element
+    }
+
+    /// Two neighbours without structure cannot be told from one, so the second is damaged in another way. Lines tell even those apart.
+    fn told_apart(&mut self, moment: &Moment) -> Moment {
+        let was_shapeless = self.is_last_shapeless;
+        self.is_last_shapeless = matches!(moment.role, Role::Malformed(malformation) if malformation.is_shapeless());
+        if was_shapeless && self.is_last_shapeless && self.form != Form::Lines {
+            self.is_last_shapeless = false;
+            return Moment { role: Role::Malformed(Malformation::NoTime), ..*moment };
+        }
+        *moment
     }
 
     fn release(&mut self, company: &Company) {

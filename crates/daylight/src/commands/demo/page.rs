@@ -66,20 +66,31 @@ fn section(lines: &mut Vec<String>, title: &str, subtitle: &str, entries: &[Stri
     }
 }
 
+/// One line an app: the loudest of its alerts, with every rule that spoke.
 fn dangerous(arrived: &Arrived) -> Vec<String> {
-    let loudness = |alert: &&Delivered| match alert.severity.as_str() {
+    let loudness = |alert: &Delivered| match alert.severity.as_str() {
         "critical" => 0,
         "high" => 1,
         "medium" => 2,
         _ => 3,
     };
-    let mut alerts: Vec<&Delivered> = arrived.alerts.values().filter(|alert| loudness(alert) < 2).collect();
-    alerts.sort_by_key(|alert| (loudness(alert), alert.rule.clone(), alert.alert_id.clone()));
-    let line = |alert: &&Delivered| {
-        let offer = if alert.alternative.is_empty() { String::new() } else { format!("  Offer {} instead.", alert.alternative) };
-        format!("{:<9}{:<4}{}{offer}", alert.severity, alert.rule, alert.title)
-    };
-    alerts.iter().map(line).collect()
+    let mut by_app: BTreeMap<&str, Vec<&Delivered>> = BTreeMap::new();
+    for alert in arrived.alerts.values() {
+        by_app.entry(&alert.app_ref).or_default().push(alert);
+    }
+    let mut lines = Vec::new();
+    for alerts in by_app.values_mut() {
+        alerts.sort_by_key(|alert| (loudness(alert), alert.rule.clone()));
+        let Some(loudest) = alerts.first().filter(|alert| loudness(alert) < 2) else { continue };
+        let mut rules: Vec<&str> = alerts.iter().map(|alert| alert.rule.as_str()).collect();
+        rules.sort_unstable();
+        rules.dedup();
+        let offer =
+            if loudest.alternative.is_empty() { String::new() } else { format!("; offer {} instead", loudest.alternative) };
+        lines.push((loudness(loudest), format!("{:<9}{}  ({}{offer})", loudest.severity, loudest.title, rules.join(" "))));
+    }
+    lines.sort();
+    lines.into_iter().map(|(_, line)| line).collect()
 }
 
 fn figures(lines: &mut Vec<String>, summary: &Summary) {
