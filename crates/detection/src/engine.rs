@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use enrichment::{AppInfo, Enriched};
 use event::{
-    ActorType, Alert, AlertState, Alias, AliasAction, AppFirst, AppRef, ConsentType, Coordinates, Event, EventId,
-    LedgerEntry, Position, Sighting, Timestamp, UserKey, alert_id,
+    ActorType, Alert, AlertId, AlertState, Alias, AliasAction, AppFirst, AppRef, ConsentType, Coordinates, Event,
+    EventId, LedgerEntry, Position, Sighting, Timestamp, UserKey, alert_id,
 };
 use hashbrown::HashMap;
 
@@ -147,6 +147,12 @@ impl Engine {
             tenant.apps.count(ranks_max);
             tenant.known_apps()
         })
+    }
+
+    /// What became of an episode: delivered, only recorded, or (`None`) never opened.
+    #[must_use]
+    pub fn episode_state(&self, tenant: &str, id: AlertId) -> Option<AlertState> {
+        Some(self.tenants.get(tenant)?.episodes.get(&id)?.state)
     }
 
     /// How many (app, person) pairs are remembered in all.

@@ -88,6 +88,11 @@ pub fn stable_hash_64(app: &AppRef<'_>) -> u64 {
     u64::from_be_bytes(framed.field(app.id.as_bytes()).bits())
 }
 
+/// 64 bits of an `app_key`, for labels that are too long to stand as they are.
+pub(crate) fn label_hash(app_key: &str) -> u64 {
+    u64::from_be_bytes(Framed::new("daylight.label.v1").field(app_key.as_bytes()).bits())
+}
+
 /// 64 bits of a provider's session, for sets of sessions.
 #[must_use]
 pub fn session_key(source: Source, session_id: &str) -> u64 {

@@ -19,6 +19,7 @@ mod hash;
 mod identity;
 mod ids;
 mod kinds;
+mod label;
 mod ledger;
 mod position;
 mod time;
@@ -36,6 +37,7 @@ pub use hash::{EventIdHasher, TenantKey, alert_id, content_id, dead_letter_id, s
 pub use identity::Identity;
 pub use ids::{AlertId, EventId, LogId, UserKey};
 pub use kinds::{ActorType, ConsentType, Kind, Outcome, Source, Stream};
+pub use label::app_label;
 pub use ledger::{AppFirst, FirstSeen, LedgerEntry, LedgerKey, Sighting};
 pub use position::{Coordinates, Position};
 pub use time::Timestamp;
