@@ -1,6 +1,6 @@
 //! The ledger on its way to and from the compacted topic.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, ops::Range};
 
 use broker::{Record, partition_of};
 use codec::{EncodeError, decode_ledger_entry, encode_ledger_entry, ledger_key};
@@ -105,12 +105,19 @@ impl Restoring {
         Ok(())
     }
 
-    /// Puts what was set apart in its place.
-    pub(crate) fn finish(mut self, engine: &mut Engine, enricher: &mut Enricher) -> Result<(), codec::DecodeError> {
+    /// Puts what was set apart in its place. Control records among the offsets `ahead` are left out: the log is read on from there, and
+    /// they must not count for the events before them.
+    pub(crate) fn finish(
+        mut self,
+        ahead: &Range<u64>,
+        engine: &mut Engine,
+        enricher: &mut Enricher,
+    ) -> Result<(), codec::DecodeError> {
         for value in self.held.values() {
             let (tenant, entry) = decode_ledger_entry(value)?;
             engine.load(tenant, &entry);
         }
+        self.controls.retain(|entry| !ahead.contains(&entry.position.offset));
         self.controls.sort_by_key(|entry| entry.position);
         for entry in &self.controls {
             enricher.apply(&entry.tenant, &entry.control, entry.position);

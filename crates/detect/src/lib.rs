@@ -4,10 +4,12 @@
 //! committed only after both are durable, so a crash repeats a stretch, and repeating a stretch changes nothing.
 
 mod config;
+mod first_seen;
 mod ledger;
 mod metrics;
 mod process;
+mod watch;
 mod work;
 
 pub use config::Config;
-pub use process::{Detect, DetectError};
+pub use process::{Detect, DetectError, GROUP};

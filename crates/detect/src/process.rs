@@ -23,11 +23,12 @@ use crate::{
     Config,
     ledger::{Restoring, change_record},
     metrics::Metrics,
+    watch::Watch,
     work::{Place, Work},
 };
 
-/// The consumer group.
-const GROUP: &str = "detect";
+/// The consumer group: what it has committed tells how far the ledger has come.
+pub const GROUP: &str = "detect";
 
 /// Why `detect` cannot go on. Halt.
 #[derive(Debug, thiserror::Error)]
@@ -67,12 +68,14 @@ pub struct Detect {
     config: Config,
     work: Work,
     metrics: Metrics,
+    watch: Watch,
     /// Partition → the next offset to commit.
     progress: BTreeMap<u32, u64>,
     dirty: BTreeSet<u32>,
 }
 
 struct Topics {
+    events: String,
     alerts: String,
     ledger: String,
     partitions: u32,
@@ -97,9 +100,12 @@ impl Detect {
             ledger: Topic::Ledger.name(topic_prefix),
             partitions: broker.partitions(&events)?,
             log_id: LogId(broker.log_id(&events)?.0),
+            events,
         };
-        let consumer = broker.consumer(GROUP, &events, StartAt::Earliest)?;
-        let metrics = Metrics::register(registry).map_err(|error| DetectError::Start(error.to_string()))?;
+        let consumer = broker.consumer(GROUP, &topics.events, StartAt::Earliest)?;
+        let failed = |error: prometheus::Error| DetectError::Start(error.to_string());
+        let (metrics, watch) =
+            (Metrics::register(registry).map_err(failed)?, Watch::register(registry).map_err(failed)?);
         let engine = Engine::new(config.settings());
         let work =
             Work { enricher, engine, findings: Findings::default(), controls: Vec::new(), tenants: BTreeSet::new() };
@@ -110,6 +116,7 @@ impl Detect {
             config,
             work,
             metrics,
+            watch,
             progress: BTreeMap::new(),
             dirty: BTreeSet::new(),
         })
@@ -139,6 +146,7 @@ impl Detect {
                 Err(error) => return Err(error),
             }
             self.write_out(shutdown)?;
+            self.watch.look(&mut self.work);
         }
         Ok(())
     }
@@ -146,6 +154,7 @@ impl Detect {
     /// One poll: every record is observed as it is read.
     fn poll(&mut self) -> Result<Polled, DetectError> {
         let (work, progress, dirty, metrics) = (&mut self.work, &mut self.progress, &mut self.dirty, &self.metrics);
+        let watch = &mut self.watch;
         let log_id = self.topics.log_id;
         let mut fatal = None;
         let timeout = Duration::from_millis(self.config.poll_timeout_ms);
@@ -154,6 +163,7 @@ impl Detect {
                 return;
             }
             let logged_at = Timestamp(record.logged_at_ms);
+            watch.log_is_at(logged_at);
             let place = Place { log_id, partition: record.partition, offset: record.offset, logged_at };
             if let Err(source) = work.take(place, record.value.unwrap_or_default()) {
                 if source.must_halt() {
@@ -186,13 +196,30 @@ impl Detect {
         }
         let entries = restoring.entries;
         self.work.tenants.extend(restoring.tenants.iter().map(|tenant| (assignment.partition, tenant.clone())));
-        restoring.finish(&mut self.work.engine, &mut self.work.enricher).map_err(|source| DetectError::Decode {
-            partition: assignment.partition,
-            offset: 0,
-            source,
-        })?;
+        let start = assignment.committed.as_ref().map_or(assignment.low, |committed| committed.offset);
+        let ahead = start..assignment.high;
+        restoring
+            .finish(&ahead, &mut self.work.engine, &mut self.work.enricher)
+            .map_err(|source| DetectError::Decode { partition: assignment.partition, offset: 0, source })?;
         tracing::info!(partition = assignment.partition, entries, "the ledger is read");
+        self.tell_time(assignment);
         Ok(())
+    }
+
+    /// Asks the last record of a partition what time it is in the log, so that a restart knows at once what is new and what was.
+    fn tell_time(&mut self, assignment: &Assignment) {
+        self.watch.look_soon();
+        if assignment.high <= assignment.low {
+            return;
+        }
+        let (watch, from) = (&mut self.watch, Some(assignment.high - 1));
+        let read = self.broker.read(&self.topics.events, assignment.partition, from, &mut |record| {
+            watch.log_is_at(Timestamp(record.logged_at_ms));
+        });
+        if let Err(error) = read {
+            // The next record that is read tells the time as well; a tick a minute does.
+            tracing::debug!(%error, partition = assignment.partition, "the last record cannot be read");
+        }
     }
 
     fn drop_partitions(&mut self, revoked: &[u32]) {
@@ -201,6 +228,7 @@ impl Detect {
             self.progress.remove(partition);
             self.dirty.remove(partition);
         }
+        self.watch.look_soon();
     }
 
     /// Alerts, then the ledger, then the offsets: each durable before the next.
