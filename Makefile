@@ -4,6 +4,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 export DAYLIGHT_STACK ?= $(CURDIR)/target/stack
 CARGO ?= cargo
+IMAGE ?= daylight
+BUILDER ?= buildah
 
 .PHONY: help
 help: ## Show this list
@@ -33,6 +35,14 @@ demo: toolchain clickhouse ## Simulate a company and watch Daylight find what it
 run: toolchain clickhouse ## Run everything in one process, with its log and ClickHouse on this machine
 	$(CARGO) build --release --locked -p daylight
 	target/release/daylight run $(RUN)
+
+.PHONY: image
+image: toolchain ## Build the container image (IMAGE_CLICKHOUSE=yes: with ClickHouse inside, for one machine)
+	@command -v $(BUILDER) >/dev/null || { echo "$(BUILDER) is missing. Install it with:  sudo apt-get install buildah  (or name another: make image BUILDER=docker)"; exit 1; }
+	$(if $(IMAGE_CLICKHOUSE),@tests/stack/fetch.sh clickhouse)
+	$(CARGO) build --release --locked -p daylight
+	deploy/container/root.sh target/release/daylight target/image $(if $(IMAGE_CLICKHOUSE),$(DAYLIGHT_STACK)/clickhouse/libchdb.so)
+	$(BUILDER) build $(if $(filter buildah,$(BUILDER)),--isolation chroot) --file deploy/container/Containerfile --tag $(IMAGE) target/image
 
 .PHONY: test
 test: toolchain stack ## Run every test, on real servers

@@ -64,8 +64,14 @@ fetch_prometheus() {
   say "Prometheus is $(command -v prometheus), Alertmanager is $(command -v prometheus-alertmanager)"
 }
 
+fetch_buildah() {
+  # Builds and runs the image without a daemon. Nothing that it recommends is needed for that.
+  need buildah buildah
+  say "buildah is $(command -v buildah)"
+}
+
 case ${1:-all} in
   clickhouse) fetch_clickhouse ;;
-  all) fetch_clickhouse; fetch_kafka; fetch_prometheus ;;
+  all) fetch_clickhouse; fetch_kafka; fetch_prometheus; fetch_buildah ;;
   *) say "usage: fetch.sh [clickhouse|all]" >&2; exit 2 ;;
 esac
