@@ -140,6 +140,9 @@ impl Acceptor {
         remember(&self.people, &appended.people);
         let id = connection.id.as_str();
         self.metrics.read.with_label_values(&[id]).inc_by(receipt.read);
+        if receipt.read > 0 {
+            self.metrics.heard_of(id, now());
+        }
         self.metrics.events.with_label_values(&[id]).inc_by(receipt.events - receipt.duplicates);
         self.metrics.duplicates.with_label_values(&[id]).inc_by(receipt.duplicates);
         Ok(receipt)

@@ -1,6 +1,7 @@
 //! What `ingest` tells Prometheus. Labels are connections (from the configuration), reasons (a closed set) and native types (bounded).
 
-use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts, Registry};
+use event::{RejectReason, Timestamp};
+use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
 /// Native types that get a label of their own; later ones count as `other`.
 pub(crate) const NATIVE_TYPES_MAX: usize = 500;
@@ -18,6 +19,8 @@ pub(crate) struct Metrics {
     pub(crate) ignored: IntCounterVec,
     /// Elements that went to the dead letters, by connection and reason.
     pub(crate) rejected: IntCounterVec,
+    /// When a connection last delivered a native event; until it has, when the process started.
+    last_event: IntGaugeVec,
     /// Requests, by route and status.
     pub(crate) requests: IntCounterVec,
     /// From the first byte of a body to the answer.
@@ -44,6 +47,13 @@ impl Metrics {
                 "Elements sent to the dead letters.",
                 &["connection", "reason"],
             )?,
+            last_event: IntGaugeVec::new(
+                Opts::new(
+                    "daylight_ingest_last_event_timestamp_seconds",
+                    "When a connection last delivered a native event; until it has, when the process started.",
+                ),
+                &["connection"],
+            )?,
             requests: counter(
                 "daylight_ingest_requests_total",
                 "Requests, by route and status.",
@@ -66,8 +76,26 @@ impl Metrics {
         ] {
             registry.register(Box::new(counter.clone()))?;
         }
+        registry.register(Box::new(metrics.last_event.clone()))?;
         registry.register(Box::new(metrics.seconds.clone()))?;
         registry.register(Box::new(metrics.in_flight_bytes.clone()))?;
         Ok(metrics)
+    }
+
+    /// A connection is configured. Its counters begin with 0, because `increase()` does not see a counter that is born with its first
+    /// reject; and its silence is counted from now, or a connection that never delivers would be one that nobody misses.
+    pub(crate) fn know(&self, connection: &str, now: Timestamp) {
+        for counter in [&self.read, &self.events, &self.duplicates] {
+            counter.with_label_values(&[connection]);
+        }
+        for reason in RejectReason::ALL {
+            self.rejected.with_label_values(&[connection, reason.as_str()]);
+        }
+        self.heard_of(connection, now);
+    }
+
+    /// A connection has delivered a native event, whatever came of it.
+    pub(crate) fn heard_of(&self, connection: &str, now: Timestamp) {
+        self.last_event.with_label_values(&[connection]).set(now.0.div_euclid(1_000));
     }
 }

@@ -78,6 +78,9 @@ impl Ingest {
     pub async fn bind(setup: Setup<'_>) -> Result<Ingest, IngestError> {
         let connections = Connections::new(setup.connections, setup.tenant_key)?;
         let metrics = Metrics::register(setup.registry).map_err(|error| IngestError::Start(error.to_string()))?;
+        for connection in setup.connections {
+            metrics.know(&connection.id, now());
+        }
         let address = setup.config.listen;
         let listener = TcpListener::bind(address).await.map_err(|source| IngestError::Bind { address, source })?;
         let config = Arc::new(setup.config);

@@ -39,4 +39,12 @@ impl Metrics {
         registry.register(Box::new(metrics.latency.clone()))?;
         Ok(metrics)
     }
+
+    /// A receiver is configured. Its series begin with 0: a rule cannot compare with what is not there.
+    pub(crate) fn know(&self, receiver: &str) {
+        self.waiting.with_label_values(&[receiver]);
+        for outcome in ["delivered", "refused", "unreachable"] {
+            self.attempts.with_label_values(&[receiver, outcome]);
+        }
+    }
 }

@@ -83,6 +83,7 @@ impl Notify {
         let receivers =
             receivers.iter().map(|config| Receiver::new(config).map(Arc::new)).collect::<Result<Vec<_>, _>>()?;
         let metrics = Metrics::register(registry).map_err(|error| NotifyError::Start(error.to_string()))?;
+        receivers.iter().for_each(|receiver| metrics.know(&receiver.id));
         Ok(Notify {
             broker,
             topic_prefix: topic_prefix.to_owned(),

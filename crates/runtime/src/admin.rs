@@ -5,7 +5,7 @@ use std::{net::SocketAddr, time::Duration};
 use axum::{
     Router, extract::State, http::StatusCode, http::header::CONTENT_TYPE, response::IntoResponse, routing::get,
 };
-use prometheus::{Encoder, Registry, TextEncoder};
+use prometheus::{Encoder, IntGaugeVec, Opts, Registry, TextEncoder};
 use tokio::net::TcpListener;
 
 use crate::{Health, Shutdown};
@@ -31,6 +31,9 @@ pub enum ServeError {
         /// Why.
         source: std::io::Error,
     },
+    /// The process's own metrics cannot be registered.
+    #[error("cannot start the admin server: {0}")]
+    Metrics(#[from] prometheus::Error),
     /// Serving broke.
     #[error("the server on {address} stopped: {source}")]
     Serve {
@@ -45,6 +48,8 @@ pub enum ServeError {
 struct AdminState {
     health: Health,
     registry: Registry,
+    /// Read from `health` at each scrape: readiness changes rarely, and nobody has to remember to count it.
+    component_ready: IntGaugeVec,
 }
 
 impl AdminServer {
@@ -58,12 +63,13 @@ impl AdminServer {
         registry: Registry,
         routes: Router,
     ) -> Result<AdminServer, ServeError> {
+        let component_ready = register(&registry)?;
         let listener = TcpListener::bind(address).await.map_err(|source| ServeError::Bind { address, source })?;
         let router = Router::new()
             .route("/livez", get(|| async { "ok\n" }))
             .route("/readyz", get(ready))
             .route("/metrics", get(metrics))
-            .with_state(AdminState { health, registry })
+            .with_state(AdminState { health, registry, component_ready })
             .merge(routes);
         Ok(AdminServer { listener, router })
     }
@@ -105,7 +111,23 @@ async fn ready(State(state): State<AdminState>) -> impl IntoResponse {
     (StatusCode::SERVICE_UNAVAILABLE, lines)
 }
 
+/// What every process tells of itself.
+fn register(registry: &Registry) -> Result<IntGaugeVec, prometheus::Error> {
+    let build = IntGaugeVec::new(Opts::new("daylight_build_info", "Always 1; which version this is."), &["version"])?;
+    build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+    let component_ready = IntGaugeVec::new(
+        Opts::new("daylight_component_ready", "1 where a part of the process can work; /readyz says why not."),
+        &["component"],
+    )?;
+    registry.register(Box::new(build))?;
+    registry.register(Box::new(component_ready.clone()))?;
+    Ok(component_ready)
+}
+
 async fn metrics(State(state): State<AdminState>) -> impl IntoResponse {
+    for (component, is_ready) in state.health.components() {
+        state.component_ready.with_label_values(&[component]).set(i64::from(is_ready));
+    }
     let encoder = TextEncoder::new();
     let mut text = Vec::new();
     match encoder.encode(&state.registry.gather(), &mut text) {

@@ -29,6 +29,12 @@ impl Health {
         self.lock().iter().filter_map(|(name, reason)| Some((name.clone(), reason.clone()?))).collect()
     }
 
+    /// Every component, and whether it can work.
+    #[must_use]
+    pub fn components(&self) -> Vec<(String, bool)> {
+        self.lock().iter().map(|(name, reason)| (name.clone(), reason.is_none())).collect()
+    }
+
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Option<String>>> {
         // A panic elsewhere cannot leave a map of strings half-written.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)

@@ -25,6 +25,8 @@ pub(crate) struct Open {
     /// The month of `received_at` that its rows lie in: one block touches one partition of the table.
     month: Option<(i64, u8)>,
     opened_at: Option<Instant>,
+    /// When the log took the first record of the batch.
+    first_logged_at: Timestamp,
     events: EventsBlock,
     decisions: DecisionsBlock,
     reveals: RevealsBlock,
@@ -71,6 +73,7 @@ impl Open {
             checksum: 0,
             month: None,
             opened_at: None,
+            first_logged_at: Timestamp::MISSING,
             events: EventsBlock::new(),
             decisions: DecisionsBlock::new(),
             reveals: RevealsBlock::new(),
@@ -86,6 +89,11 @@ impl Open {
     /// The next offset that it would take.
     pub(crate) fn next(&self) -> u64 {
         self.next
+    }
+
+    /// When the log took its first record; nothing while it holds none.
+    pub(crate) fn first_logged_at(&self) -> Option<Timestamp> {
+        (!self.is_empty()).then_some(self.first_logged_at)
     }
 
     /// Does it hold any record?
@@ -118,6 +126,9 @@ impl Open {
         value: &[u8],
         enricher: &mut Enricher,
     ) -> Result<(), DecodeError> {
+        if self.is_empty() {
+            self.first_logged_at = logged_at;
+        }
         self.next = offset + 1;
         self.opened_at.get_or_insert_with(Instant::now);
         let at = |index| Coordinates {

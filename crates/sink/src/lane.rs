@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, time::Instant};
 
-use event::LogId;
+use event::{LogId, Timestamp};
 
 use crate::{
     Config,
@@ -15,11 +15,18 @@ pub(crate) struct Lane {
     /// The batch that is being filled.
     pub(crate) open: Open,
     log_id: LogId,
-    in_flight: VecDeque<(Range, bool)>,
+    in_flight: VecDeque<InFlight>,
     /// Ranges of the plan that was found on assignment: formed again exactly, before anything else is sealed.
     planned: VecDeque<Range>,
     /// What was committed last: offset and ranges on their way.
     committed: (u64, usize),
+}
+
+/// A batch on its way.
+struct InFlight {
+    range: Range,
+    is_done: bool,
+    first_logged_at: Option<Timestamp>,
 }
 
 impl Lane {
@@ -63,24 +70,23 @@ impl Lane {
     /// Seals the open batch. It is on its way from here on. `Err` names a range that was planned otherwise: the same token would name
     /// other rows.
     pub(crate) fn seal(&mut self) -> Result<Sealed, Range> {
+        let first_logged_at = self.open.first_logged_at();
         let sealed = self.open.seal();
         if let Some(planned) = self.planned.pop_front()
             && planned != sealed.range
         {
             return Err(planned);
         }
-        self.in_flight.push_back((sealed.range, false));
+        self.in_flight.push_back(InFlight { range: sealed.range, is_done: false, first_logged_at });
         Ok(sealed)
     }
 
     /// A batch has landed.
     pub(crate) fn landed(&mut self, range: Range) {
-        for (known, is_done) in &mut self.in_flight {
-            if *known == range {
-                *is_done = true;
-            }
+        for known in &mut self.in_flight {
+            known.is_done |= known.range == range;
         }
-        while self.in_flight.front().is_some_and(|(_, is_done)| *is_done) {
+        while self.in_flight.front().is_some_and(|oldest| oldest.is_done) {
             self.in_flight.pop_front();
         }
     }
@@ -90,13 +96,23 @@ impl Lane {
         self.in_flight.len()
     }
 
+    /// The oldest offset that has not landed.
+    pub(crate) fn landed_to(&self) -> u64 {
+        self.in_flight.front().map_or(self.open.start(), |oldest| oldest.range.start)
+    }
+
+    /// When the log took the oldest record that was read and has not landed.
+    pub(crate) fn oldest_logged_at(&self) -> Option<Timestamp> {
+        self.in_flight.front().map_or_else(|| self.open.first_logged_at(), |oldest| oldest.first_logged_at)
+    }
+
     /// What to commit: the oldest offset that has not landed, and the plan. `None` when that is committed already.
     pub(crate) fn commit(&self) -> Option<(u64, String)> {
-        let offset = self.in_flight.front().map_or(self.open.start(), |(range, _)| range.start);
+        let offset = self.landed_to();
         if self.committed == (offset, self.in_flight.len()) {
             return None;
         }
-        let ranges = self.in_flight.iter().map(|(range, _)| *range).collect();
+        let ranges = self.in_flight.iter().map(|batch| batch.range).collect();
         Some((offset, Plan { log_id: self.log_id, ranges }.to_metadata()))
     }
 

@@ -8,6 +8,7 @@ mod batch;
 mod config;
 mod convert;
 mod insert;
+mod lag;
 mod lane;
 mod metrics;
 mod plan;

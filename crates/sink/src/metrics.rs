@@ -1,6 +1,6 @@
 //! What `sink` tells Prometheus, once a batch. Labels are tables and outcomes: closed sets.
 
-use prometheus::{HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
+use prometheus::{Gauge, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 
 /// Metrics of `sink`.
 #[derive(Clone)]
@@ -17,6 +17,8 @@ pub(crate) struct Metrics {
     pub(crate) in_flight: IntGauge,
     /// Records of `events` that are not in the table yet, over the partitions of this process.
     pub(crate) lag: IntGauge,
+    /// How long the oldest of them has waited.
+    pub(crate) oldest_age: Gauge,
 }
 
 impl Metrics {
@@ -42,6 +44,10 @@ impl Metrics {
             dead_records: IntCounter::new("daylight_sink_dead_records_total", "Records that cannot be decoded.")?,
             in_flight: IntGauge::new("daylight_sink_batches_in_flight", "Batches on their way to ClickHouse.")?,
             lag: IntGauge::new("daylight_sink_lag_records", "Records that are in the log and not in the table.")?,
+            oldest_age: Gauge::new(
+                "daylight_sink_oldest_unlanded_age_seconds",
+                "How long the oldest record that is not in the table has been in the log.",
+            )?,
         };
         registry.register(Box::new(metrics.rows.clone()))?;
         registry.register(Box::new(metrics.inserts.clone()))?;
@@ -49,6 +55,7 @@ impl Metrics {
         registry.register(Box::new(metrics.dead_records.clone()))?;
         registry.register(Box::new(metrics.in_flight.clone()))?;
         registry.register(Box::new(metrics.lag.clone()))?;
+        registry.register(Box::new(metrics.oldest_age.clone()))?;
         Ok(metrics)
     }
 }

@@ -25,6 +25,7 @@ use crate::{
     Config,
     batch::{Sealed, month_of},
     insert::{Lander, NotLanded},
+    lag::Lag,
     lane::Lane,
     metrics::Metrics,
     plan::{BadPlan, Plan, RANGES_MAX, Range},
@@ -93,6 +94,7 @@ pub struct Sink {
     unplanned: VecDeque<Sealed>,
     landed: (mpsc::Sender<Landed>, mpsc::Receiver<Landed>),
     is_paused: bool,
+    lag: Lag,
 }
 
 /// What became of a batch.
@@ -136,6 +138,7 @@ impl Sink {
             unplanned: VecDeque::new(),
             landed: mpsc::channel(),
             is_paused: false,
+            lag: Lag::new(events),
         })
     }
 
@@ -182,6 +185,7 @@ impl Sink {
             self.send_planned();
             self.take_landed()?;
             self.commit();
+            self.lag.look(&self.broker, &self.lanes, &self.lander.metrics);
         }
         Ok(())
     }
