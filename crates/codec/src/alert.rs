@@ -32,7 +32,7 @@ pub fn encode_alert(alert: &Alert) -> Result<Vec<u8>, EncodeError> {
 /// # Errors
 /// `DecodeError`; where `must_halt` says so, stop before this record, else skip it and count it.
 pub fn decode_alert(record: &[u8]) -> Result<Alert, DecodeError> {
-    decode(record, Schema::AlertV1, read_alert)
+    decode(record, &[Schema::AlertV1], read_alert)
 }
 
 pub(crate) fn write_alert(writer: &mut Writer, alert: &Alert) {

@@ -20,7 +20,7 @@ const FIELDS: u8 = 5;
 /// # Errors
 /// `ListTooLong` for a decision about too many references; `TooLarge`.
 pub fn encode_control(tenant: &str, control: &Control) -> Result<Vec<u8>, EncodeError> {
-    encode(Schema::ControlV1, |writer| {
+    encode(Schema::ControlV2, |writer| {
         writer.text(tenant);
         write_control(writer, control);
     })

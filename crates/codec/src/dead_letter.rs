@@ -32,7 +32,7 @@ pub fn encode_dead_letter(letter: &DeadLetter) -> Result<Vec<u8>, EncodeError> {
 /// # Errors
 /// `DecodeError`; where `must_halt` says so, stop before this record, else skip it and count it.
 pub fn decode_dead_letter(record: &[u8]) -> Result<DeadLetter, DecodeError> {
-    decode(record, Schema::DeadLetterV1, read_dead_letter)
+    decode(record, &[Schema::DeadLetterV1], read_dead_letter)
 }
 
 fn read_dead_letter(cursor: &mut Cursor<'_>) -> Result<DeadLetter, Flaw> {

@@ -30,7 +30,7 @@ pub fn encode_delivery(delivery: &Delivery) -> Result<Vec<u8>, EncodeError> {
 /// # Errors
 /// `DecodeError`; where `must_halt` says so, stop before this record, else skip it and count it.
 pub fn decode_delivery(record: &[u8]) -> Result<Delivery, DecodeError> {
-    decode(record, Schema::DeliveryV1, read_delivery)
+    decode(record, &[Schema::DeliveryV1], read_delivery)
 }
 
 fn read_delivery(cursor: &mut Cursor<'_>) -> Result<Delivery, Flaw> {

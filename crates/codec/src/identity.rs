@@ -29,7 +29,7 @@ pub fn encode_identity(identity: &Identity) -> Result<Vec<u8>, EncodeError> {
 /// # Errors
 /// `DecodeError`; where `must_halt` says so, stop before this record, else skip it and count it.
 pub fn decode_identity(record: &[u8]) -> Result<Identity, DecodeError> {
-    decode(record, Schema::IdentityV1, read_identity)
+    decode(record, &[Schema::IdentityV1], read_identity)
 }
 
 fn read_identity(cursor: &mut Cursor<'_>) -> Result<Identity, Flaw> {

@@ -23,7 +23,7 @@ const FIELDS: u8 = 6;
 /// # Errors
 /// `OutOfRange` for an offset beyond 63 bits; `ListTooLong` for a decision about too many references; `TooLarge`.
 pub fn encode_ledger_entry(tenant: &str, entry: &LedgerEntry<'_>) -> Result<Vec<u8>, EncodeError> {
-    encode(Schema::LedgerV1, |writer| {
+    encode(Schema::LedgerV2, |writer| {
         writer.text(tenant);
         write_entry(writer, entry);
     })
@@ -34,7 +34,7 @@ pub fn encode_ledger_entry(tenant: &str, entry: &LedgerEntry<'_>) -> Result<Vec<
 /// # Errors
 /// `DecodeError`; halt on any: a ledger with a hole would call old things new.
 pub fn decode_ledger_entry(record: &[u8]) -> Result<(&str, LedgerEntry<'_>), DecodeError> {
-    decode(record, Schema::LedgerV1, |cursor| Ok((cursor.text()?, read_entry(cursor)?)))
+    decode(record, &[Schema::LedgerV2, Schema::LedgerV1], |cursor| Ok((cursor.text()?, read_entry(cursor)?)))
 }
 
 fn write_entry(writer: &mut Writer, entry: &LedgerEntry<'_>) {

@@ -31,12 +31,15 @@ pub fn decode_log_record(record: &[u8]) -> Result<LogRecord<'_>, DecodeError> {
     let (schema, mut cursor) = open(record)?;
     match schema {
         Schema::EventsV1 => BatchReader::open(record.len(), schema, cursor).map(LogRecord::Events),
-        Schema::ControlV1 => {
+        Schema::ControlV1 | Schema::ControlV2 => {
             let (tenant, control) = decode_body(record.len(), schema, &mut cursor, read_control_record)?;
             Ok(LogRecord::Control { tenant, control })
         }
-        Schema::AlertV1 | Schema::DeliveryV1 | Schema::DeadLetterV1 | Schema::IdentityV1 | Schema::LedgerV1 => {
-            Err(DecodeError::WrongSchema { expected: "events or control", found: schema })
-        }
+        Schema::AlertV1
+        | Schema::DeliveryV1
+        | Schema::DeadLetterV1
+        | Schema::IdentityV1
+        | Schema::LedgerV1
+        | Schema::LedgerV2 => Err(DecodeError::WrongSchema { expected: "events or control", found: schema }),
     }
 }

@@ -33,7 +33,7 @@ const LOCAL_ID_BASE: u32 = 0x4441_0000;
 pub enum Schema {
     /// `events.avsc`, version 1.
     EventsV1,
-    /// `control.avsc`, version 1.
+    /// `control.avsc`, version 1: read, and no longer written.
     ControlV1,
     /// `alert.avsc`, version 1.
     AlertV1,
@@ -43,8 +43,12 @@ pub enum Schema {
     DeadLetterV1,
     /// `identity.avsc`, version 1.
     IdentityV1,
-    /// `ledger.avsc`, version 1.
+    /// `ledger.avsc`, version 1: read, and no longer written.
     LedgerV1,
+    /// `control.avsc`, version 2: knows the tenant's key among the tables.
+    ControlV2,
+    /// `ledger.avsc`, version 2: as `control`.
+    LedgerV2,
 }
 
 impl Schema {
@@ -57,6 +61,8 @@ impl Schema {
         Schema::DeadLetterV1,
         Schema::IdentityV1,
         Schema::LedgerV1,
+        Schema::ControlV2,
+        Schema::LedgerV2,
     ];
 
     /// The id in the frame.
@@ -71,6 +77,8 @@ impl Schema {
                 Schema::DeadLetterV1 => 5,
                 Schema::IdentityV1 => 6,
                 Schema::LedgerV1 => 7,
+                Schema::ControlV2 => 8,
+                Schema::LedgerV2 => 9,
             }
     }
 
@@ -91,6 +99,8 @@ impl Schema {
             Schema::DeadLetterV1 => "dead_letter.v1",
             Schema::IdentityV1 => "identity.v1",
             Schema::LedgerV1 => "ledger.v1",
+            Schema::ControlV2 => "control.v2",
+            Schema::LedgerV2 => "ledger.v2",
         }
     }
 
@@ -99,12 +109,14 @@ impl Schema {
     pub const fn avsc(self) -> &'static str {
         match self {
             Schema::EventsV1 => include_str!("../../../schemas/avro/events.avsc"),
-            Schema::ControlV1 => include_str!("../../../schemas/avro/control.avsc"),
+            Schema::ControlV1 => include_str!("../../../schemas/avro/released/control.v1.avsc"),
             Schema::AlertV1 => include_str!("../../../schemas/avro/alert.avsc"),
             Schema::DeliveryV1 => include_str!("../../../schemas/avro/delivery.avsc"),
             Schema::DeadLetterV1 => include_str!("../../../schemas/avro/dead_letter.avsc"),
             Schema::IdentityV1 => include_str!("../../../schemas/avro/identity.avsc"),
-            Schema::LedgerV1 => include_str!("../../../schemas/avro/ledger.avsc"),
+            Schema::LedgerV1 => include_str!("../../../schemas/avro/released/ledger.v1.avsc"),
+            Schema::ControlV2 => include_str!("../../../schemas/avro/control.avsc"),
+            Schema::LedgerV2 => include_str!("../../../schemas/avro/ledger.avsc"),
         }
     }
 }
@@ -131,15 +143,16 @@ pub(crate) fn open(record: &[u8]) -> Result<(Schema, Cursor<'_>), DecodeError> {
     }
 }
 
-/// Decodes a record of exactly this schema, to its last byte.
+/// Decodes a record of one of these schemas, to its last byte: versions whose layout is the same, the newest first.
 pub(crate) fn decode<'a, T>(
     record: &'a [u8],
-    expected: Schema,
+    expected: &[Schema],
     read: impl FnOnce(&mut Cursor<'a>) -> Result<T, Flaw>,
 ) -> Result<T, DecodeError> {
     let (schema, mut cursor) = open(record)?;
-    if schema != expected {
-        return Err(DecodeError::WrongSchema { expected: expected.name(), found: schema });
+    if !expected.contains(&schema) {
+        let newest = expected.first().map_or("nothing", |schema| schema.name());
+        return Err(DecodeError::WrongSchema { expected: newest, found: schema });
     }
     decode_body(record.len(), schema, &mut cursor, read)
 }

@@ -31,6 +31,16 @@ mod tests {
         schemas.collect()
     }
 
+    /// Is it the newest version of its name? The domain's sets and types are those of the newest.
+    fn is_newest(schema: Schema) -> bool {
+        let parts = |schema: Schema| {
+            let (name, version) = schema.name().rsplit_once(".v").unwrap();
+            (name, version.parse::<u32>().unwrap())
+        };
+        let (name, version) = parts(schema);
+        Schema::ALL.iter().all(|other| parts(*other).0 != name || parts(*other).1 <= version)
+    }
+
     /// Can each read what the other wrote, always?
     fn is_compatible(one: &AvroSchema, other: &AvroSchema) -> bool {
         matches!(SchemaCompatibility::mutual_read(one, other), Ok(Compatibility::Full))
@@ -135,7 +145,9 @@ mod tests {
                 if let AvroSchema::Enum(part) = part {
                     let name = part.name.name().to_owned();
                     let names = sets.get(name.as_str()).unwrap_or_else(|| panic!("{name} is no set of the domain"));
-                    assert_eq!(part.symbols, *names, "{name} in {schema}");
+                    // An older version knows the first of them.
+                    let known = if is_newest(*schema) { names.len() } else { part.symbols.len() };
+                    assert_eq!(part.symbols, names[..known], "{name} in {schema}");
                     assert!(part.default.is_some(), "{name} in {schema} has no default for older readers");
                     seen.insert(name, ());
                 }
@@ -174,7 +186,7 @@ mod tests {
     #[test]
     fn a_type_of_one_name_is_the_same_in_every_schema() {
         let mut shapes = BTreeMap::new();
-        for schema in Schema::ALL {
+        for schema in Schema::ALL.iter().filter(|schema| is_newest(**schema)) {
             walk(&parse(schema.avsc()), &mut |part| {
                 if let Some((name, shape)) = shape(part) {
                     let known = shapes.entry(name.clone()).or_insert_with(|| shape.clone());

@@ -123,6 +123,12 @@ impl Directory {
         self.people.len()
     }
 
+    /// Does anybody ever work in a department of that name?
+    #[must_use]
+    pub fn has_department(&self, name: &str) -> bool {
+        self.departments.iter().any(|department| department == name)
+    }
+
     /// The person's department at that time; empty when not known.
     #[must_use]
     pub fn department_at(&self, user_key: UserKey, at: Timestamp) -> &str {

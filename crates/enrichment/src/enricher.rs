@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use catalog::Catalogue;
-use event::{AppRef, Control, Event, Position, Status, TableName, Timestamp};
+use event::{AppRef, Control, Event, Position, Status, TableName, TableVersion, Timestamp};
 use hashbrown::HashMap;
 
-use crate::{AliasRefused, AppInfo, Directory, Enriched, Recorded, tenant::Tenant};
+use crate::{AliasRefused, AppInfo, Directory, DirectoryShelf, Enriched, Recorded, Standing, tenant::Tenant};
 
 /// What a control record did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +23,7 @@ pub enum Applied {
 #[derive(Clone, Debug)]
 pub struct Enricher {
     catalogue: Arc<Catalogue>,
+    directories: DirectoryShelf,
     tenants: HashMap<String, Tenant>,
 }
 
@@ -30,7 +31,14 @@ impl Enricher {
     /// An enricher that knows the catalogue and no decision.
     #[must_use]
     pub fn new(catalogue: Arc<Catalogue>) -> Enricher {
-        Enricher { catalogue, tenants: HashMap::new() }
+        Enricher { catalogue, directories: DirectoryShelf::default(), tenants: HashMap::new() }
+    }
+
+    /// Takes directories from this shelf, each where the log notes its version.
+    #[must_use]
+    pub fn with_directories(mut self, shelf: DirectoryShelf) -> Enricher {
+        self.directories = shelf;
+        self
     }
 
     /// The catalogue in use.
@@ -56,7 +64,24 @@ impl Enricher {
     /// Takes a control record of a tenant, in the order of the log. The same record again changes nothing.
     pub fn apply(&mut self, tenant: &str, control: &Control, position: Position) -> Applied {
         let catalogue = Arc::clone(&self.catalogue);
-        self.tenant(tenant).apply(&catalogue, control, position)
+        let applied = self.tenant(tenant).apply(&catalogue, control, position);
+        match control {
+            Control::TableVersion(noted) if self.take_directory(tenant, noted) => Applied::Changed,
+            _ => applied,
+        }
+    }
+
+    /// Swaps in the directory that the log notes, where the shelf has it and it is not in use already.
+    fn take_directory(&mut self, tenant: &str, noted: &TableVersion) -> bool {
+        if noted.table != TableName::Directory || self.tenant(tenant).directory_version() == noted.version {
+            return false;
+        }
+        let Some(directory) = self.directories.get(tenant).filter(|directory| directory.version() == noted.version)
+        else {
+            return false;
+        };
+        self.swap_directory(tenant, directory);
+        true
     }
 
     /// Remembers what an app is called, for events that do not say (Okta's consents). Events teach it as they come; a process that starts
@@ -67,16 +92,23 @@ impl Enricher {
 
     /// The event with what the tables say about it.
     pub fn enrich<'a>(&'a mut self, event: &'a Event<'a>) -> Enriched<'a> {
-        let Enricher { catalogue, tenants } = self;
+        let Enricher { catalogue, tenants, .. } = self;
         tenants.entry_ref(event.tenant).or_insert_with(|| Tenant::new(catalogue)).enrich(catalogue, event)
     }
 
     /// What the tables say about an app, and its status for all; `None` for a reference to no app.
     pub fn app(&mut self, tenant: &str, app: &AppRef<'_>, name: &str) -> Option<(&AppInfo, Status)> {
-        let Enricher { catalogue, tenants } = self;
+        let Enricher { catalogue, tenants, .. } = self;
         let tenant = tenants.entry_ref(tenant).or_insert_with(|| Tenant::new(catalogue));
         let now = tenant.decisions.now();
         tenant.app(catalogue, app, name).map(|known| (&known.info, known.standing.status("", now)))
+    }
+
+    /// What the tables say about an app, and what holds for this very reference; `None` for a reference to no app.
+    pub fn standing(&mut self, tenant: &str, app: &AppRef<'_>, name: &str) -> Option<(&AppInfo, &Standing)> {
+        let Enricher { catalogue, tenants, .. } = self;
+        let tenant = tenants.entry_ref(tenant).or_insert_with(|| Tenant::new(catalogue));
+        tenant.app(catalogue, app, name).map(|known| (&known.info, &known.standing))
     }
 
     /// The key that an app goes by after all merges.
@@ -110,7 +142,7 @@ impl Enricher {
     }
 
     fn tenant(&mut self, name: &str) -> &mut Tenant {
-        let Enricher { catalogue, tenants } = self;
+        let Enricher { catalogue, tenants, .. } = self;
         tenants.entry_ref(name).or_insert_with(|| Tenant::new(catalogue))
     }
 }

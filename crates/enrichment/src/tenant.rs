@@ -75,6 +75,10 @@ impl Tenant {
         self.rework(catalogue);
     }
 
+    pub(crate) fn directory_version(&self) -> &str {
+        self.directory.version()
+    }
+
     /// Forgets what was worked out from tables that have changed.
     pub(crate) fn rework(&mut self, catalogue: &Catalogue) {
         self.apps.clear();

@@ -45,7 +45,7 @@ pub struct Alias {
 }
 
 closed_set! {
-    /// The tables that enrichment looks things up in.
+    /// What events are judged by beside the log: the tables that enrichment looks things up in, and the key behind every pseudonym.
     TableName {
         /// What is known about apps.
         Catalogue => "catalogue",
@@ -55,6 +55,9 @@ closed_set! {
         Networks => "networks",
         /// The rules and their settings.
         Rules => "rules",
+        /// The tenant's key for pseudonyms. Its version is the key's fingerprint: another key would make everybody new, so a process that
+        /// was given another one does not start.
+        TenantKey => "tenant_key",
     }
 }
 
@@ -63,7 +66,7 @@ closed_set! {
 pub struct TableVersion {
     /// Which table.
     pub table: TableName,
-    /// Its version: a hash of its content, in hexadecimal.
+    /// Its version: a hash of its content, in hexadecimal (of a key: its fingerprint).
     pub version: String,
     /// When it was swapped in.
     pub loaded_at: Timestamp,

@@ -9,7 +9,7 @@ use crate::arbitrary::{record, schema};
 fn read_all(record: &[u8]) -> Result<Option<Vec<u8>>, DecodeError> {
     let id = record.get(1..5).map(|id| u32::from_be_bytes(id.try_into().unwrap()));
     let again = match id.and_then(Schema::from_id) {
-        None | Some(Schema::EventsV1 | Schema::ControlV1) => match decode_log_record(record)? {
+        None | Some(Schema::EventsV1 | Schema::ControlV1 | Schema::ControlV2) => match decode_log_record(record)? {
             LogRecord::Events(mut events) => {
                 events.try_for_each(|event| event.map(drop))?;
                 return Ok(None);
@@ -20,7 +20,7 @@ fn read_all(record: &[u8]) -> Result<Option<Vec<u8>>, DecodeError> {
         Some(Schema::DeliveryV1) => codec::encode_delivery(&codec::decode_delivery(record)?),
         Some(Schema::DeadLetterV1) => codec::encode_dead_letter(&codec::decode_dead_letter(record)?),
         Some(Schema::IdentityV1) => codec::encode_identity(&codec::decode_identity(record)?),
-        Some(Schema::LedgerV1) => {
+        Some(Schema::LedgerV1 | Schema::LedgerV2) => {
             let (tenant, entry) = codec::decode_ledger_entry(record)?;
             codec::encode_ledger_entry(tenant, &entry)
         }
