@@ -66,6 +66,9 @@ pub(crate) struct DemoArgs {
     /// Days of history.
     #[arg(long, default_value_t = 30)]
     pub(crate) days: u32,
+    /// Seconds of the live phase.
+    #[arg(long, default_value_t = 30)]
+    pub(crate) live_seconds: u32,
     /// Use this Kafka instead of the embedded log.
     #[arg(long, value_name = "HOST:PORT")]
     pub(crate) kafka: Option<String>,

@@ -87,7 +87,8 @@ pub(crate) async fn run(args: DemoArgs) -> anyhow::Result<()> {
 fn settings(args: &DemoArgs, anchor_ms: i64) -> Settings {
     let base = if args.days < 16 { Settings::small(args.seed, anchor_ms) } else { Settings::new(args.seed, anchor_ms) };
     let teaching_days = base.teaching_days.min(args.days.saturating_sub(1)).max(1);
-    Settings { people: args.people, days: args.days, teaching_days, ..base }
+    let live_ms = i64::from(args.live_seconds) * 1_000;
+    Settings { people: args.people, days: args.days, teaching_days, live_ms, ..base }
 }
 
 /// Sends everything and compares what arrived with the truth.
