@@ -40,7 +40,7 @@ const MAY_IMPORT: &[(&str, &str, &str)] = &[
     (
         "daylight",
         "broker catalog codec detect enrichment event ingest notify runtime simulator sink store",
-        "anyhow axum base64 clap hmac indicatif mimalloc reqwest serde serde_json sha2 thiserror tokio tracing",
+        "anyhow axum base64 clap hmac indicatif mimalloc reqwest rustix serde serde_json sha2 thiserror tokio tracing",
     ),
 ];
 
@@ -53,6 +53,8 @@ const OWNED: &[(&str, &[&str])] = &[
     ("axum", &["runtime", "ingest", "daylight"]),
     ("tracing-subscriber", &["runtime"]),
     ("anyhow", &["daylight"]),
+    // `statvfs`, for the room on the disk: std does not tell it, and tempfile (by fjall) brings rustix along anyway.
+    ("rustix", &["daylight"]),
 ];
 
 fn workspace() -> PathBuf {

@@ -70,6 +70,9 @@ pub(crate) struct LogConfig {
     pub(crate) dead_letters_retention_days: u32,
     /// Bytes of records that may wait for the log; beyond it senders are told 503.
     pub(crate) queue_bytes_max: u64,
+    /// Free bytes on the disk of the data folder below which the process is not ready. Not looked at where the log is Kafka's and
+    /// ClickHouse another's, because then nothing grows there.
+    pub(crate) free_bytes_min: u64,
 }
 
 impl Default for LogConfig {
@@ -85,6 +88,7 @@ impl Default for LogConfig {
             alerts_retention_days: 90,
             dead_letters_retention_days: 14,
             queue_bytes_max: 64 << 20,
+            free_bytes_min: 1 << 30,
         }
     }
 }

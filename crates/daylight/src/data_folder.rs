@@ -42,6 +42,11 @@ impl DataFolder {
         Ok(DataFolder(path))
     }
 
+    /// The folder itself.
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
     /// The embedded log.
     pub(crate) fn log(&self) -> PathBuf {
         self.0.join("log")
@@ -76,6 +81,15 @@ impl DataFolder {
         fs::write(&partial, serde_json::to_vec_pretty(endpoints)?)?;
         // Renamed, so that a reader sees all of it or nothing.
         fs::rename(&partial, &path).with_context(|| format!("cannot write {}", path.display()))
+    }
+
+    /// The hosted ClickHouse is another process now, at the same address.
+    pub(crate) fn clickhouse_restarted(&self, process_id: u32) {
+        let endpoints = self.read_endpoints();
+        let written = endpoints.and_then(|told| self.write_endpoints(&Endpoints { clickhouse_process_id: process_id, ..told }));
+        if let Err(error) = written {
+            tracing::debug!(%error, "the new process of ClickHouse is not written down");
+        }
     }
 
     /// Nobody listens any more.

@@ -4,15 +4,21 @@ use std::{
     env,
     ffi::OsString,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use anyhow::{Context, bail};
+use runtime::{Component, Shutdown};
 use store::{Client, Connection, DatabaseName, EmbeddedServer, HostCommand, MIGRATIONS, ServerOptions};
 
+use super::BadConfig;
 use crate::{config::ClickhouseConfig, data_folder::DataFolder};
 
 /// The name of the library in the build folder and beside the binary.
 const LIBRARY: &str = "libchdb.so";
+
+/// Time between two looks at the hosted server.
+const LOOK_INTERVAL: Duration = Duration::from_millis(500);
 
 /// A database that is ready to be used, and the server if it is ours.
 pub(crate) struct Clickhouse {
@@ -22,10 +28,33 @@ pub(crate) struct Clickhouse {
     pub(crate) server: Option<EmbeddedServer>,
 }
 
+/// Starts the hosted server again when it ended by itself (a crash, the kernel's want of memory), on the same ports and data, until asked
+/// to stop. Gives the server back, to be stopped when nobody needs it any more.
+pub(crate) async fn keep(mut server: EmbeddedServer, folder: DataFolder, component: Component, shutdown: Shutdown) -> EmbeddedServer {
+    component.ready();
+    while !shutdown.is_requested() {
+        tokio::select! {
+            () = shutdown.requested() => break,
+            () = tokio::time::sleep(LOOK_INTERVAL) => {}
+        }
+        let Err(ended) = server.check() else { continue };
+        component.not_ready(ended.to_string());
+        match server.restart().await {
+            Ok(()) => {
+                folder.clickhouse_restarted(server.process_id());
+                component.ready();
+            }
+            Err(error) => component.not_ready(format!("{error}; trying again")),
+        }
+    }
+    server
+}
+
 impl Clickhouse {
     /// Connects, hosting a server where none is named, and brings the tables up to date.
     pub(crate) async fn open(config: &ClickhouseConfig, folder: &DataFolder) -> anyhow::Result<Clickhouse> {
-        let database = DatabaseName::parse(&config.database).context("[clickhouse] database")?;
+        let database = DatabaseName::parse(&config.database);
+        let database = database.map_err(|error| BadConfig(format!("[clickhouse] database: {error}")))?;
         let (connection, server) = if config.url.is_empty() {
             let mut options = ServerOptions::new(folder.clickhouse());
             options.memory_bytes_max = config.memory_bytes_max;

@@ -4,8 +4,10 @@ mod admin;
 mod book;
 mod clickhouse;
 mod decide;
+mod disk;
 mod first_party;
 mod log;
+mod secrets;
 mod tables;
 
 use std::{future::Future, path::Path, thread};
@@ -14,6 +16,7 @@ use anyhow::Context;
 use broker::Broker;
 use codec::Topic;
 use runtime::{AdminServer, Health, Registry, Shutdown, load_config, start_logs};
+use store::EmbeddedServer;
 use tokio::{runtime::Handle, task::JoinSet};
 
 use crate::{
@@ -66,18 +69,28 @@ pub(crate) fn prepare(path: Option<&Path>) -> anyhow::Result<Config> {
 
 /// Runs the roles until somebody asks to stop, or one of them cannot go on.
 pub(crate) async fn run(config: Config, roles: &[Role]) -> anyhow::Result<()> {
+    secrets::check(&config, roles)?;
     let shutdown = Shutdown::new();
     shutdown.request_at_signals().context("cannot watch signals")?;
     let folder = DataFolder::open(&config.data_folder.0)?;
     let opened = (config.log.clone(), folder.clone());
     let broker = tokio::task::spawn_blocking(move || log::open(&opened.0, &opened.1)).await??;
     let needs_clickhouse = roles.contains(&Role::Sink);
-    let clickhouse = if needs_clickhouse { Some(Clickhouse::open(&config.clickhouse, &folder).await?) } else { None };
+    let mut clickhouse = if needs_clickhouse { Some(Clickhouse::open(&config.clickhouse, &folder).await?) } else { None };
     let tables = Tables::load(&config, &folder)?;
     let part = Part { config, folder, broker, tables, health: Health::new(), registry: Registry::new(), shutdown };
-    let result = part.serve(roles, clickhouse.as_ref()).await;
+    let hosted = clickhouse.as_mut().and_then(|clickhouse| clickhouse.server.take());
+    let hosted_process_id = hosted.as_ref().map_or(0, EmbeddedServer::process_id);
+    let component = hosted.is_some().then(|| part.health.component("clickhouse"));
+    let kept = hosted.zip(component).map(|(server, component)| {
+        tokio::spawn(clickhouse::keep(server, part.folder.clone(), component, part.shutdown.clone()))
+    });
+    let result = part.serve(roles, clickhouse.as_ref(), hosted_process_id).await;
+    part.shutdown.request();
     part.folder.remove_endpoints();
-    if let Some(server) = clickhouse.and_then(|clickhouse| clickhouse.server) {
+    if let Some(kept) = kept
+        && let Ok(server) = kept.await
+    {
         server.stop().await;
     }
     result
@@ -96,12 +109,11 @@ struct Part {
 
 impl Part {
     /// Starts each role and waits for the first that ends; its end is the end of all.
-    async fn serve(&self, roles: &[Role], clickhouse: Option<&Clickhouse>) -> anyhow::Result<()> {
+    async fn serve(&self, roles: &[Role], clickhouse: Option<&Clickhouse>, hosted_process_id: u32) -> anyhow::Result<()> {
         let mut running = JoinSet::new();
-        let mut endpoints = Endpoints::default();
+        let mut endpoints = Endpoints { clickhouse_process_id: hosted_process_id, ..Endpoints::default() };
         if let Some(clickhouse) = clickhouse {
             endpoints.clickhouse.clone_from(&clickhouse.client.connection().url);
-            endpoints.clickhouse_process_id = clickhouse.server.as_ref().map_or(0, store::EmbeddedServer::process_id);
         }
         for role in roles {
             match role {
@@ -110,6 +122,9 @@ impl Part {
                 Role::Sink => self.start_sink(&mut running, clickhouse.context("the sink needs ClickHouse")?)?,
                 Role::Notify => self.start_notify(&mut running)?,
             }
+        }
+        if self.config.log.kafka.is_empty() || hosted_process_id != 0 {
+            running.spawn(self.watch_disk());
         }
         let admin = Admin {
             token: self.folder.admin_token()?,
@@ -135,6 +150,16 @@ impl Part {
             result = result.and(ended);
         }
         result
+    }
+
+    /// Watches the disk that this process fills.
+    fn watch_disk(&self) -> impl Future<Output = anyhow::Result<()>> + use<> {
+        let (component, shutdown) = (self.health.component("disk"), self.shutdown.clone());
+        let watching = disk::watch(self.folder.path().to_owned(), self.config.log.free_bytes_min, component, shutdown);
+        async move {
+            watching.await;
+            Ok(())
+        }
     }
 
     /// Follows the ledger on a thread of its own, which ends with the process.

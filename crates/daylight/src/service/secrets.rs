@@ -1,0 +1,37 @@
+//! Every secret that the roles will need is there, before anything is opened: a missing file is one line and exit code 2, and not the
+//! last of twenty lines after a log and a database were started.
+
+use runtime::SecretSource;
+
+use super::{BadConfig, Role};
+use crate::config::Config;
+
+/// Reads each secret once and forgets it.
+pub(super) fn check(config: &Config, roles: &[Role]) -> Result<(), BadConfig> {
+    let tenants = config.tenants.iter().map(|tenant| ("tenants", &tenant.id, "key", &tenant.key));
+    tenants.into_iter().try_for_each(readable)?;
+    if roles.contains(&Role::Ingest) {
+        for connection in &config.connections {
+            let current = Some(connection.secret.clone());
+            readable(("connections", &connection.id, "secret", &current))?;
+            readable(("connections", &connection.id, "previous_secret", &connection.previous_secret))?;
+        }
+    }
+    if roles.contains(&Role::Notify) {
+        for receiver in &config.receivers {
+            readable(("receivers", &receiver.id, "secret", &receiver.secret))?;
+            readable(("receivers", &receiver.id, "url_secret", &receiver.url_secret))?;
+        }
+    }
+    if roles.contains(&Role::Sink) {
+        readable(("clickhouse", &String::new(), "password", &config.clickhouse.password))?;
+    }
+    Ok(())
+}
+
+/// Section, name, key, and where the secret comes from.
+fn readable((section, id, key, source): (&str, &String, &str, &Option<SecretSource>)) -> Result<(), BadConfig> {
+    let Some(Err(error)) = source.as_ref().map(SecretSource::read) else { return Ok(()) };
+    let place = if id.is_empty() { format!("[{section}]") } else { format!("[[{section}]] {id:?}") };
+    Err(BadConfig(format!("{place}, {key}: {error}")))
+}
