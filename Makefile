@@ -53,3 +53,12 @@ test: toolchain stack ## Run every test, on real servers
 check: toolchain ## Format, lints and documentation, without a warning
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+
+.PHONY: deny
+deny: toolchain ## Licences, bans and sources of what comes from outside (installs cargo-deny, which takes minutes)
+	@command -v cargo-deny >/dev/null || $(CARGO) install --quiet --locked cargo-deny
+	cargo-deny --locked check --hide-inclusion-graph licenses bans sources
+
+.PHONY: fuzz
+fuzz: toolchain ## Fuzz each target for SECONDS=30, or those named: make fuzz FUZZ="scrub plan"
+	fuzz/run.sh $(or $(SECONDS),30) $(FUZZ)
