@@ -1,0 +1,224 @@
+//! Each rule, on the events of a provider: what must fire it and what must not. Native JSON goes in, through the real parsers, tables and
+//! engine; no process and no server.
+
+use std::sync::Arc;
+
+use catalog::Catalogue;
+use detection::{Engine, Findings, Observation, RULES, Settings};
+use enrichment::Enricher;
+use event::{Control, Coordinates, Decision, LogId, Position, Source, Status, TenantKey, Timestamp};
+use ingest::{
+    delivery::EVENTS_PER_DELIVERY_MAX,
+    parse::{Outcome, ParseContext, parse_body},
+};
+use serde_json::{Value, json};
+use tests::events::{Click, entra_consent, okta_consent, okta_sso, page};
+
+const ANN: &str = "ann.archer@brightwater.example.com";
+const BEN: &str = "ben.baker@brightwater.example.com";
+/// An app of a company's own, in Okta; nobody's catalogue knows it.
+const WIDGETS: (&str, &str) = ("0oawidgets0000000001", "Widget Planner");
+/// Apps in Entra.
+const TOOL: (&str, &str) = ("7a100000-0000-4000-8000-000000000001", "Quorbit Tool");
+const FALSE_TEAMS: (&str, &str) = ("7a100000-0000-4000-8000-000000000002", "Micros0ft Teams");
+/// Facts of public lists: a rogue app, and a first-party app of Microsoft.
+const EM_CLIENT: (&str, &str) = ("e9a7fea1-1cc0-4cd9-a31b-9137ca5deedd", "eM Client");
+const TEAMS: (&str, &str) = ("1fec8e78-bce4-4aaf-ab1b-5451cc387264", "Microsoft Teams");
+
+/// What happens, in order.
+enum Step {
+    Okta(Value),
+    Entra(Value),
+    Decide(&'static str, Status),
+}
+
+/// A story, and whether its last step fires the rule.
+type Case = (&'static str, &'static str, Vec<Step>, bool);
+
+fn click(number: u64, email: &'static str, (app_id, app_name): (&'static str, &'static str)) -> Click<'static> {
+    Click { number, email, app_id, app_name, at_ms: 1_772_442_000_000 + i64::try_from(number).unwrap() * 60_000 }
+}
+
+fn sso(number: u64, email: &'static str, app: (&'static str, &'static str)) -> Step {
+    Step::Okta(okta_sso(&click(number, email, app)))
+}
+
+fn refused_sso(number: u64, email: &'static str, app: (&'static str, &'static str)) -> Step {
+    let mut event = okta_sso(&click(number, email, app));
+    event["eventType"] = json!("app.generic.unauth_app_access_attempt");
+    event["outcome"] = json!({"result": "FAILURE", "reason": "not assigned"});
+    Step::Okta(event)
+}
+
+fn consent(number: u64, app: (&'static str, &'static str), scopes: &[&str]) -> Step {
+    Step::Entra(entra_consent(&click(number, ANN, app), scopes))
+}
+
+fn consent_for_all(number: u64, app: (&'static str, &'static str), scopes: &[&str]) -> Step {
+    let text = entra_consent(&click(number, ANN, app), scopes).to_string();
+    let text = text.replace("ConsentType: Principal", "ConsentType: AllPrincipals").replace(
+        r#"{"displayName":"ConsentContext.OnBehalfOfAll","newValue":"\"False\"","oldValue":null}"#,
+        r#"{"displayName":"ConsentContext.OnBehalfOfAll","newValue":"\"True\"","oldValue":null}"#,
+    );
+    assert!(text.contains("True"), "the fixture was not changed: {text}");
+    Step::Entra(serde_json::from_str(&text).unwrap())
+}
+
+/// The same app, first met by so many people.
+fn crowd(people: u64) -> Vec<Step> {
+    let emails: Vec<&'static str> = (0..people)
+        .map(|number| -> &'static str { Box::leak(format!("p{number}@brightwater.example.com").into_boxed_str()) })
+        .collect();
+    emails.into_iter().zip(1..).map(|(email, number)| sso(number, email, WIDGETS)).collect()
+}
+
+fn cases() -> Vec<Case> {
+    let widgets = "okta:app_id:0oawidgets0000000001";
+    let tool = "entra:client_id:7a100000-0000-4000-8000-000000000001";
+    vec![
+        ("N1", "the first sign-in to an app that nobody knows", vec![sso(1, ANN, WIDGETS)], true),
+        ("N1", "a consent to an app that nobody knows", vec![consent(1, TOOL, &["User.Read"])], true),
+        (
+            "N1",
+            "a refused attempt does not hide the use that follows",
+            vec![refused_sso(1, ANN, WIDGETS), sso(2, BEN, WIDGETS)],
+            true,
+        ),
+        ("N1", "the same app by somebody else", vec![sso(1, ANN, WIDGETS), sso(2, BEN, WIDGETS)], false),
+        (
+            "N1",
+            "an app that IT has sanctioned",
+            vec![Step::Decide(widgets, Status::Sanctioned), sso(1, ANN, WIDGETS)],
+            false,
+        ),
+        ("N1", "an app of Microsoft's own", vec![consent(1, TEAMS, &["User.Read"])], false),
+        ("N2", "a second person", vec![sso(1, ANN, WIDGETS), sso(2, BEN, WIDGETS)], true),
+        ("N2", "the same person again", vec![sso(1, ANN, WIDGETS), sso(2, ANN, WIDGETS)], false),
+        ("N4", "the fifth person", crowd(5), true),
+        ("N4", "the fourth person", crowd(4), false),
+        ("C1", "all mail, by one person", vec![consent(1, TOOL, &["Mail.ReadWrite"])], true),
+        ("C1", "the headers of mail only", vec![consent(1, TOOL, &["Mail.ReadBasic"])], false),
+        ("C1", "sign-in only", vec![consent(1, TOOL, &["openid", "User.Read"])], false),
+        (
+            "C1",
+            "all mail, for an app that IT has sanctioned",
+            vec![Step::Decide(tool, Status::Sanctioned), consent(1, TOOL, &["Mail.ReadWrite"])],
+            false,
+        ),
+        (
+            "C1",
+            "an Okta API for users, by consent",
+            vec![Step::Okta(okta_consent(&click(1, ANN, WIDGETS), &["okta.users.manage"]))],
+            true,
+        ),
+        ("C2", "mail, and access that stays", vec![consent(1, TOOL, &["Mail.Read", "offline_access"])], true),
+        (
+            "C2",
+            "files, and access that stays",
+            vec![consent(1, TOOL, &["Files.ReadWrite.All", "offline_access"])],
+            true,
+        ),
+        ("C2", "mail without access that stays", vec![consent(1, TOOL, &["Mail.Read"])], false),
+        (
+            "C2",
+            "access that stays, to the own profile",
+            vec![consent(1, TOOL, &["User.Read", "offline_access"])],
+            false,
+        ),
+        ("C4", "a consent for everybody", vec![consent_for_all(1, TOOL, &["User.Read"])], true),
+        ("C4", "a consent for oneself", vec![consent(1, TOOL, &["User.Read"])], false),
+        ("R1", "a known rogue app, by its id", vec![consent(1, EM_CLIENT, &["User.Read"])], true),
+        ("R1", "an app that only has the name of one", vec![consent(1, (TOOL.0, EM_CLIENT.1), &["User.Read"])], false),
+        ("R2", "a name that only looks like a brand's", vec![consent(1, FALSE_TEAMS, &["User.Read"])], true),
+        ("R2", "the brand itself", vec![consent(1, TEAMS, &["User.Read"])], false),
+        ("R2", "a name like nobody's", vec![consent(1, TOOL, &["User.Read"])], false),
+        (
+            "L2",
+            "use of an app that IT has blocked",
+            vec![Step::Decide(widgets, Status::Blocked), sso(1, ANN, WIDGETS)],
+            true,
+        ),
+        (
+            "L2",
+            "a refused attempt on it: there the block works",
+            vec![Step::Decide(widgets, Status::Blocked), refused_sso(1, ANN, WIDGETS)],
+            false,
+        ),
+        (
+            "L2",
+            "use of an app that is merely unwanted",
+            vec![Step::Decide(widgets, Status::Unsanctioned), sso(1, ANN, WIDGETS)],
+            false,
+        ),
+    ]
+}
+
+/// Runs a story and tells which rules its last step fired.
+fn fired(steps: &[Step]) -> Vec<String> {
+    let key = TenantKey::new([1; 32]);
+    let mut enricher = Enricher::new(Arc::new(Catalogue::embedded().unwrap()));
+    // Learning is another matter: here every connection has learnt.
+    let mut engine = Engine::new(Settings { learning_days: 0, ..Settings::default() });
+    let mut findings = Findings::default();
+    for (offset, step) in (0..).zip(steps) {
+        findings.clear();
+        let position = Position { offset, index: 0 };
+        let (source, event) = match step {
+            Step::Okta(event) => (Source::Okta, event),
+            Step::Entra(event) => (Source::Entra, event),
+            Step::Decide(app_ref, status) => {
+                enricher.apply("brightwater", &Control::Decision(decision(app_ref, *status)), position);
+                continue;
+            }
+        };
+        let mut events = 0;
+        let context = ParseContext::new("brightwater", source.as_str(), &key);
+        parse_body(source, &page(std::slice::from_ref(event)), &context, EVENTS_PER_DELIVERY_MAX, &mut |_, outcome| {
+            let Outcome::Event(event, _) = outcome else { panic!("{outcome:?} of {event}") };
+            events += 1;
+            let coordinates = Coordinates { log_id: LogId(1), partition: 0, position };
+            let at = Observation { coordinates, logged_at: Timestamp(event.occurred_at.0 + 1_000) };
+            engine.observe(at, &enricher.enrich(event), &mut findings);
+        });
+        assert_eq!(events, 1, "{event}");
+    }
+    findings.alerts.iter().map(|alert| alert.rule.clone()).collect()
+}
+
+fn decision(app_ref: &str, status: Status) -> Decision {
+    Decision {
+        app_key: app_ref.to_owned(),
+        app_refs: vec![app_ref.to_owned()],
+        status,
+        previous: Status::Unreviewed,
+        department: String::new(),
+        owner: String::new(),
+        reason: "a test".to_owned(),
+        decided_by: "a test".to_owned(),
+        decided_at: Timestamp(1),
+        expires_at: Timestamp::MISSING,
+    }
+}
+
+#[test]
+fn each_rule_fires_on_the_events_that_it_must_and_on_no_other() {
+    let mut wrong = Vec::new();
+    for (rule, story, steps, must_fire) in cases() {
+        let fired = fired(&steps);
+        if fired.iter().any(|each| each == rule) != must_fire {
+            let sentence = if must_fire { "must fire and does not" } else { "must not fire and does" };
+            wrong.push(format!("{rule} {sentence}: {story} (fired: {fired:?})"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_rule_has_a_story_that_fires_it_and_one_that_does_not() {
+    for rule in RULES {
+        for must_fire in [true, false] {
+            let has_story = cases().iter().any(|(of, _, _, fires)| *of == rule.id && *fires == must_fire);
+            assert!(has_story, "{}: write a story that {}", rule.id, if must_fire { "fires it" } else { "does not" });
+        }
+    }
+}
