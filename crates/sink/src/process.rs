@@ -29,7 +29,7 @@ use crate::{
     lane::Lane,
     metrics::Metrics,
     plan::{BadPlan, Plan, RANGES_MAX, Range},
-    restore::{RestoreError, restore},
+    restore::{RestoreError, Restoring},
     side::Side,
 };
 
@@ -256,8 +256,11 @@ impl Sink {
     /// Takes up a partition where its committed plan says, with the decisions in force.
     fn assign(&mut self, assignment: &Assignment) -> Result<(), SinkError> {
         let partition = assignment.partition;
-        let ledger = Topic::Ledger.name(&self.prefix);
-        restore(&self.broker, &ledger, partition, &mut self.enricher).map_err(|error| match error {
+        let (events, ledger) = (Topic::Events.name(&self.prefix), Topic::Ledger.name(&self.prefix));
+        let start = assignment.committed.as_ref().map_or(assignment.low, |committed| committed.offset);
+        let (low, ahead) = (assignment.low, start..assignment.high);
+        let restoring = Restoring { broker: &self.broker, events: &events, ledger: &ledger, partition, low, ahead };
+        restoring.restore(&mut self.enricher).map_err(|error| match error {
             RestoreError::Consume(error) => error.into(),
             RestoreError::Decode { offset, source } => SinkError::Decode { partition, offset, source },
         })?;
@@ -266,7 +269,6 @@ impl Sink {
         let plan = plan.map_err(|error: BadPlan| SinkError::Plan { partition, reason: error.to_string() })?;
         // The plan of another log names offsets that mean nothing here.
         let ranges = plan.filter(|plan| plan.log_id == self.log_id).map(|plan| plan.ranges).unwrap_or_default();
-        let start = committed.map_or(assignment.low, |committed| committed.offset);
         if !ranges.is_empty() {
             tracing::info!(partition, ranges = ranges.len(), "batches that may not have landed are formed again");
         }

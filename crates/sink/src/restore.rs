@@ -1,9 +1,17 @@
-//! What is in force before the first event is read: decisions, aliases, table versions and names of apps, from the ledger.
+//! What is in force before the first event is read: decisions, aliases, table versions and names of apps.
+//!
+//! They are in the ledger, as far as detection has come. Where `sink` is further than detection, the rest is read from the log itself.
+//! What stands in the log *ahead* of us is left out: it is met there, and must not count for the events before it.
+
+use std::ops::Range;
 
 use broker::{Broker, ConsumeError};
-use codec::{DecodeError, decode_ledger_entry};
+use codec::{DecodeError, LogRecord, decode_ledger_entry, decode_log_record};
 use enrichment::Enricher;
 use event::{Control, LedgerEntry, Position};
+
+/// The group that writes the ledger, by its name: what it has committed tells how far the ledger has come.
+const LEDGER_WRITER: &str = "detect";
 
 /// Why the ledger could not be read.
 #[derive(Debug)]
@@ -19,31 +27,82 @@ pub(crate) enum RestoreError {
     },
 }
 
-/// Applies every control record of a partition's ledger, in the order of the log.
-pub(crate) fn restore(
-    broker: &Broker,
-    ledger: &str,
-    partition: u32,
-    enricher: &mut Enricher,
-) -> Result<(), RestoreError> {
-    let mut controls: Vec<(String, Position, Control)> = Vec::new();
-    let mut flaw = None;
-    let read = broker.read(ledger, partition, None, &mut |record| match record.value.map(decode_ledger_entry) {
-        Some(Ok((tenant, LedgerEntry::Control { position, control, .. }))) => {
-            controls.push((tenant.to_owned(), position, control));
-        }
-        Some(Err(source)) => {
-            flaw.get_or_insert(RestoreError::Decode { offset: record.offset, source });
-        }
-        Some(Ok(_)) | None => {}
-    });
-    read.map_err(RestoreError::Consume)?;
-    if let Some(flaw) = flaw {
-        return Err(flaw);
+impl From<ConsumeError> for RestoreError {
+    fn from(error: ConsumeError) -> RestoreError {
+        RestoreError::Consume(error)
     }
-    controls.sort_by_key(|(_, position, _)| *position);
-    for (tenant, position, control) in &controls {
-        enricher.apply(tenant, control, *position);
+}
+
+/// One partition, as it was assigned.
+pub(crate) struct Restoring<'a> {
+    /// The log.
+    pub(crate) broker: &'a Broker,
+    /// The topic of events.
+    pub(crate) events: &'a str,
+    /// The topic of the ledger.
+    pub(crate) ledger: &'a str,
+    /// The partition.
+    pub(crate) partition: u32,
+    /// Its oldest offset.
+    pub(crate) low: u64,
+    /// The offsets that are read on from here.
+    pub(crate) ahead: Range<u64>,
+}
+
+/// Whose, where, what.
+type Found = Vec<(String, Position, Control)>;
+
+impl Restoring<'_> {
+    /// Applies what is in force, in the order of the log, and learns what apps are called.
+    pub(crate) fn restore(&self, enricher: &mut Enricher) -> Result<(), RestoreError> {
+        // Asked first: what is committed by now is in the ledger that is read then.
+        let committed = self.broker.committed(LEDGER_WRITER, self.events, self.partition)?;
+        let written = committed.map_or(self.low, |committed| committed.offset).max(self.low);
+        let mut controls = Found::new();
+        self.read_ledger(&mut controls, enricher)?;
+        if written < self.ahead.start {
+            self.read_events(written, &mut controls)?;
+        }
+        controls.sort_by_key(|(_, position, _)| *position);
+        for (tenant, position, control) in &controls {
+            enricher.apply(tenant, control, *position);
+        }
+        Ok(())
     }
-    Ok(())
+
+    fn read_ledger(&self, controls: &mut Found, enricher: &mut Enricher) -> Result<(), RestoreError> {
+        let mut flaw = None;
+        let mut take = |offset: u64, value: &[u8]| match decode_ledger_entry(value) {
+            Ok((tenant, LedgerEntry::Control { position, control, .. })) => {
+                if !self.ahead.contains(&position.offset) {
+                    controls.push((tenant.to_owned(), position, control));
+                }
+            }
+            // What an app was called at first sight names it in later events that are nameless (Okta consents).
+            Ok((tenant, LedgerEntry::App { app, name, .. })) => enricher.learn_name(tenant, &app, name),
+            Ok(_) => {}
+            Err(source) => {
+                flaw.get_or_insert(RestoreError::Decode { offset, source });
+            }
+        };
+        self.broker.read(self.ledger, self.partition, None, &mut |record| {
+            if let Some(value) = record.value {
+                take(record.offset, value);
+            }
+        })?;
+        flaw.map_or(Ok(()), Err)
+    }
+
+    /// Control records that detection has not come to yet. A record that cannot be read was dealt with when it was met.
+    fn read_events(&self, from: u64, controls: &mut Found) -> Result<(), RestoreError> {
+        self.broker.read(self.events, self.partition, Some(from), &mut |record| {
+            if record.offset >= self.ahead.start {
+                return;
+            }
+            if let Ok(LogRecord::Control { tenant, control }) = decode_log_record(record.value.unwrap_or_default()) {
+                controls.push((tenant.to_owned(), Position { offset: record.offset, index: 0 }, control));
+            }
+        })?;
+        Ok(())
+    }
 }
