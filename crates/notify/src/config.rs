@@ -18,7 +18,8 @@ pub struct Config {
     pub waiting_alerts_max: usize,
     /// Requests to one receiver at the same time.
     pub requests_in_flight_max: usize,
-    /// How long Alertmanager is told that an alert is active, from the log's time of the event. Milliseconds.
+    /// How long Alertmanager is told that an alert is active, from the log's time of the event. Milliseconds. The default is longer than
+    /// Prometheus may show an app as new: while ours is active, its inhibit rule keeps theirs from telling people twice.
     pub alertmanager_active_ms: u64,
     /// How often an active alert is posted to Alertmanager again. Milliseconds.
     pub alertmanager_repost_ms: u64,
@@ -32,7 +33,7 @@ impl Default for Config {
             retry_wait_max_ms: 60_000,
             waiting_alerts_max: 10_000,
             requests_in_flight_max: 8,
-            alertmanager_active_ms: 3_600_000,
+            alertmanager_active_ms: 90_000_000,
             alertmanager_repost_ms: 60_000,
         }
     }

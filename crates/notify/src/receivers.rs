@@ -7,6 +7,10 @@ use crate::{
     message::{Request, SigningKey, alertmanager_request, slack_request, webhook_request},
 };
 
+/// An alert whose time was over before Alertmanager could be told of it is active for so long from then on (and never for longer than
+/// others): one that has ended when it arrives is told to nobody. Milliseconds.
+const LATE_ACTIVE_MS: i64 = 600_000;
+
 /// A receiver, ready to be posted to.
 #[derive(Clone)]
 pub(crate) struct Receiver {
@@ -57,13 +61,21 @@ impl Receiver {
             && (self.tenants.is_empty() || self.tenants.contains(&alert.tenant))
     }
 
-    /// What it is sent.
+    /// What it is sent when it is told.
     pub(crate) fn render(&self, alert: &Alert, now: Timestamp, active_ms: i64) -> Request {
         match self.kind {
             ReceiverKind::Webhook => webhook_request(alert, self.key.as_ref(), now),
             ReceiverKind::Slack => slack_request(alert),
-            ReceiverKind::Alertmanager => alertmanager_request(alert, active_until(alert, active_ms)),
+            ReceiverKind::Alertmanager => {
+                let late = now.plus_ms(active_ms.min(LATE_ACTIVE_MS));
+                alertmanager_request([(alert, active_until(alert, active_ms).max(late))].into_iter())
+            }
         }
+    }
+
+    /// What Alertmanager is sent again: many alerts in one request, as it likes it.
+    pub(crate) fn render_again<'a>(&self, alerts: impl Iterator<Item = &'a Alert>, active_ms: i64) -> Request {
+        alertmanager_request(alerts.map(|alert| (alert, active_until(alert, active_ms))))
     }
 }
 
@@ -99,6 +111,25 @@ mod tests {
         assert!(!receiver(Severity::Low, &["umbrella"]).wants(&alert));
         alert.state = AlertState::Muted;
         assert!(!receiver(Severity::Info, &[]).wants(&alert), "what was muted is recorded, not told");
+    }
+
+    #[test]
+    fn alertmanager_is_told_of_an_alert_that_has_time_left() {
+        let (alert, active_ms) = (fixture::alert(), 3_600_000);
+        for (now_ms, ends_ms) in
+            [(0, active_ms), (active_ms - 1, active_ms - 1 + LATE_ACTIVE_MS), (90_000_000, 90_000_000 + LATE_ACTIVE_MS)]
+        {
+            let request = receiver(Severity::Low, &[]).render(&alert, alert.logged_at.plus_ms(now_ms), active_ms);
+            let body: serde_json::Value = serde_json::from_str(&request.body).unwrap();
+            assert_eq!(body[0]["endsAt"], alert.logged_at.plus_ms(ends_ms).to_string(), "told after {now_ms} ms");
+        }
+        let again = receiver(Severity::Low, &[]).render_again([&alert, &alert].into_iter(), active_ms);
+        let body: serde_json::Value = serde_json::from_str(&again.body).unwrap();
+        assert_eq!(
+            body[1]["endsAt"],
+            alert.logged_at.plus_ms(active_ms).to_string(),
+            "told again, it does not live longer"
+        );
     }
 
     #[test]

@@ -12,6 +12,9 @@ use crate::{Config, deliver::now, receivers::Receiver, receivers::active_until};
 /// Active alerts that are kept for reposting; beyond it new ones are told once and not posted again.
 const ACTIVE_ALERTS_MAX: usize = 10_000;
 
+/// Alerts in one request: about 200 KB.
+const REPOST_ALERTS_MAX: usize = 100;
+
 /// Posts what is active to one Alertmanager, again and again.
 pub(crate) async fn repost(
     receiver: Arc<Receiver>,
@@ -33,8 +36,9 @@ pub(crate) async fn repost(
             },
             _ = rounds.tick() => {
                 alerts.retain(|_, alert| active_until(alert, active_ms) > now());
-                for alert in alerts.values() {
-                    let request = receiver.render(alert, now(), active_ms);
+                let active: Vec<&Alert> = alerts.values().map(Arc::as_ref).collect();
+                for some in active.chunks(REPOST_ALERTS_MAX) {
+                    let request = receiver.render_again(some.iter().copied(), active_ms);
                     let posted = client.post(&receiver.url).header("content-type", "application/json").body(request.body).send().await;
                     if !posted.is_ok_and(|response| response.status().is_success()) {
                         tracing::warn!(receiver = %receiver.id, "cannot post active alerts again; the next round tries anew");

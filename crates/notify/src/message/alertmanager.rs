@@ -1,23 +1,29 @@
 //! Alertmanager's API, version 2: `POST /api/v2/alerts` with labels that identify and annotations that explain.
 //!
-//! Alertmanager forgets an alert that nobody posts again, and calls it resolved at `endsAt`; so `notify` re-posts until then. The label
-//! `source="daylight"` is what its inhibit rule uses to keep the Prometheus alert on the same app quiet.
+//! Alertmanager keeps alerts in memory alone and calls one resolved at its `endsAt`; so `notify` re-posts until then, always with the same
+//! labels, start and end, which Alertmanager takes for the same alert. The labels `source="daylight"`, `tenant` and `app` are what its
+//! inhibit rule uses to keep the Prometheus alert on the same app quiet.
 
-use event::{Alert, Timestamp};
-use serde_json::json;
+use event::{Alert, Timestamp, app_label};
+use serde_json::{Value, json};
 
 use super::Request;
 
-/// Renders an alert that is active until `ends_at`.
-pub(crate) fn alertmanager_request(alert: &Alert, ends_at: Timestamp) -> Request {
-    let body = json!([{
+/// Renders alerts, each active until its own time.
+pub(crate) fn alertmanager_request<'a>(alerts: impl Iterator<Item = (&'a Alert, Timestamp)>) -> Request {
+    let body: Value = alerts.map(|(alert, ends_at)| alert_object(alert, ends_at)).collect();
+    Request { headers: Vec::new(), body: body.to_string() }
+}
+
+fn alert_object(alert: &Alert, ends_at: Timestamp) -> Value {
+    json!({
         "labels": {
             "alertname": "DaylightFinding",
             "source": "daylight",
             "tenant": alert.tenant,
             "rule": alert.rule,
             "severity": alert.severity.as_str(),
-            "app": alert.app_key,
+            "app": app_label(&alert.app_key),
             "alert_id": alert.id.to_string(),
         },
         "annotations": {
@@ -30,8 +36,7 @@ pub(crate) fn alertmanager_request(alert: &Alert, ends_at: Timestamp) -> Request
         },
         "startsAt": alert.logged_at.to_string(),
         "endsAt": ends_at.to_string(),
-    }]);
-    Request { headers: Vec::new(), body: body.to_string() }
+    })
 }
 
 #[cfg(test)]
@@ -42,7 +47,7 @@ mod tests {
     #[test]
     fn labels_identify_and_annotations_explain() {
         let alert = fixture::alert();
-        let request = alertmanager_request(&alert, alert.logged_at.plus_ms(3_600_000));
+        let request = alertmanager_request([(&alert, alert.logged_at.plus_ms(3_600_000))].into_iter());
         let body: serde_json::Value = serde_json::from_str(&request.body).unwrap();
         assert_eq!(body[0]["labels"]["alert_id"], "000000000000000000000000000000a1");
         assert_eq!(body[0]["startsAt"], "2023-11-14T22:13:21.010Z");
