@@ -7,17 +7,20 @@
 //! Consuming is synchronous, on a thread of its own: `Consumer::poll` hands records to a visitor without copying them.
 
 mod embedded;
+mod error;
+mod group;
 mod kafka;
 mod limits;
 mod log;
 mod partition;
-mod types;
+mod record;
+mod topic;
 
+pub use error::{AppendError, CommitError, ConsumeError, OpenError};
+pub use group::{Assignment, Committed, Polled, StartAt};
 pub use kafka::KafkaSettings;
 pub use limits::{KEY_BYTES_MAX, Limits, METADATA_BYTES_MAX};
 pub use log::{Broker, Consumer};
 pub use partition::partition_of;
-pub use types::{
-    Ack, AppendError, Assignment, Cleanup, CommitError, Committed, ConsumeError, LogId, OFFSET_UNKNOWN, OpenError,
-    Polled, Record, RecordRef, StartAt, TopicSpec,
-};
+pub use record::{Ack, OFFSET_UNKNOWN, Record, RecordRef};
+pub use topic::{Cleanup, LogId, TopicSpec};
