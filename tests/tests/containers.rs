@@ -3,6 +3,8 @@
 //! Needs no container engine, no daemon and no network, but root (or a user namespace that may mount), as buildah itself does. What only
 //! an engine can show is named as untested in `deploy/container/README.md`.
 
+#![cfg(test)]
+
 use std::{
     collections::BTreeSet,
     fs,
@@ -77,7 +79,7 @@ impl Image {
     fn daylight(&self, arguments: &[&str]) -> Command {
         let mut command = self.command();
         command.args(["run", "--isolation", "chroot", "--user", "65532:65532"]);
-        command.args(["--env", "DAYLIGHT__ADMIN__LISTEN=127.0.0.1:0", "--env", "DAYLIGHT__INGEST__LISTEN=127.0.0.1:0"]);
+        command.args(["--env", "DAYLIGHT__ADMIN__LISTEN=0.0.0.0:0", "--env", "DAYLIGHT__INGEST__LISTEN=127.0.0.1:0"]);
         command.args([&self.container, "--", "/usr/local/bin/daylight"]).args(arguments);
         command
     }
