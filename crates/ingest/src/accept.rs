@@ -22,7 +22,7 @@ use crate::{
     Config,
     clock::now,
     connections::Connection,
-    delivery::{EVENTS_PER_DELIVERY_MAX, Element, Elements, Fault, scrub},
+    delivery::{EVENTS_PER_DELIVERY_MAX, Element, Elements, Fault, JSON_DEPTH_MAX, scrub},
     metrics::{Metrics, NATIVE_TYPES_MAX},
     parse::{IdentityRef, Outcome, ParseContext, clamp, markers, parse_element},
     window::Window,
@@ -37,6 +37,12 @@ pub(crate) enum AcceptError {
     /// More events than one delivery may hold. Nothing of it was appended.
     #[error("more than {limit} events in one delivery; send them in parts")]
     TooMany {
+        /// The limit.
+        limit: usize,
+    },
+    /// Nothing but nesting. Nothing of it was appended.
+    #[error("the body is nested deeper than {limit} levels and holds nothing else; no event is")]
+    TooDeep {
         /// The limit.
         limit: usize,
     },
@@ -124,6 +130,10 @@ impl Acceptor {
         while let Some(element) = elements.next() {
             if element.fault == Some(Fault::TooMany) {
                 return Err(AcceptError::TooMany { limit: EVENTS_PER_DELIVERY_MAX });
+            }
+            // Beside others, it is a dead letter like any element that cannot be read. Alone, it is no delivery of events.
+            if element.index == 0 && element.fault == Some(Fault::TooDeep) && is_alone(body) {
+                return Err(AcceptError::TooDeep { limit: JSON_DEPTH_MAX });
             }
             delivery.take(&element, elements.source())?;
         }
@@ -344,6 +354,11 @@ impl<'a> Delivery<'a> {
         let connection = Arc::clone(self.connection);
         Ok(Appended { acks, receipt: self.receipt, entries: self.entries, people: self.people, connection })
     }
+}
+
+/// Does the body hold one element and no second?
+fn is_alone(body: &[u8]) -> bool {
+    Elements::new(body, &[], EVENTS_PER_DELIVERY_MAX).nth(1).is_none()
 }
 
 /// A hash of what the event says, whoever delivered it and whenever.
