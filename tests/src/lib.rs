@@ -2,6 +2,7 @@
 
 pub mod events;
 pub mod http;
+pub mod load;
 mod patience;
 pub mod servers;
 

@@ -187,6 +187,17 @@ impl Daylight {
         self.running().clickhouse_process
     }
 
+    /// The process id of the hosted ClickHouse now, after it may have been started again.
+    ///
+    /// # Errors
+    /// When Daylight does not say where it listens.
+    pub fn refreshed_clickhouse_process(&self) -> anyhow::Result<u32> {
+        let running = read_endpoints(&self.data.join("endpoints.json"), self.process())?;
+        let mut known = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        known.clickhouse_process = running.clickhouse_process;
+        Ok(running.clickhouse_process)
+    }
+
     /// The data folder.
     #[must_use]
     pub fn data(&self) -> &Path {

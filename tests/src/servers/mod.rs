@@ -1,9 +1,11 @@
 //! Real servers for tests: started on loopback ports that are free, gone with the process that started them.
 
+mod alertmanager;
 mod clickhouse;
 mod daylight;
 pub mod kafka;
 mod keeper;
+mod prometheus;
 mod receiver;
 mod setup;
 
@@ -14,8 +16,10 @@ use std::{
 
 use anyhow::{Context as _, ensure};
 
+pub use alertmanager::Alertmanager;
 pub use clickhouse::Clickhouse;
 pub use daylight::Daylight;
+pub use prometheus::{Prometheus, installed, run_tool};
 pub use receiver::{Post, Receiver};
 pub use setup::Setup;
 
@@ -24,6 +28,12 @@ pub use setup::Setup;
 pub fn stack_folder() -> PathBuf {
     let default = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/stack");
     std::env::var_os("DAYLIGHT_STACK").map_or_else(default, PathBuf::from)
+}
+
+/// What ships beside the binary: rules and examples for other servers.
+#[must_use]
+pub fn deploy_folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy")
 }
 
 /// A loopback port that is free now.

@@ -1,3 +1,13 @@
 //! Bad input and hard days: the built binary on its embedded log and its hosted ClickHouse, from a provider's JSON to rows and webhooks.
+//!
+//! One process for all of it: tests that only look at their own tenant share one Daylight (`shared`), those that harm it have their own.
 
+mod clickhouse;
+mod configuration;
+mod crash;
 mod deliveries;
+mod disk;
+mod door;
+mod parse;
+mod secrecy;
+mod shared;

@@ -1,0 +1,81 @@
+//! ClickHouse away under load: ingest and alerts go on, the rows catch up. 20 seconds here; `DAYLIGHT_TESTS_AWAY_S=120` for the two minutes
+//! of the promise.
+
+use std::{
+    env,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, ensure};
+use tests::{
+    events::OKTA_ORG,
+    load::Load,
+    poll,
+    servers::{Clickhouse, Receiver, Setup},
+};
+
+use crate::crash::{alerts_are_exact, rows_are_exact};
+
+/// How long it is away, unless the environment says otherwise. Seconds.
+const AWAY_S: u64 = 20;
+/// An alert of the time without ClickHouse arrives within this time. It is a second on an idle machine.
+const ALERT_WITHIN: Duration = Duration::from_secs(10);
+/// Generous: on two cores beside other tests.
+const SOON: Duration = Duration::from_secs(60);
+
+#[test]
+fn while_clickhouse_is_away_events_are_taken_and_alerts_told_and_then_the_rows_catch_up() -> anyhow::Result<()> {
+    let away =
+        env::var("DAYLIGHT_TESTS_AWAY_S").map_or(Ok(AWAY_S), |text| text.parse()).context("DAYLIGHT_TESTS_AWAY_S")?;
+    let (receiver, mut clickhouse) = (Receiver::start()?, Clickhouse::start()?);
+    let setup = Setup::new().connection("okta", "acme", "okta", OKTA_ORG).receiver("hook", &receiver);
+    let daylight = setup.set("detect.learning_days", 0).clickhouse(&clickhouse.url(), "away").start()?;
+    let load = Load::new();
+    let sent = std::thread::scope(|scope| {
+        let sender = scope.spawn(|| load.run(&daylight, "okta"));
+        let went = (|| {
+            poll(SOON, "rows arrive", || {
+                ensure!(daylight.number("SELECT count() FROM events")? > 1_000, "too few");
+                Ok(())
+            })?;
+            clickhouse.kill9();
+            let (began, alerts, pages) = (Instant::now(), receiver.accepted().len(), load.pages());
+            poll(ALERT_WITHIN, "a new alert arrives without ClickHouse", || {
+                let now = receiver.accepted().len();
+                ensure!(now > alerts + 5, "{now} alerts, and {alerts} before");
+                Ok(())
+            })?;
+            poll(SOON, "readiness says why", || {
+                let answer = daylight.readiness()?;
+                ensure!(
+                    answer.status == 503 && answer.text().contains("ClickHouse"),
+                    "{} {}",
+                    answer.status,
+                    answer.text()
+                );
+                Ok(())
+            })?;
+            poll(Duration::from_secs(away + 5), "its time is over", || {
+                ensure!(began.elapsed() >= Duration::from_secs(away), "not yet");
+                Ok(())
+            })?;
+            let taken = load.pages() - pages;
+            // 50 pages a second are sent; half of that on a busy machine.
+            ensure!(taken > away * 25, "only {taken} pages were taken in {away} s");
+            clickhouse.restart()
+        })();
+        load.stop();
+        let sent = sender.join().ok().context("the sender panicked");
+        went.and(sent)
+    })?;
+    ensure!(sent.failures == 0, "{} attempts failed: ingest depends on ClickHouse", sent.failures);
+    ensure!(sent.slowest < Duration::from_secs(5), "an answer took {:?}: ingest waits for ClickHouse", sent.slowest);
+    rows_are_exact(&daylight, &sent)?;
+    ensure!(daylight.number("SELECT count() FROM events")? == sent.events, "some event is there twice");
+    alerts_are_exact(&daylight, &receiver, &sent)?;
+    poll(SOON, "it is ready again", || {
+        let answer = daylight.readiness()?;
+        ensure!(answer.status == 200, "{}", answer.text());
+        Ok(())
+    })
+}
