@@ -1,0 +1,172 @@
+//! What each fuzz target does with its bytes: one function a target, which panics when a promise is broken.
+//!
+//! Promises, and not only "no panic": what was decoded is written and read back as the same; elements lie in the body in order and do not
+//! overlap; a secret does not survive scrubbing; an error of the configuration is one line. `tests/tests/fuzz_seeds.rs` runs the same functions
+//! over the seeds with every `make test`, so that a target cannot rot.
+//!
+//! Two rooms are private to their crates and stay so: their source is included here by its path.
+
+#[path = "../../crates/sink/src/plan.rs"]
+mod plan_source;
+#[path = "../../crates/ingest/src/parse/time.rs"]
+mod time_source;
+
+use std::io::Write;
+
+use codec::{BatchHeader, BatchWriter, LogRecord, decode_log_record};
+use event::{Event, Source, TenantKey, Timestamp};
+use ingest::{
+    ConnectionConfig,
+    delivery::{Elements, scrub as scrub_text},
+    parse::{Outcome, ParseContext, clamp, markers, parse_element},
+};
+use runtime::load_config;
+use serde::Deserialize;
+
+/// Most elements of one body. Small, so that the end of the allowance is reached.
+const ELEMENTS_MAX: usize = 100;
+const KEY: TenantKey = TenantKey::new([7; 32]);
+const RECEIVED_AT: Timestamp = Timestamp(1_780_000_000_000);
+/// A known secret that scrubbing must take out.
+const SECRET: &str = "sw0rdfish-4711";
+
+/// Every decoder of a record of the log. What could be read is a value like any other: it can be written, and reads as the same.
+pub fn codec_record(bytes: &[u8]) {
+    match decode_log_record(bytes) {
+        Ok(LogRecord::Events(mut events)) => {
+            while let Some(Ok(event)) = events.next() {
+                survives_the_log(&event);
+            }
+        }
+        Ok(LogRecord::Control { tenant, control }) => {
+            let again = codec::encode_control(tenant, &control).expect("what was read can be written");
+            let Ok(LogRecord::Control { tenant: tenant_again, control: control_again }) = decode_log_record(&again)
+            else {
+                panic!("a control record reads as something else")
+            };
+            assert_eq!((tenant, &control), (tenant_again, &control_again));
+        }
+        Err(_) => {}
+    }
+    if let Ok(alert) = codec::decode_alert(bytes) {
+        let again = codec::encode_alert(&alert).expect("what was read can be written");
+        assert_eq!(codec::decode_alert(&again).as_ref(), Ok(&alert));
+    }
+    if let Ok(delivery) = codec::decode_delivery(bytes) {
+        let again = codec::encode_delivery(&delivery).expect("what was read can be written");
+        assert_eq!(codec::decode_delivery(&again).as_ref(), Ok(&delivery));
+    }
+    if let Ok(letter) = codec::decode_dead_letter(bytes) {
+        let again = codec::encode_dead_letter(&letter).expect("what was read can be written");
+        assert_eq!(codec::decode_dead_letter(&again).as_ref(), Ok(&letter));
+    }
+    if let Ok(identity) = codec::decode_identity(bytes) {
+        let again = codec::encode_identity(&identity).expect("what was read can be written");
+        assert_eq!(codec::decode_identity(&again).as_ref(), Ok(&identity));
+    }
+    if let Ok((tenant, entry)) = codec::decode_ledger_entry(bytes) {
+        let again = codec::encode_ledger_entry(tenant, &entry).expect("what was read can be written");
+        assert_eq!(codec::decode_ledger_entry(&again), Ok((tenant, entry)));
+    }
+}
+
+/// A delivery of Okta: split, parsed, clamped, written to the log and read back.
+pub fn delivery_okta(bytes: &[u8]) {
+    delivery(Source::Okta, bytes);
+}
+
+/// A delivery of Entra.
+pub fn delivery_entra(bytes: &[u8]) {
+    delivery(Source::Entra, bytes);
+}
+
+/// What is kept of an element that cannot be read.
+pub fn scrub(bytes: &[u8]) {
+    let scrubbed = scrub_text(bytes, &[SECRET]);
+    assert!(!scrubbed.text.contains(SECRET), "the secret survived: {}", scrubbed.text);
+    if scrubbed.is_redrivable {
+        let read = serde_json::from_str::<serde::de::IgnoredAny>(&scrubbed.text);
+        assert!(read.is_ok(), "cannot be put through again: {}", scrubbed.text);
+    }
+}
+
+/// The metadata of a commit.
+pub fn plan(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    if let Ok(Some(plan)) = plan_source::Plan::parse(text) {
+        assert!(plan.ranges.len() <= plan_source::RANGES_MAX);
+        assert_eq!(plan_source::Plan::parse(&plan.to_metadata()), Ok(Some(plan)));
+    }
+}
+
+/// A configuration: the file up to the first NUL, then `NAME=VALUE` of the environment up to the next, and so on.
+pub fn config(bytes: &[u8]) {
+    #[derive(Default, Deserialize)]
+    #[serde(default, deny_unknown_fields)]
+    struct Config {
+        ingest: ingest::Config,
+        connections: Vec<ConnectionConfig>,
+    }
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let mut parts = text.split('\0');
+    let mut file = tempfile::NamedTempFile::new().expect("a file for the configuration");
+    file.write_all(parts.next().unwrap_or_default().as_bytes()).expect("the configuration is written");
+    let environment = parts
+        .filter_map(|part| part.split_once('='))
+        .filter(|(name, _)| name.bytes().all(|byte| byte.is_ascii_graphic()));
+    let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    if let Err(error) = load_config::<Config>(Some(file.path()), environment) {
+        assert!(!error.to_string().contains('\n'), "more than one line: {error}");
+    }
+}
+
+/// A time as providers write it. What was read and is printed reads as the same.
+pub fn time(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    if let Some(read) = time_source::read(text) {
+        let printed = read.at.to_string();
+        assert_eq!(time_source::read(&printed).map(|again| again.at), Some(read.at), "{text:?} prints as {printed}");
+    }
+}
+
+fn delivery(provider: Source, body: &[u8]) {
+    let mut elements = Elements::new(body, markers(provider), ELEMENTS_MAX);
+    let mut end = body.as_ptr() as usize;
+    let mut count = 0;
+    while let Some(element) = elements.next() {
+        // Addresses, because an element is a slice of the body: in order, inside, and without overlap.
+        let range = element.bytes.as_ptr_range();
+        assert!(end <= range.start as usize, "elements overlap");
+        end = range.end as usize;
+        assert!(end <= body.as_ptr_range().end as usize, "an element outside of the body");
+        count += 1;
+        let context = ParseContext {
+            envelope_source: elements.source(),
+            received_at: Some(RECEIVED_AT),
+            ..ParseContext::new("acme", "acme-fuzz", &KEY)
+        };
+        let mut outcomes = 0;
+        parse_element(provider, &element, &context, &mut |outcome| {
+            outcomes += 1;
+            if let Outcome::Event(event, _) = outcome {
+                let mut event = event.clone();
+                clamp(&mut event, RECEIVED_AT);
+                survives_the_log(&event);
+            }
+        });
+        assert!(outcomes > 0, "an element without an end");
+    }
+    assert!(count <= ELEMENTS_MAX + 1, "{count} elements");
+}
+
+/// What is written to the log is read back as the same.
+fn survives_the_log(event: &Event<'_>) {
+    let mut writer = BatchWriter::new(BatchHeader::of(event));
+    if writer.push(event).is_err() {
+        return;
+    }
+    let record = writer.finish();
+    let Ok(LogRecord::Events(mut events)) = decode_log_record(&record) else { panic!("a batch that cannot be read") };
+    assert_eq!(events.next().and_then(Result::ok).as_ref(), Some(event));
+    assert!(events.next().is_none());
+}
