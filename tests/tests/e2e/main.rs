@@ -2,6 +2,8 @@
 //!
 //! One process for all of it: tests that only look at their own tenant share one Daylight (`shared`), those that harm it have their own.
 
+#![expect(clippy::indexing_slicing, reason = "a test may stop at the first surprise, and so may what only tests call")]
+
 mod clickhouse;
 mod configuration;
 mod crash;
