@@ -90,6 +90,14 @@ impl Enricher {
         self.tenant(tenant).learn_name(app, name);
     }
 
+    /// Forgets what the log has said about these tenants: their partition went to another process, and what comes after may be read again
+    /// from an earlier place. Their directories stay, because those are files.
+    pub fn forget(&mut self, is_gone: impl Fn(&str) -> bool) {
+        for (_, tenant) in self.tenants.iter_mut().filter(|(name, _)| is_gone(name)) {
+            *tenant = tenant.forgetful(&self.catalogue);
+        }
+    }
+
     /// The event with what the tables say about it.
     pub fn enrich<'a>(&'a mut self, event: &'a Event<'a>) -> Enriched<'a> {
         let Enricher { catalogue, tenants, .. } = self;

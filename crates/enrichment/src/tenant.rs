@@ -45,6 +45,13 @@ impl Tenant {
         tenant
     }
 
+    /// The same tenant, about which nothing has been decided.
+    pub(crate) fn forgetful(&self, catalogue: &Catalogue) -> Tenant {
+        let mut tenant = Tenant { directory: Arc::clone(&self.directory), ..Tenant::default() };
+        tenant.rework(catalogue);
+        tenant
+    }
+
     pub(crate) fn apply(&mut self, catalogue: &Catalogue, control: &Control, position: Position) -> Applied {
         match control {
             Control::Decision(decision) => self.decisions.apply(decision, position),

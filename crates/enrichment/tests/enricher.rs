@@ -313,3 +313,20 @@ fn every_first_party_id_of_the_list_stays_first_party_through_enrichment() {
         assert!(app.is_first_party && app.looks_like.is_empty(), "{id}");
     }
 }
+
+#[test]
+fn a_tenant_that_went_away_is_known_by_its_directory_alone() {
+    let mut enricher = enricher();
+    let csv = format!("user_key,department\n{:016x},Sales\n", 7);
+    let directory = Arc::new(Directory::parse(&csv, &TenantKey::new([1; 32])).unwrap());
+    enricher.swap_directory(TENANT, directory);
+    decide(&mut enricher, 10, decision("slack.com", &[instance("0oa1")], Status::Sanctioned));
+    assert_eq!(status(&mut enricher, instance("0oa1"), "Slack"), Status::Sanctioned);
+    enricher.forget(|tenant| tenant != TENANT);
+    assert_eq!(status(&mut enricher, instance("0oa1"), "Slack"), Status::Sanctioned);
+    enricher.forget(|tenant| tenant == TENANT);
+    assert_eq!(status(&mut enricher, instance("0oa1"), "Slack"), Status::Unreviewed);
+    assert_eq!(enricher.enrich(&use_of(instance("0oa1"), "Slack")).department, "Sales");
+    decide(&mut enricher, 10, decision("slack.com", &[instance("0oa1")], Status::Sanctioned));
+    assert_eq!(status(&mut enricher, instance("0oa1"), "Slack"), Status::Sanctioned, "what is read again counts again");
+}

@@ -1,6 +1,14 @@
 //! How a process is asked to stop: one token that every loop watches.
 
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
 use tokio_util::sync::CancellationToken;
+
+/// How soon a sleeping thread notices that it is asked to stop.
+const NOTICED_WITHIN: Duration = Duration::from_millis(50);
 
 /// The wish to stop. Clones share it.
 #[derive(Clone, Debug, Default)]
@@ -29,6 +37,18 @@ impl Shutdown {
         self.0.cancelled().await;
     }
 
+    /// Sleeps on this thread, but wakes when somebody asks. For loops on threads that wait before they try again.
+    pub fn sleep(&self, wait: Duration) {
+        let deadline = Instant::now() + wait;
+        while !self.is_requested() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            thread::sleep(left.min(NOTICED_WITHIN));
+        }
+    }
+
     /// Asks everybody to stop at SIGTERM or SIGINT.
     ///
     /// # Errors
@@ -47,5 +67,21 @@ impl Shutdown {
             shutdown.request();
         });
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sleeping_thread_wakes_when_somebody_asks() {
+        let (shutdown, began) = (Shutdown::new(), Instant::now());
+        shutdown.sleep(Duration::from_millis(1));
+        assert!(began.elapsed() >= Duration::from_millis(1));
+        let sleeper = shutdown.clone();
+        let slept = thread::spawn(move || sleeper.sleep(Duration::from_secs(3_600)));
+        shutdown.request();
+        slept.join().unwrap();
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use codec::{DecodeError, LogRecord, decode_log_record};
+use codec::{BatchReader, DecodeError, LogRecord};
 use enrichment::Enricher;
 use event::{Control, Coordinates, LogId, Position, Timestamp};
 use store::{DecisionsBlock, EncodedBlock, EventsBlock, RevealsBlock};
@@ -13,6 +13,9 @@ use crate::{
     plan::Range,
     usage::{BatchPlace, Usage},
 };
+
+/// Bytes of records after which the rows' bytes are counted again: counting walks over every column.
+const COUNT_INTERVAL_BYTES: usize = 256 << 10;
 
 /// A batch that is being filled.
 pub(crate) struct Open {
@@ -31,6 +34,9 @@ pub(crate) struct Open {
     decisions: DecisionsBlock,
     reveals: RevealsBlock,
     usage: Usage,
+    /// Bytes of `events` when they were last counted, and bytes of records taken since.
+    bytes: usize,
+    uncounted_bytes: usize,
 }
 
 /// A sealed batch.
@@ -53,12 +59,12 @@ impl Sealed {
     }
 }
 
-/// The header facts of a record that decide whether it goes into this batch.
-pub(crate) fn month_of(value: &[u8]) -> Result<Option<(i64, u8)>, DecodeError> {
-    Ok(match decode_log_record(value)? {
+/// The month that decides whether a record goes into this batch; nothing for a record without rows of `events`.
+pub(crate) fn month_of(record: &LogRecord<'_>) -> Option<(i64, u8)> {
+    match record {
         LogRecord::Events(batch) => Some(batch.header().received_at.month()),
         LogRecord::Control { .. } => None,
-    })
+    }
 }
 
 impl Open {
@@ -78,6 +84,8 @@ impl Open {
             decisions: DecisionsBlock::new(),
             reveals: RevealsBlock::new(),
             usage: Usage::default(),
+            bytes: 0,
+            uncounted_bytes: 0,
         }
     }
 
@@ -108,58 +116,82 @@ impl Open {
 
     /// Is it large enough to go, whatever its age?
     pub(crate) fn is_full(&self, config: &Config) -> bool {
-        self.events.rows() >= config.batch_rows_max
-            || (self.rows.is_multiple_of(1_024) && self.events.bytes() >= config.batch_bytes_max)
+        self.events.rows() >= config.batch_rows_max || self.bytes >= config.batch_bytes_max
     }
 
-    /// Is it old enough to go? Rows alone make it age; offsets without rows are committed when they come along.
+    /// Is it old enough to go? Records without rows make it age too: their offsets are to be committed.
     pub(crate) fn is_due(&self, config: &Config, now: Instant) -> bool {
         self.opened_at
             .is_some_and(|opened| now.duration_since(opened).as_millis() >= u128::from(config.flush_interval_ms))
     }
 
-    /// Takes a record. The offset counts as taken even if a flaw is found in it: the rows before the flaw are in the batch.
+    /// Takes a record of so many bytes. The offset counts as taken even if a flaw is found in an event: the rows before it are in the batch.
     pub(crate) fn take(
         &mut self,
         offset: u64,
         logged_at: Timestamp,
-        value: &[u8],
+        record: LogRecord<'_>,
+        bytes: usize,
         enricher: &mut Enricher,
     ) -> Result<(), DecodeError> {
+        self.pass(offset, logged_at);
+        self.uncounted_bytes += bytes;
+        let taken = match record {
+            LogRecord::Events(batch) => self.take_events(offset, logged_at, batch, enricher),
+            LogRecord::Control { tenant, control } => {
+                self.take_control(offset, tenant, &control, enricher);
+                Ok(())
+            }
+        };
+        if self.uncounted_bytes >= COUNT_INTERVAL_BYTES {
+            (self.bytes, self.uncounted_bytes) = (self.events.bytes(), 0);
+        }
+        taken
+    }
+
+    /// Takes the offset of a record that cannot be read.
+    pub(crate) fn pass(&mut self, offset: u64, logged_at: Timestamp) {
         if self.is_empty() {
             self.first_logged_at = logged_at;
         }
         self.next = offset + 1;
         self.opened_at.get_or_insert_with(Instant::now);
-        let at = |index| Coordinates {
-            log_id: self.log_id,
-            partition: self.partition,
-            position: Position { offset, index },
-        };
-        match decode_log_record(value)? {
-            LogRecord::Events(batch) => {
-                self.month.get_or_insert(batch.header().received_at.month());
-                for (index, event) in (0u16..).zip(batch) {
-                    let event = event?;
-                    let enriched = enricher.enrich(&event);
-                    self.events.push(&event_row(&enriched, at(index), logged_at));
-                    self.usage.take(&enriched);
-                    self.rows += 1;
-                    self.checksum = fold(self.checksum, offset, index, event.event_id.0);
-                }
-            }
-            LogRecord::Control { tenant, control } => {
-                enricher.apply(tenant, &control, at(0).position);
-                match &control {
-                    Control::Decision(decision) => {
-                        with_decision_row(tenant, decision, at(0), &mut |row| self.decisions.push(row));
-                    }
-                    Control::Reveal(reveal) => self.reveals.push(&reveal_row(tenant, reveal, at(0))),
-                    Control::Alias(_) | Control::TableVersion(_) | Control::Tick(_) => {}
-                }
-            }
+    }
+
+    fn take_events(
+        &mut self,
+        offset: u64,
+        logged_at: Timestamp,
+        batch: BatchReader<'_>,
+        enricher: &mut Enricher,
+    ) -> Result<(), DecodeError> {
+        self.month.get_or_insert(batch.header().received_at.month());
+        // Not `0u16..`: behind the last index that a record may have, that has no next one.
+        for (index, event) in (0..=u16::MAX).zip(batch) {
+            let event = event?;
+            let enriched = enricher.enrich(&event);
+            self.events.push(&event_row(&enriched, self.at(offset, index), logged_at));
+            self.usage.take(&enriched);
+            self.rows += 1;
+            self.checksum = fold(self.checksum, offset, index, event.event_id.0);
         }
         Ok(())
+    }
+
+    fn take_control(&mut self, offset: u64, tenant: &str, control: &Control, enricher: &mut Enricher) {
+        let at = self.at(offset, 0);
+        enricher.apply(tenant, control, at.position);
+        match control {
+            Control::Decision(decision) => {
+                with_decision_row(tenant, decision, at, &mut |row| self.decisions.push(row));
+            }
+            Control::Reveal(reveal) => self.reveals.push(&reveal_row(tenant, reveal, at)),
+            Control::Alias(_) | Control::TableVersion(_) | Control::Tick(_) => {}
+        }
+    }
+
+    fn at(&self, offset: u64, index: u16) -> Coordinates {
+        Coordinates { log_id: self.log_id, partition: self.partition, position: Position { offset, index } }
     }
 
     /// Closes the batch; the next one begins where it ends.
@@ -170,6 +202,7 @@ impl Open {
         blocks.retain(|block| block.rows > 0);
         blocks.extend(self.usage.seal(place));
         (self.start, self.rows, self.checksum, self.month, self.opened_at) = (self.next, 0, 0, None, None);
+        (self.bytes, self.uncounted_bytes) = (0, 0);
         Sealed { log_id: self.log_id, partition: self.partition, range, blocks }
     }
 }

@@ -42,14 +42,19 @@ impl Lag {
     }
 
     /// Measures, if it is time.
-    pub(crate) fn look(&mut self, broker: &Broker, lanes: &BTreeMap<u32, Lane>, metrics: &Metrics) {
+    pub(crate) fn look<'l>(
+        &mut self,
+        broker: &Broker,
+        lanes: impl Iterator<Item = (u32, &'l Lane)>,
+        metrics: &Metrics,
+    ) {
         if self.looked_at.is_some_and(|looked_at| looked_at.elapsed() < LOOK_INTERVAL) {
             return;
         }
         self.looked_at = Some(Instant::now());
-        let mut standings = Vec::with_capacity(lanes.len());
+        let mut standings = Vec::new();
         for (partition, lane) in lanes {
-            let (partition, landed_to, oldest_read) = (*partition, lane.landed_to(), lane.oldest_logged_at());
+            let (landed_to, oldest_read) = (lane.landed_to(), lane.oldest_logged_at());
             match broker.watermarks(&self.topic, partition) {
                 Ok((_, end)) => standings.push(Standing { partition, end, landed_to, oldest_read }),
                 Err(error) => {

@@ -1,4 +1,12 @@
-//! One partition: the batch that is being filled, those on their way, and what may be committed.
+//! One partition: the batch that is being filled, those that wait for room, those on their way, and what may be committed.
+//!
+//! ```text
+//! open ─► sealed, waiting ─► planned (committed) ─► on its way ─► landed, in order ─► committed
+//! ```
+//!
+//! Pure: it decides, and `process` polls, commits and sends. The one rule behind it: *a batch is sent only while a plan that names its range
+//! is committed, and the range stays in every plan until the batch has landed.* So after a crash anywhere the ranges that may have been
+//! stored are known, are formed again exactly, and the same token always names the same rows.
 
 use std::{collections::VecDeque, time::Instant};
 
@@ -7,7 +15,7 @@ use event::{LogId, Timestamp};
 use crate::{
     Config,
     batch::{Open, Sealed},
-    plan::{Plan, Range},
+    plan::{Plan, RANGES_MAX, Range},
 };
 
 /// One partition of this process.
@@ -15,11 +23,22 @@ pub(crate) struct Lane {
     /// The batch that is being filled.
     pub(crate) open: Open,
     log_id: LogId,
+    /// Sealed batches for which there is no room yet.
+    waiting: VecDeque<Waiting>,
     in_flight: VecDeque<InFlight>,
     /// Ranges of the plan that was found on assignment: formed again exactly, before anything else is sealed.
     planned: VecDeque<Range>,
-    /// What was committed last: offset and ranges on their way.
-    committed: (u64, usize),
+    /// Counts the changes of what is to be committed, and which of them was committed.
+    revision: u64,
+    committed: u64,
+}
+
+/// A sealed batch that waits for room.
+struct Waiting {
+    sealed: Sealed,
+    first_logged_at: Option<Timestamp>,
+    /// Does it stand in the plan that was found on assignment? Then it stays in every plan.
+    is_planned: bool,
 }
 
 /// A batch on its way.
@@ -27,6 +46,8 @@ struct InFlight {
     range: Range,
     is_done: bool,
     first_logged_at: Option<Timestamp>,
+    /// The batch itself until its plan is committed.
+    unsent: Option<Sealed>,
 }
 
 impl Lane {
@@ -35,19 +56,17 @@ impl Lane {
         Lane {
             open: Open::new(log_id, partition, start),
             log_id,
+            waiting: VecDeque::new(),
             in_flight: VecDeque::new(),
             planned: plan.into(),
-            committed: (start, 0),
+            revision: 0,
+            committed: 0,
         }
     }
 
     /// Must the open batch be sealed before the record at `offset` of `month` is taken?
-    pub(crate) fn must_seal_before(&mut self, offset: u64, month: Option<(i64, u8)>) -> bool {
+    pub(crate) fn must_seal_before(&self, offset: u64, month: Option<(i64, u8)>) -> bool {
         if self.open.is_empty() {
-            // A range of the plan that the log no longer holds records for is passed over.
-            while self.planned.front().is_some_and(|range| range.end <= offset) {
-                self.planned.pop_front();
-            }
             return false;
         }
         match self.planned.front() {
@@ -67,18 +86,53 @@ impl Lane {
         }
     }
 
-    /// Seals the open batch. It is on its way from here on. `Err` names a range that was planned otherwise: the same token would name
-    /// other rows.
-    pub(crate) fn seal(&mut self) -> Result<Sealed, Range> {
+    /// Seals the open batch; it waits from here on. `Err` names a range that was planned otherwise: the same token would name other rows.
+    pub(crate) fn seal(&mut self) -> Result<(), Range> {
         let first_logged_at = self.open.first_logged_at();
         let sealed = self.open.seal();
-        if let Some(planned) = self.planned.pop_front()
-            && planned != sealed.range
-        {
+        let planned = self.planned.pop_front();
+        if let Some(planned) = planned.filter(|planned| *planned != sealed.range) {
             return Err(planned);
         }
-        self.in_flight.push_back(InFlight { range: sealed.range, is_done: false, first_logged_at });
-        Ok(sealed)
+        self.waiting.push_back(Waiting { sealed, first_logged_at, is_planned: planned.is_some() });
+        Ok(())
+    }
+
+    /// Plans the oldest batch that waits. False when none waits, or no plan can hold it.
+    pub(crate) fn plan_next(&mut self) -> bool {
+        if self.in_flight.len() >= RANGES_MAX {
+            return false;
+        }
+        let Some(Waiting { sealed, first_logged_at, .. }) = self.waiting.pop_front() else { return false };
+        let range = sealed.range;
+        self.in_flight.push_back(InFlight { range, is_done: false, first_logged_at, unsent: Some(sealed) });
+        self.revision += 1;
+        true
+    }
+
+    /// What to commit: the oldest offset that has not landed, and the plan. `None` when that is committed already.
+    pub(crate) fn commit(&self) -> Option<(u64, String)> {
+        if self.committed == self.revision {
+            return None;
+        }
+        let on_their_way = self.in_flight.iter().map(|batch| batch.range);
+        // A range of the plan that was found may have been stored already: it must not fall out of the plan before it has landed.
+        let formed_again = self.waiting.iter().filter(|batch| batch.is_planned).map(|batch| batch.sealed.range);
+        let ranges = on_their_way.chain(formed_again).chain(self.planned.iter().copied()).collect();
+        Some((self.landed_to(), Plan { log_id: self.log_id, ranges }.to_metadata()))
+    }
+
+    /// What `commit` gave is committed.
+    pub(crate) fn committed(&mut self) {
+        self.committed = self.revision;
+    }
+
+    /// The batches to send: planned, and their plan is committed.
+    pub(crate) fn take_planned(&mut self) -> Vec<Sealed> {
+        if self.committed != self.revision {
+            return Vec::new();
+        }
+        self.in_flight.iter_mut().filter_map(|batch| batch.unsent.take()).collect()
     }
 
     /// A batch has landed.
@@ -88,6 +142,7 @@ impl Lane {
         }
         while self.in_flight.front().is_some_and(|oldest| oldest.is_done) {
             self.in_flight.pop_front();
+            self.revision += 1;
         }
     }
 
@@ -96,28 +151,25 @@ impl Lane {
         self.in_flight.len()
     }
 
+    /// Batches that wait for room.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
     /// The oldest offset that has not landed.
     pub(crate) fn landed_to(&self) -> u64 {
-        self.in_flight.front().map_or(self.open.start(), |oldest| oldest.range.start)
+        let on_its_way = self.in_flight.front().map(|batch| batch.range.start);
+        let waits = || self.waiting.front().map(|batch| batch.sealed.range.start);
+        on_its_way.or_else(waits).unwrap_or(self.open.start())
     }
 
     /// When the log took the oldest record that was read and has not landed.
     pub(crate) fn oldest_logged_at(&self) -> Option<Timestamp> {
-        self.in_flight.front().map_or_else(|| self.open.first_logged_at(), |oldest| oldest.first_logged_at)
-    }
-
-    /// What to commit: the oldest offset that has not landed, and the plan. `None` when that is committed already.
-    pub(crate) fn commit(&self) -> Option<(u64, String)> {
-        let offset = self.landed_to();
-        if self.committed == (offset, self.in_flight.len()) {
-            return None;
-        }
-        let ranges = self.in_flight.iter().map(|batch| batch.range).collect();
-        Some((offset, Plan { log_id: self.log_id, ranges }.to_metadata()))
-    }
-
-    /// That was committed.
-    pub(crate) fn committed(&mut self, offset: u64) {
-        self.committed = (offset, self.in_flight.len());
+        let on_its_way = self.in_flight.front().map(|batch| batch.first_logged_at);
+        let waits = || self.waiting.front().map(|batch| batch.first_logged_at);
+        on_its_way.or_else(waits).unwrap_or_else(|| self.open.first_logged_at())
     }
 }
+
+#[cfg(test)]
+mod tests;

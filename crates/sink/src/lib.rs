@@ -5,8 +5,12 @@
 //! so the same token always names the same rows. Alerts, dead letters and identities follow their topics into their tables.
 
 mod batch;
+mod bury;
 mod config;
 mod convert;
+mod error;
+#[cfg(test)]
+mod fixture;
 mod insert;
 mod lag;
 mod lane;
@@ -14,8 +18,10 @@ mod metrics;
 mod plan;
 mod process;
 mod restore;
+mod resume;
 mod side;
 mod usage;
 
 pub use config::Config;
-pub use process::{Sink, SinkError};
+pub use error::SinkError;
+pub use process::Sink;

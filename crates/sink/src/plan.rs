@@ -42,6 +42,12 @@ pub(crate) struct BadPlan {
     flaw: &'static str,
 }
 
+impl BadPlan {
+    pub(crate) const fn new(flaw: &'static str) -> BadPlan {
+        BadPlan { flaw }
+    }
+}
+
 impl Plan {
     /// The plan as commit metadata.
     pub(crate) fn to_metadata(&self) -> String {

@@ -6,30 +6,30 @@
 //! ```
 
 use std::{
-    collections::{BTreeMap, VecDeque},
-    sync::mpsc,
+    collections::BTreeMap,
     thread,
     time::{Duration, Instant},
 };
 
-use broker::{Assignment, Broker, CommitError, ConsumeError, Consumer, OpenError, Polled, Record, RecordRef, StartAt};
-use codec::{DecodeError, Topic};
+use broker::{Assignment, Broker, CommitError, ConsumeError, Consumer, Polled, RecordRef, StartAt, partition_of};
+use codec::{DecodeError, Topic, decode_log_record};
 use enrichment::Enricher;
-use event::{DeadLetter, LogId, RejectReason, Timestamp, dead_letter_id};
-use runtime::{Component, Registry, Shutdown};
-use sha2::{Digest, Sha256};
+use event::{LogId, Timestamp};
+use runtime::{Backoff, Component, Registry, Shutdown};
 use store::Client;
-use tokio::runtime::Handle;
+use tokio::{runtime::Handle, task::JoinSet};
 
 use crate::{
-    Config,
-    batch::{Sealed, month_of},
+    Config, SinkError,
+    batch::month_of,
+    bury::Dead,
     insert::{Lander, NotLanded},
     lag::Lag,
     lane::Lane,
     metrics::Metrics,
-    plan::{BadPlan, Plan, RANGES_MAX, Range},
+    plan::{BadPlan, RANGES_MAX, Range},
     restore::{RestoreError, Restoring},
+    resume::resume,
     side::Side,
 };
 
@@ -37,48 +37,10 @@ use crate::{
 const GROUP: &str = "sink";
 /// How long one poll waits: a landed batch is committed within this time.
 const POLL_TIMEOUT: Duration = Duration::from_millis(20);
-
-/// Why `sink` cannot go on. Halt.
-#[derive(Debug, thiserror::Error)]
-pub enum SinkError {
-    /// The log cannot be opened.
-    #[error("cannot open the log for the sink: {0}")]
-    Open(#[from] OpenError),
-    /// The log cannot be read.
-    #[error("cannot read the log: {0}")]
-    Consume(#[from] ConsumeError),
-    /// A record was written by a newer version.
-    #[error("partition {partition}, offset {offset}: {source}")]
-    Decode {
-        /// The partition.
-        partition: u32,
-        /// The record.
-        offset: u64,
-        /// What is wrong with it.
-        source: DecodeError,
-    },
-    /// The commit metadata cannot be read.
-    #[error("partition {partition}: {reason}")]
-    Plan {
-        /// The partition.
-        partition: u32,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// ClickHouse refuses a block for good.
-    #[error(
-        "ClickHouse refuses rows of {table}: {message}; the offset stays uncommitted, so nothing is lost: mend the table or the version, then start again"
-    )]
-    Refused {
-        /// The table.
-        table: &'static str,
-        /// What the server says.
-        message: String,
-    },
-    /// A thread or a metric cannot be made.
-    #[error("cannot start the sink: {0}")]
-    Start(String),
-}
+/// How long a stop waits for inserts that are on their way. What has not landed by then is sent again by the next start.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
+/// How often a stop looks whether they have landed.
+const DRAIN_LOOK: Duration = Duration::from_millis(10);
 
 /// The process, ready to run.
 pub struct Sink {
@@ -89,16 +51,20 @@ pub struct Sink {
     enricher: Enricher,
     lander: Lander,
     runtime: Handle,
-    lanes: BTreeMap<u32, Lane>,
-    /// Sealed batches whose plan is not committed yet.
-    unplanned: VecDeque<Sealed>,
-    landed: (mpsc::Sender<Landed>, mpsc::Receiver<Landed>),
-    is_paused: bool,
+    partitions: u32,
+    taken: BTreeMap<u32, Taken>,
     lag: Lag,
 }
 
+/// A partition that is ours. Dropping it gives up what is on its way: nothing of a partition that went may be sent any more.
+struct Taken {
+    lane: Lane,
+    inserts: JoinSet<Landed>,
+    is_paused: bool,
+}
+
 /// What became of a batch.
-type Landed = (u32, Range, Result<(), NotLanded>);
+type Landed = (Range, Result<(), NotLanded>);
 
 impl Sink {
     /// Joins the group. Blocks while the log is asked for its id.
@@ -122,6 +88,7 @@ impl Sink {
     ) -> Result<Sink, SinkError> {
         let events = Topic::Events.name(prefix);
         let log_id = LogId(broker.log_id(&events)?.0);
+        let partitions = broker.partitions(&events)?;
         let consumer = broker.consumer(GROUP, &events, StartAt::Earliest)?;
         let metrics = Metrics::register(registry).map_err(|error| SinkError::Start(error.to_string()))?;
         let lander = Lander { client, config, metrics, shutdown, component };
@@ -134,10 +101,8 @@ impl Sink {
             enricher,
             lander,
             runtime,
-            lanes: BTreeMap::new(),
-            unplanned: VecDeque::new(),
-            landed: mpsc::channel(),
-            is_paused: false,
+            partitions,
+            taken: BTreeMap::new(),
             lag: Lag::new(events),
         })
     }
@@ -171,216 +136,240 @@ impl Sink {
 
     fn follow_events(&mut self, shutdown: &Shutdown) -> Result<(), SinkError> {
         self.lander.component.ready();
+        let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5), 6);
         while !shutdown.is_requested() {
             self.pause_or_resume()?;
-            let mut sealed = Vec::new();
-            let polled = self.poll(&mut sealed)?;
-            self.seal_due(&mut sealed)?;
-            self.unplanned.extend(sealed);
-            match polled {
-                Polled::Assigned(assigned) => assigned.iter().try_for_each(|assignment| self.assign(assignment))?,
-                Polled::Revoked(revoked) => self.lanes.retain(|partition, _| !revoked.contains(partition)),
-                Polled::Records(_) => {}
+            match self.poll(shutdown) {
+                Ok(Polled::Assigned(assigned)) => {
+                    assigned.iter().try_for_each(|assignment| self.assign(assignment, shutdown))?;
+                }
+                Ok(Polled::Revoked(revoked)) => self.taken.retain(|partition, _| !revoked.contains(partition)),
+                Ok(Polled::Records(_)) => backoff.reset(),
+                Err(SinkError::Consume(ConsumeError::Unavailable { reason })) => {
+                    tracing::warn!(%reason, "the log cannot be read, trying again");
+                    shutdown.sleep(backoff.next_wait());
+                }
+                Err(error) => return Err(error),
             }
-            self.send_planned();
+            if shutdown.is_requested() {
+                break;
+            }
+            self.seal_due()?;
             self.take_landed()?;
-            self.commit();
-            self.lag.look(&self.broker, &self.lanes, &self.lander.metrics);
+            self.plan_and_send();
+            self.look();
         }
-        Ok(())
+        self.drain()
     }
 
-    /// Reads on only while there is room for what it would bring.
-    fn pause_or_resume(&mut self) -> Result<(), SinkError> {
-        let in_flight: usize = self.lanes.values().map(Lane::in_flight).sum();
+    /// Tells how it stands.
+    fn look(&mut self) {
+        let in_flight: usize = self.taken.values().map(|taken| taken.lane.in_flight()).sum();
         self.lander.metrics.in_flight.set(i64::try_from(in_flight).unwrap_or(i64::MAX));
-        let is_crowded = in_flight >= self.lander.config.batches_in_flight_max.clamp(1, RANGES_MAX);
-        if is_crowded != self.is_paused {
-            let partitions: Vec<u32> = self.lanes.keys().copied().collect();
-            if is_crowded {
-                self.consumer.pause(&partitions)?
-            } else {
-                self.consumer.resume(&partitions)?
+        let lanes = self.taken.iter().map(|(partition, taken)| (*partition, &taken.lane));
+        self.lag.look(&self.broker, lanes, &self.lander.metrics);
+    }
+
+    /// Reads on only while no sealed batch waits for room.
+    fn pause_or_resume(&mut self) -> Result<(), SinkError> {
+        let is_crowded = self.taken.values().any(|taken| taken.lane.waiting() > 0);
+        for (partition, taken) in self.taken.iter_mut().filter(|(_, taken)| taken.is_paused != is_crowded) {
+            let place = [*partition];
+            let done = if is_crowded { self.consumer.pause(&place) } else { self.consumer.resume(&place) };
+            match done {
+                Ok(()) => taken.is_paused = is_crowded,
+                // It went, and the next poll says so.
+                Err(ConsumeError::Refused { reason }) => tracing::debug!(partition, %reason, "cannot pause or resume"),
+                Err(ConsumeError::Unavailable { reason }) => {
+                    tracing::warn!(partition, %reason, "cannot pause or resume")
+                }
+                Err(error) => return Err(error.into()),
             }
-            self.is_paused = is_crowded;
         }
         Ok(())
     }
 
-    fn poll(&mut self, sealed: &mut Vec<Sealed>) -> Result<Polled, SinkError> {
-        let (lanes, enricher, lander) = (&mut self.lanes, &mut self.enricher, &self.lander);
-        let mut dead: Vec<(u32, u64, Vec<u8>, DecodeError)> = Vec::new();
+    fn poll(&mut self, shutdown: &Shutdown) -> Result<Polled, SinkError> {
+        let (all, enricher, lander, now) = (&mut self.taken, &mut self.enricher, &self.lander, Instant::now());
+        let mut dead: Vec<Dead> = Vec::new();
         let mut fatal = None;
         let polled = self.consumer.poll(POLL_TIMEOUT, lander.config.poll_records_max, &mut |record| {
-            let Some(lane) = lanes.get_mut(&record.partition).filter(|_| fatal.is_none()) else { return };
-            match take(lane, &record, enricher, sealed) {
+            let Some(taken) = all.get_mut(&record.partition).filter(|_| fatal.is_none()) else { return };
+            let lane = &mut taken.lane;
+            match take(lane, &record, enricher) {
                 Ok(None) => {}
-                Ok(Some(flaw)) => {
-                    dead.push((record.partition, record.offset, record.value.unwrap_or_default().to_vec(), flaw))
-                }
+                Ok(Some(flaw)) => dead.push(dead_record(&record, flaw)),
                 Err(error) => fatal = Some(error),
             }
-            if fatal.is_none() && lane.must_seal(&lander.config, Instant::now()) {
-                match lane.seal() {
-                    Ok(batch) => sealed.push(batch),
-                    Err(planned) => fatal = Some(unlike_planned(record.partition, planned)),
-                }
+            if fatal.is_none() && lane.must_seal(&lander.config, now) {
+                fatal = lane.seal().err().map(|planned| unlike_planned(record.partition, planned));
             }
-        });
-        let polled = match polled {
-            Err(ConsumeError::Unavailable { reason }) => {
-                tracing::warn!(%reason, "the log cannot be read, trying again");
-                Polled::Records(0)
-            }
-            other => other?,
-        };
+        })?;
         if let Some(error) = fatal {
             return Err(error);
         }
-        for (partition, offset, value, flaw) in dead {
-            self.bury(partition, offset, &value, flaw)?;
+        let topic = Topic::DeadLetters.name(&self.prefix);
+        for record in dead {
+            self.lander.metrics.dead_records.inc();
+            if !record.bury(&self.broker, &topic, shutdown)? {
+                break;
+            }
         }
         Ok(polled)
     }
 
-    fn seal_due(&mut self, sealed: &mut Vec<Sealed>) -> Result<(), SinkError> {
+    fn seal_due(&mut self) -> Result<(), SinkError> {
         let now = Instant::now();
-        for (partition, lane) in &mut self.lanes {
-            if lane.must_seal(&self.lander.config, now) {
-                sealed.push(lane.seal().map_err(|planned| unlike_planned(*partition, planned))?);
+        for (partition, taken) in &mut self.taken {
+            if taken.lane.must_seal(&self.lander.config, now) {
+                taken.lane.seal().map_err(|planned| unlike_planned(*partition, planned))?;
             }
         }
         Ok(())
+    }
+
+    /// Takes up a partition, for as long as it takes to read what is in force there.
+    fn assign(&mut self, assignment: &Assignment, shutdown: &Shutdown) -> Result<(), SinkError> {
+        let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5), 7);
+        loop {
+            match self.take_up(assignment) {
+                Err(SinkError::Consume(ConsumeError::Unavailable { reason })) => {
+                    tracing::warn!(partition = assignment.partition, %reason, "cannot take up a partition, trying again");
+                    shutdown.sleep(backoff.next_wait());
+                    if shutdown.is_requested() {
+                        return Ok(());
+                    }
+                }
+                result => return result,
+            }
+        }
     }
 
     /// Takes up a partition where its committed plan says, with the decisions in force.
-    fn assign(&mut self, assignment: &Assignment) -> Result<(), SinkError> {
+    fn take_up(&mut self, assignment: &Assignment) -> Result<(), SinkError> {
         let partition = assignment.partition;
+        self.taken.remove(&partition);
+        let resumed = resume(assignment.committed.as_ref(), assignment.low, self.log_id)
+            .map_err(|error: BadPlan| SinkError::Plan { partition, reason: error.to_string() })?;
+        if resumed.is_other_log {
+            tracing::warn!(partition, "what is committed belongs to another log: this one is read from its beginning");
+            self.consumer.seek(partition, resumed.start)?;
+        }
+        if !resumed.ranges.is_empty() {
+            let ranges = resumed.ranges.len();
+            tracing::info!(partition, ranges, "batches that may not have landed are formed again");
+        }
         let (events, ledger) = (Topic::Events.name(&self.prefix), Topic::Ledger.name(&self.prefix));
-        let start = assignment.committed.as_ref().map_or(assignment.low, |committed| committed.offset);
-        let (low, ahead) = (assignment.low, start..assignment.high);
+        let (low, ahead) = (assignment.low, resumed.start..assignment.high);
         let restoring = Restoring { broker: &self.broker, events: &events, ledger: &ledger, partition, low, ahead };
+        // What an earlier turn at this partition had read may lie ahead of where this one begins.
+        let partitions = self.partitions;
+        self.enricher.forget(|tenant| partition_of(tenant.as_bytes(), partitions) == partition);
         restoring.restore(&mut self.enricher).map_err(|error| match error {
             RestoreError::Consume(error) => error.into(),
-            RestoreError::Decode { offset, source } => SinkError::Decode { partition, offset, source },
-        })?;
-        let committed = assignment.committed.as_ref();
-        let plan = committed.map_or(Ok(None), |committed| Plan::parse(&committed.metadata));
-        let plan = plan.map_err(|error: BadPlan| SinkError::Plan { partition, reason: error.to_string() })?;
-        // The plan of another log names offsets that mean nothing here.
-        let ranges = plan.filter(|plan| plan.log_id == self.log_id).map(|plan| plan.ranges).unwrap_or_default();
-        if !ranges.is_empty() {
-            tracing::info!(partition, ranges = ranges.len(), "batches that may not have landed are formed again");
-        }
-        self.lanes.insert(partition, Lane::new(self.log_id, partition, start, ranges));
-        self.is_paused = false;
-        Ok(())
-    }
-
-    /// Commits the plan of each sealed batch, then sends it. A batch whose plan cannot be committed now waits: unplanned, it could not be
-    /// formed again after a crash. A fenced plan means that the partition went: the batch is dropped, and its new owner forms it from the
-    /// same offsets.
-    fn send_planned(&mut self) {
-        while let Some(sealed) = self.unplanned.pop_front() {
-            let Some(lane) = self.lanes.get_mut(&sealed.partition) else { continue };
-            if let Some((offset, metadata)) = lane.commit() {
-                match self.consumer.commit(sealed.partition, offset, &metadata) {
-                    Ok(()) => lane.committed(offset),
-                    Err(CommitError::Fenced) => {
-                        self.lanes.remove(&sealed.partition);
-                        continue;
-                    }
-                    Err(error) => {
-                        tracing::warn!(%error, partition = sealed.partition, "cannot commit the plan; the batch waits");
-                        self.unplanned.push_front(sealed);
-                        return;
-                    }
-                }
+            RestoreError::Decode { offset, source } => {
+                SinkError::Decode { topic: ledger.clone(), partition, offset, source }
             }
-            let (lander, done) = (self.lander.clone(), self.landed.0.clone());
-            self.runtime.spawn(async move {
-                let result = lander.land(&sealed.blocks, &sealed.token()).await;
-                if done.send((sealed.partition, sealed.range, result)).is_err() {
-                    tracing::debug!("stopping: the plan stays for the next start");
-                }
-            });
-        }
+        })?;
+        let lane = Lane::new(self.log_id, partition, resumed.start, resumed.ranges);
+        self.taken.insert(partition, Taken { lane, inserts: JoinSet::new(), is_paused: false });
+        Ok(())
     }
 
     fn take_landed(&mut self) -> Result<(), SinkError> {
-        while let Ok((partition, range, result)) = self.landed.1.try_recv() {
-            match result {
-                Ok(()) => {
-                    if let Some(lane) = self.lanes.get_mut(&partition) {
-                        lane.landed(range);
+        for taken in self.taken.values_mut() {
+            while let Some(joined) = taken.inserts.try_join_next() {
+                match joined {
+                    Ok((range, Ok(()))) => taken.lane.landed(range),
+                    Ok((_, Err(NotLanded::Stopping))) => {}
+                    Ok((_, Err(NotLanded::Refused { table, refusal }))) => {
+                        return Err(SinkError::Refused { table, message: refusal.message });
                     }
-                }
-                Err(NotLanded::Stopping) => {}
-                Err(NotLanded::Refused { table, refusal }) => {
-                    return Err(SinkError::Refused { table, message: refusal.message });
+                    Err(error) => return Err(SinkError::Start(format!("an insert broke: {error}"))),
                 }
             }
         }
         Ok(())
     }
 
-    fn commit(&mut self) {
-        for (partition, lane) in &mut self.lanes {
-            let Some((offset, metadata)) = lane.commit() else { continue };
-            match self.consumer.commit(*partition, offset, &metadata) {
-                Ok(()) => lane.committed(offset),
-                Err(CommitError::Fenced) => {}
-                Err(error) => tracing::warn!(%error, partition, "cannot commit; it is done again"),
+    /// Commits what has landed together with the plan of what is sent next, and then sends it. What is not planned is not sent: it could not
+    /// be formed again after a crash. Where the commit is fenced the partition is about to go, and takes its batches with it.
+    fn plan_and_send(&mut self) {
+        let in_flight: usize = self.taken.values().map(|taken| taken.lane.in_flight()).sum();
+        let mut room = self.lander.config.batches_in_flight_max.clamp(1, RANGES_MAX).saturating_sub(in_flight);
+        for (partition, taken) in &mut self.taken {
+            while room > 0 && taken.lane.plan_next() {
+                room -= 1;
+            }
+            if !commit(&mut self.consumer, *partition, &mut taken.lane) {
+                continue;
+            }
+            for sealed in taken.lane.take_planned() {
+                let lander = self.lander.clone();
+                let insert = async move { (sealed.range, lander.land(&sealed.blocks, &sealed.token()).await) };
+                taken.inserts.spawn_on(insert, &self.runtime);
             }
         }
     }
 
-    /// Makes a dead letter of a record that cannot be decoded. It is durable before the record's offset can be committed.
-    fn bury(&self, partition: u32, offset: u64, value: &[u8], flaw: DecodeError) -> Result<(), SinkError> {
-        self.lander.metrics.dead_records.inc();
-        tracing::error!(partition, offset, error = %flaw, "a record cannot be read and becomes a dead letter");
-        let sha256: [u8; 32] = Sha256::digest(value).into();
-        let letter = DeadLetter {
-            id: dead_letter_id("log", &sha256),
-            tenant: String::new(),
-            connection: "log".into(),
-            reason: RejectReason::BadRecord,
-            detail: flaw.to_string(),
-            origin: format!("record:{}/{partition}/{offset}", Topic::Events.as_str()),
-            received_at: Timestamp::MISSING,
-            scrubbed: String::new(),
-            sha256,
-            is_redrivable: false,
-        };
-        let failed = |reason: String| SinkError::Consume(ConsumeError::Refused { reason });
-        let value = codec::encode_dead_letter(&letter).map_err(|error| failed(error.to_string()))?;
-        let record = Record { partition, key: Some(b"log".to_vec()), value: Some(value) };
-        let ack = self
-            .broker
-            .append(&Topic::DeadLetters.name(&self.prefix), record)
-            .map_err(|error| failed(error.to_string()))?;
-        ack.wait().map(|_| ()).map_err(|error| failed(error.to_string()))
+    /// Waits a moment for what is on its way, so that the next start has less to send again.
+    fn drain(&mut self) -> Result<(), SinkError> {
+        let deadline = Instant::now() + DRAIN_TIMEOUT;
+        while self.taken.values().any(|taken| !taken.inserts.is_empty()) && Instant::now() < deadline {
+            thread::sleep(DRAIN_LOOK);
+            self.take_landed()?;
+        }
+        self.taken.iter_mut().for_each(|(partition, taken)| {
+            commit(&mut self.consumer, *partition, &mut taken.lane);
+        });
+        Ok(())
+    }
+}
+
+/// Commits where a lane stands, if that is not committed. False when it could not be; it is done again.
+fn commit(consumer: &mut Consumer, partition: u32, lane: &mut Lane) -> bool {
+    let Some((offset, metadata)) = lane.commit() else { return true };
+    match consumer.commit(partition, offset, &metadata) {
+        Ok(()) => {
+            lane.committed();
+            true
+        }
+        Err(CommitError::Fenced) => {
+            tracing::debug!(partition, "cannot commit: the partition is about to go");
+            false
+        }
+        Err(error) => {
+            tracing::warn!(%error, partition, "cannot commit; it is done again");
+            false
+        }
     }
 }
 
 /// Takes one record, sealing before it where it does not belong into the open batch. `Some` is a flaw that makes it a dead letter.
-fn take(
-    lane: &mut Lane,
-    record: &RecordRef<'_>,
-    enricher: &mut Enricher,
-    sealed: &mut Vec<Sealed>,
-) -> Result<Option<DecodeError>, SinkError> {
+fn take(lane: &mut Lane, record: &RecordRef<'_>, enricher: &mut Enricher) -> Result<Option<DecodeError>, SinkError> {
+    let (partition, offset, logged_at) = (record.partition, record.offset, Timestamp(record.logged_at_ms));
     let value = record.value.unwrap_or_default();
-    let halt = |source| SinkError::Decode { partition: record.partition, offset: record.offset, source };
-    let month = match month_of(value) {
-        Ok(month) => month,
-        Err(flaw) if flaw.must_halt() => return Err(halt(flaw)),
-        Err(_) => None,
+    let decoded = match decode_log_record(value) {
+        Err(source) if source.must_halt() => {
+            return Err(SinkError::Decode { topic: Topic::Events.as_str().to_owned(), partition, offset, source });
+        }
+        decoded => decoded,
     };
-    if lane.must_seal_before(record.offset, month) {
-        sealed.push(lane.seal().map_err(|planned| unlike_planned(record.partition, planned))?);
+    if lane.must_seal_before(offset, decoded.as_ref().ok().and_then(month_of)) {
+        lane.seal().map_err(|planned| unlike_planned(partition, planned))?;
     }
-    Ok(lane.open.take(record.offset, Timestamp(record.logged_at_ms), value, enricher).err())
+    match decoded {
+        Ok(decoded) => Ok(lane.open.take(offset, logged_at, decoded, value.len(), enricher).err()),
+        Err(flaw) => {
+            lane.open.pass(offset, logged_at);
+            Ok(Some(flaw))
+        }
+    }
+}
+
+fn dead_record(record: &RecordRef<'_>, flaw: DecodeError) -> Dead {
+    let (partition, offset, logged_at) = (record.partition, record.offset, Timestamp(record.logged_at_ms));
+    Dead { partition, offset, logged_at, value: record.value.unwrap_or_default().to_vec(), flaw }
 }
 
 fn unlike_planned(partition: u32, planned: Range) -> SinkError {

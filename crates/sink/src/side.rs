@@ -10,7 +10,8 @@ use std::{
 
 use broker::{Broker, ConsumeError, Consumer, Polled, StartAt};
 use codec::{DecodeError, Topic, decode_alert, decode_dead_letter, decode_identity};
-use runtime::Shutdown;
+use event::LogId;
+use runtime::{Backoff, Shutdown};
 use store::{AlertsBlock, DeadLettersBlock, EncodedBlock, IdentitiesBlock};
 use tokio::runtime::Handle;
 
@@ -76,6 +77,7 @@ pub(crate) struct Side {
     consumer: Consumer,
     block: Block,
     topic: String,
+    log_id: LogId,
     lander: Lander,
     runtime: Handle,
     /// Partition → (first offset in the block, next offset to commit).
@@ -95,31 +97,26 @@ impl Side {
         let block =
             Block::of(topic).ok_or_else(|| SinkError::Start(format!("{} has no table of its own", topic.as_str())))?;
         let name = topic.name(prefix);
+        let log_id = LogId(broker.log_id(&name)?.0);
         let consumer = broker.consumer(GROUP, &name, StartAt::Earliest)?;
-        Ok(Side { consumer, block, topic: name, lander, runtime, progress: BTreeMap::new(), opened_at: None })
+        Ok(Side { consumer, block, topic: name, log_id, lander, runtime, progress: BTreeMap::new(), opened_at: None })
     }
 
     /// Works on this thread until asked to stop.
     pub(crate) fn run(mut self, shutdown: &Shutdown) -> Result<(), SinkError> {
         let flush_interval = Duration::from_millis(self.lander.config.flush_interval_ms);
+        let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5), 8);
         while !shutdown.is_requested() {
-            let (block, progress, metrics, topic) =
-                (&mut self.block, &mut self.progress, &self.lander.metrics, &self.topic);
-            let polled = self.consumer.poll(POLL_TIMEOUT, POLL_RECORDS_MAX, &mut |record| {
-                if let Some(Err(error)) = record.value.map(|value| block.take(value)) {
-                    metrics.dead_records.inc();
-                    tracing::error!(topic, partition = record.partition, offset = record.offset, %error, "a record cannot be read and is passed over");
-                }
-                let next = record.offset + 1;
-                progress.entry(record.partition).and_modify(|(_, end)| *end = next).or_insert((record.offset, next));
-            });
-            match polled {
-                Ok(Polled::Records(_) | Polled::Assigned(_)) => {}
+            match self.poll() {
+                Ok(Polled::Records(_)) => backoff.reset(),
+                Ok(Polled::Assigned(_)) => {}
+                // Its rows in the block are stored, and stored again by its new owner.
                 Ok(Polled::Revoked(revoked)) => self.progress.retain(|partition, _| !revoked.contains(partition)),
-                Err(ConsumeError::Unavailable { reason }) => {
-                    tracing::warn!(topic, %reason, "the log cannot be read, trying again")
+                Err(SinkError::Consume(ConsumeError::Unavailable { reason })) => {
+                    tracing::warn!(topic = self.topic, %reason, "the log cannot be read, trying again");
+                    shutdown.sleep(backoff.next_wait());
                 }
-                Err(error) => return Err(error.into()),
+                Err(error) => return Err(error),
             }
             if !self.progress.is_empty() {
                 let opened_at = *self.opened_at.get_or_insert_with(Instant::now);
@@ -131,10 +128,37 @@ impl Side {
         Ok(())
     }
 
+    fn poll(&mut self) -> Result<Polled, SinkError> {
+        let (block, progress, metrics, topic) =
+            (&mut self.block, &mut self.progress, &self.lander.metrics, &self.topic);
+        let mut fatal = None;
+        let polled = self.consumer.poll(POLL_TIMEOUT, POLL_RECORDS_MAX, &mut |record| {
+            if fatal.is_some() {
+                return;
+            }
+            let (partition, offset) = (record.partition, record.offset);
+            match record.value.map(|value| block.take(value)) {
+                Some(Err(source)) if source.must_halt() => {
+                    fatal = Some(SinkError::Decode { topic: topic.clone(), partition, offset, source });
+                    return;
+                }
+                Some(Err(error)) => {
+                    metrics.dead_records.inc();
+                    tracing::error!(topic, partition, offset, %error, "a record cannot be read and is passed over");
+                }
+                Some(Ok(())) | None => {}
+            }
+            let next = offset + 1;
+            progress.entry(partition).and_modify(|(_, end)| *end = next).or_insert((offset, next));
+        })?;
+        fatal.map_or(Ok(polled), Err)
+    }
+
     fn flush(&mut self) -> Result<(), SinkError> {
         let ranges: Vec<String> =
             self.progress.iter().map(|(partition, (start, end))| format!("{partition}:{start}-{end}")).collect();
-        let token = format!("{}/{}", self.topic, ranges.join(","));
+        // The log id, because offsets of a topic that was made anew name other rows.
+        let token = format!("{}/{}/{}", self.topic, self.log_id, ranges.join(","));
         let block = self.block.seal();
         match self.runtime.block_on(self.lander.land(&[block], &token)) {
             Ok(()) => {}

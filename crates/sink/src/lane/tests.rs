@@ -1,0 +1,277 @@
+//! Lane, plan and batch against a model of the log, the group's offset and a table that knows tokens for ever: any order of reading,
+//! sealing, planning, storing and crashing must leave each row there once, and no token may name two sets of rows.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use broker::Committed;
+use codec::decode_log_record;
+use enrichment::Enricher;
+use proptest::{prelude::*, test_runner::RngSeed};
+
+use super::*;
+use crate::{
+    batch::month_of,
+    fixture::{APRIL_MS, MARCH_MS, enricher, sign_ons},
+    resume::resume,
+};
+
+const LOG: LogId = LogId(7);
+
+fn at(offset: u64) -> usize {
+    usize::try_from(offset).unwrap()
+}
+
+/// What happens next. Numbers are taken modulo what there is.
+#[derive(Clone, Debug)]
+enum Step {
+    Read(usize),
+    GrowOld,
+    Plan(usize),
+    Commit,
+    /// The table takes a batch that was sent, perhaps by a process that is dead by now.
+    Store(usize),
+    /// The answer for a batch that is stored comes back.
+    Answer(usize),
+    Crash,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => (1usize..6).prop_map(Step::Read),
+        2 => Just(Step::GrowOld),
+        4 => (1usize..4).prop_map(Step::Plan),
+        4 => Just(Step::Commit),
+        4 => any::<usize>().prop_map(Step::Store),
+        3 => any::<usize>().prop_map(Step::Answer),
+        1 => Just(Step::Crash),
+    ]
+}
+
+/// (rows, is it April?, can it be read?) of each record.
+fn records() -> impl Strategy<Value = Vec<(u128, bool, bool)>> {
+    let record = (1u128..5, prop::bool::weighted(0.2), prop::bool::weighted(0.9));
+    prop::collection::vec(record, 1..40)
+}
+
+struct World {
+    log: Vec<Vec<u8>>,
+    rows: Vec<u64>,
+    enricher: Enricher,
+    config: Config,
+    committed: Option<Committed>,
+    lane: Lane,
+    next: u64,
+    /// Every batch that was ever sent, by its token.
+    sent: BTreeMap<String, Range>,
+    /// Tokens that the table has taken.
+    stored: BTreeSet<String>,
+    /// Tokens sent by the process that lives.
+    awaited: BTreeSet<String>,
+}
+
+impl World {
+    fn new(records: &[(u128, bool, bool)]) -> World {
+        let (mut log, mut rows) = (Vec::new(), Vec::new());
+        for (index, (count, is_april, is_readable)) in records.iter().enumerate() {
+            let received_at_ms = if *is_april { APRIL_MS } else { MARCH_MS };
+            log.push(if *is_readable { sign_ons(index as u128 * 100 + 1, *count, received_at_ms) } else { vec![9] });
+            rows.push(if *is_readable { u64::try_from(*count).unwrap() } else { 0 });
+        }
+        let config = Config { batch_rows_max: 7, flush_interval_ms: 1_000, ..Config::default() };
+        World {
+            log,
+            rows,
+            enricher: enricher(),
+            config,
+            committed: None,
+            lane: Lane::new(LOG, 3, 0, Vec::new()),
+            next: 0,
+            sent: BTreeMap::new(),
+            stored: BTreeSet::new(),
+            awaited: BTreeSet::new(),
+        }
+    }
+
+    fn end(&self) -> u64 {
+        self.log.len() as u64
+    }
+
+    fn read(&mut self, records: usize) {
+        for _ in 0..records {
+            let Some(value) = self.log.get(at(self.next)) else { return };
+            let (offset, decoded) = (self.next, decode_log_record(value));
+            if self.lane.must_seal_before(offset, decoded.as_ref().ok().and_then(month_of)) {
+                self.lane.seal().unwrap();
+            }
+            match decoded {
+                Ok(decoded) => {
+                    self.lane.open.take(offset, Timestamp(1), decoded, value.len(), &mut self.enricher).unwrap();
+                }
+                Err(_) => self.lane.open.pass(offset, Timestamp(1)),
+            }
+            self.next += 1;
+            if self.lane.must_seal(&self.config, Instant::now()) {
+                self.lane.seal().unwrap();
+            }
+        }
+    }
+
+    fn grow_old(&mut self) {
+        if self.lane.must_seal(&self.config, Instant::now() + Duration::from_secs(60)) {
+            self.lane.seal().unwrap();
+        }
+    }
+
+    fn commit(&mut self) {
+        if let Some((offset, metadata)) = self.lane.commit() {
+            self.committed = Some(Committed { offset, metadata });
+            self.lane.committed();
+        }
+        for sealed in self.lane.take_planned() {
+            let known = self.sent.insert(sealed.token(), sealed.range);
+            assert!(known.is_none_or(|known| known == sealed.range), "{} names two sets of rows", sealed.token());
+            self.awaited.insert(sealed.token());
+        }
+    }
+
+    fn store(&mut self, number: usize) {
+        if let Some(token) = self.sent.keys().nth(number % self.sent.len().max(1)) {
+            self.stored.insert(token.clone());
+        }
+    }
+
+    fn answer(&mut self, number: usize) {
+        let answered = self.awaited.intersection(&self.stored).nth(number % self.awaited.len().max(1)).cloned();
+        if let Some(token) = answered {
+            self.awaited.remove(&token);
+            self.lane.landed(self.sent[&token]);
+        }
+    }
+
+    fn crash(&mut self) {
+        let resumed = resume(self.committed.as_ref(), 0, LOG).unwrap();
+        self.next = resumed.start;
+        self.lane = Lane::new(LOG, 3, resumed.start, resumed.ranges);
+        self.awaited.clear();
+    }
+
+    fn take(&mut self, step: &Step) {
+        match step {
+            Step::Read(records) => self.read(*records),
+            Step::GrowOld => self.grow_old(),
+            Step::Plan(room) => (0..*room).for_each(|_| {
+                self.lane.plan_next();
+            }),
+            Step::Commit => self.commit(),
+            Step::Store(number) => self.store(*number),
+            Step::Answer(number) => self.answer(*number),
+            Step::Crash => self.crash(),
+        }
+    }
+
+    /// Nothing more goes wrong.
+    fn finish(&mut self) {
+        for _ in 0..10 * self.log.len() {
+            self.read(1);
+            self.grow_old();
+            self.lane.plan_next();
+            self.commit();
+            self.stored.extend(self.awaited.clone());
+            self.answer(0);
+        }
+        (0..self.sent.len()).for_each(|_| self.answer(0));
+        self.commit();
+    }
+
+    /// How often each record is stored.
+    fn check(&self) {
+        let mut times = vec![0; self.log.len()];
+        for range in self.stored.iter().map(|token| self.sent[token]) {
+            let rows: u64 = (range.start..range.end).map(|offset| self.rows[at(offset)]).sum();
+            assert_eq!(rows, range.rows, "a range counts the rows of its records: {range:?}");
+            (range.start..range.end).for_each(|offset| times[at(offset)] += 1);
+        }
+        assert_eq!(times, vec![1; self.log.len()], "each record is stored once: {:?}", self.stored);
+        let end = Plan { log_id: LOG, ranges: Vec::new() }.to_metadata();
+        assert_eq!(self.committed, Some(Committed { offset: self.end(), metadata: end }));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, rng_seed: RngSeed::Fixed(5), ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_happens_each_record_is_stored_once_and_a_token_names_one_set_of_rows(
+        records in records(),
+        steps in prop::collection::vec(step(), 0..120),
+    ) {
+        let mut world = World::new(&records);
+        steps.iter().for_each(|step| world.take(step));
+        world.finish();
+        world.check();
+    }
+}
+
+#[test]
+fn a_range_stays_in_the_plan_until_it_has_landed_however_often_the_process_starts() {
+    let mut world = World::new(&[(7, false, true); 3]);
+    world.read(3);
+    (0..3).for_each(|_| assert!(world.lane.plan_next()));
+    world.commit();
+    let planned = world.committed.clone();
+    assert_eq!(world.sent.len(), 3);
+    // The second start forms only the first range again before it ends too.
+    world.crash();
+    world.read(1);
+    world.lane.plan_next();
+    world.commit();
+    assert_eq!(world.committed, planned, "the other two may be stored already");
+    world.crash();
+    world.finish();
+    world.check();
+}
+
+#[test]
+fn a_plan_never_holds_more_ranges_than_can_be_read_back() {
+    // Each record is of another month than the one before it: one batch a record.
+    let records: Vec<(u128, bool, bool)> = (0..60).map(|index| (1, index % 2 == 0, true)).collect();
+    let mut world = World::new(&records);
+    world.read(60);
+    while world.lane.plan_next() {}
+    assert_eq!((world.lane.in_flight(), world.lane.waiting()), (RANGES_MAX, 59 - RANGES_MAX));
+    world.commit();
+    world.crash();
+    world.finish();
+    world.check();
+}
+
+#[test]
+fn rows_that_are_not_those_of_the_plan_are_never_sent_under_its_token() {
+    let mut world = World::new(&[(7, false, true), (7, false, true)]);
+    world.read(1);
+    world.lane.plan_next();
+    world.commit();
+    world.log[0] = sign_ons(9_000, 7, MARCH_MS);
+    world.crash();
+    let value = world.log[0].clone();
+    let decoded = decode_log_record(&value).unwrap();
+    world.lane.open.take(0, Timestamp(1), decoded, value.len(), &mut world.enricher).unwrap();
+    assert!(world.lane.must_seal(&world.config, Instant::now()));
+    assert_eq!(world.lane.seal(), Err(*world.sent.values().next().unwrap()));
+}
+
+#[test]
+fn what_is_not_planned_is_not_sent_and_what_is_planned_is_sent_once() {
+    let mut world = World::new(&[(7, false, true), (7, false, true)]);
+    world.read(2);
+    assert!(world.lane.take_planned().is_empty(), "it waits");
+    assert!(world.lane.plan_next());
+    assert!(world.lane.take_planned().is_empty(), "its plan is not committed");
+    world.commit();
+    assert_eq!(world.sent.len(), 1);
+    assert!(world.lane.take_planned().is_empty());
+    assert_eq!(world.lane.commit(), None, "nothing changed");
+}
