@@ -7,6 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use anyhow::Context as _;
 use tests::servers::{deploy_folder, run_tool};
 
 fn arguments(words: &[&str], file: &Path) -> Vec<OsString> {
@@ -18,16 +19,21 @@ fn rules() -> PathBuf {
 }
 
 /// Values of a key of the rules, in order: the file is ours, and one key stands on one line.
-fn values(key: &str) -> Vec<String> {
-    let text = fs::read_to_string(rules()).unwrap();
+fn values(key: &str) -> anyhow::Result<Vec<String>> {
+    let text = fs::read_to_string(rules()).context("reading the rules")?;
     let lines = text.lines().map(|line| line.trim().trim_start_matches("- "));
-    lines.filter_map(|line| Some(line.strip_prefix(key)?.strip_prefix(": ")?.to_owned())).collect()
+    Ok(lines.filter_map(|line| Some(line.strip_prefix(key)?.strip_prefix(": ")?.to_owned())).collect())
 }
 
-fn files(folder: &Path, ending: &str) -> BTreeSet<String> {
-    let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("reading {}: {error}", folder.display()));
-    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    names.filter_map(|name| Some(name.strip_suffix(ending)?.to_owned())).collect()
+/// Names of the files of a folder, less this ending.
+fn files(folder: &Path, ending: &str) -> anyhow::Result<BTreeSet<String>> {
+    let entries = fs::read_dir(folder).with_context(|| format!("reading {}", folder.display()))?;
+    let mut names = BTreeSet::new();
+    for entry in entries {
+        let name = entry?.file_name();
+        names.extend(name.to_str().and_then(|name| name.strip_suffix(ending)).map(str::to_owned));
+    }
+    Ok(names)
 }
 
 #[test]
@@ -43,18 +49,18 @@ fn promtool_accepts_rules_and_example() -> anyhow::Result<()> {
 #[test]
 fn each_alert_fires_when_it_must_and_only_then() -> anyhow::Result<()> {
     let folder = deploy_folder().join("prometheus/tests");
-    for name in files(&folder, ".yml") {
+    for name in files(&folder, ".yml")? {
         run_tool("promtool", &arguments(&["test", "rules"], &folder.join(format!("{name}.yml"))))?;
     }
     Ok(())
 }
 
 #[test]
-fn each_alert_has_a_test_a_page_a_severity_and_words() {
-    let alerts: BTreeSet<String> = values("alert").into_iter().collect();
+fn each_alert_has_a_test_a_page_a_severity_and_words() -> anyhow::Result<()> {
+    let alerts: BTreeSet<String> = values("alert")?.into_iter().collect();
     assert!(alerts.len() >= 5, "{alerts:?}");
     let workspace = deploy_folder().join("..");
-    assert_eq!(files(&deploy_folder().join("prometheus/tests"), ".yml"), alerts);
+    assert_eq!(files(&deploy_folder().join("prometheus/tests"), ".yml")?, alerts);
     for alert in &alerts {
         let page = workspace.join(format!("docs/runbooks/{alert}.md"));
         let text = fs::read_to_string(&page).unwrap_or_default();
@@ -63,12 +69,13 @@ fn each_alert_has_a_test_a_page_a_severity_and_words() {
             assert!(text.contains(heading), "docs/runbooks/{alert}.md lacks {heading:?}");
         }
     }
-    let linked: BTreeSet<String> = values("runbook_url").into_iter().collect();
+    let linked: BTreeSet<String> = values("runbook_url")?.into_iter().collect();
     assert_eq!(linked, alerts.iter().map(|alert| format!("docs/runbooks/{alert}.md")).collect());
-    assert_eq!(values("summary").len(), alerts.len());
-    assert_eq!(values("description").len(), alerts.len());
+    assert_eq!(values("summary")?.len(), alerts.len());
+    assert_eq!(values("description")?.len(), alerts.len());
     // The severity of a new app is a label of its series.
-    assert_eq!(values("severity").len() + 1, alerts.len());
+    assert_eq!(values("severity")?.len() + 1, alerts.len());
+    Ok(())
 }
 
 #[test]

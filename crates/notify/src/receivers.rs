@@ -7,8 +7,8 @@ use crate::{
     message::{Request, SigningKey, alertmanager_request, slack_request, webhook_request},
 };
 
-/// An alert whose time was over before Alertmanager could be told of it is active for so long from then on (and never for longer than
-/// others): one that has ended when it arrives is told to nobody. Milliseconds.
+/// An alert whose time is over, or nearly, when Alertmanager can be told of it is active for so long from then on (or for half the time of
+/// others, if that is less): one that has ended before its group is told of is told to nobody. Milliseconds.
 const LATE_ACTIVE_MS: i64 = 600_000;
 
 /// A receiver, ready to be posted to.
@@ -67,7 +67,7 @@ impl Receiver {
             ReceiverKind::Webhook => webhook_request(alert, self.key.as_ref(), now),
             ReceiverKind::Slack => slack_request(alert),
             ReceiverKind::Alertmanager => {
-                let late = now.plus_ms(active_ms.min(LATE_ACTIVE_MS));
+                let late = now.plus_ms(LATE_ACTIVE_MS.min(active_ms / 2));
                 alertmanager_request([(alert, active_until(alert, active_ms).max(late))].into_iter())
             }
         }

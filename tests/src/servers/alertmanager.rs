@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{
     deploy_folder, free_port,
     keeper::Keeper,
-    prometheus::{flag, installed, is_ready, replace_each},
+    prometheus::{flag, installed, is_ready, replace_each, text_at},
     say,
 };
 use crate::{http, poll};
@@ -88,6 +88,6 @@ impl Alertmanager {
     pub fn alerts(&self, alertname: &str) -> anyhow::Result<Vec<Value>> {
         let answer = http::get(&format!("{}/api/v2/alerts", self.url()))?.json()?;
         let alerts = answer.as_array().cloned().unwrap_or_default();
-        Ok(alerts.into_iter().filter(|alert| alert["labels"]["alertname"] == alertname).collect())
+        Ok(alerts.into_iter().filter(|alert| text_at(alert, "/labels/alertname") == alertname).collect())
     }
 }

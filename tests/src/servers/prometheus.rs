@@ -60,9 +60,11 @@ impl Prometheus {
     /// When it does not answer.
     pub fn firing(&self, alertname: &str) -> anyhow::Result<Vec<Value>> {
         let answer = http::get(&format!("{}/api/v1/alerts", self.url))?.json()?;
-        let alerts = answer["data"]["alerts"].as_array().cloned().unwrap_or_default();
-        let fires = |alert: &Value| alert["state"] == "firing" && alert["labels"]["alertname"] == alertname;
-        Ok(alerts.into_iter().filter(fires).map(|mut alert| alert["labels"].take()).collect())
+        let alerts = answer.pointer("/data/alerts").and_then(Value::as_array).cloned().unwrap_or_default();
+        let fires =
+            |alert: &Value| text_at(alert, "/state") == "firing" && text_at(alert, "/labels/alertname") == alertname;
+        let labels = |mut alert: Value| alert.get_mut("labels").map(Value::take);
+        Ok(alerts.into_iter().filter(fires).filter_map(labels).collect())
     }
 
     /// The end of what it said.
@@ -101,6 +103,11 @@ pub(super) fn replace_each(text: String, replacements: &[(&str, &str)]) -> anyho
         ensure!(text.contains(from), "the shipped configuration no longer says {from:?}");
         Ok(text.replace(from, to))
     })
+}
+
+/// A text within an answer; empty where there is none.
+pub(super) fn text_at<'a>(answer: &'a Value, pointer: &str) -> &'a str {
+    answer.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }
 
 pub(super) fn flag(name: &str, value: &str) -> OsString {
