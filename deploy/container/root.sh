@@ -15,6 +15,7 @@ certificates=/etc/ssl/certs/ca-certificates.crt
 fail() { printf 'root.sh: %s\n' "$*" >&2; exit 1; }
 [ -x "$binary" ] || fail "there is no binary $binary; build it with:  cargo build --release -p daylight"
 [ -z "$libchdb" ] || [ -f "$libchdb" ] || fail "there is no $libchdb; fetch it with:  make clickhouse"
+command -v strip >/dev/null || fail 'strip is missing. Install it with:  sudo apt-get install binutils'
 [ -f "$certificates" ] || fail "$certificates is missing. Install it with:  sudo apt-get install ca-certificates"
 
 root=$context/root
@@ -22,6 +23,8 @@ rm -rf "$root" "$context/data"
 mkdir -p "$root/usr/local/bin" "$root/etc/ssl/certs" "$context/data"
 
 install -m 0755 "$binary" "$root/usr/local/bin/daylight"
+# Line numbers are four fifths of the binary. The names of functions stay, so that a backtrace can still be read.
+strip --strip-debug "$root/usr/local/bin/daylight"
 programs=("$binary")
 if [ -n "$libchdb" ]; then
   # Beside the binary is one of the places where it looks.
