@@ -1,8 +1,12 @@
 //! What can be typed. The texts here are the manual: `daylight help COMMAND`.
 
+mod operator;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) use operator::{AppsArgs, DecideArgs, InitArgs, ReloadArgs, RevealArgs};
 
 /// Which SaaS people really use, while they start to use it.
 #[derive(Debug, Parser)]
@@ -16,6 +20,8 @@ pub(crate) struct Cli {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Write a configuration to start from, with secrets of its own.
+    Init(InitArgs),
     /// Every role in one process, with its log and ClickHouse on this machine unless the configuration names servers.
     Run(RunArgs),
     /// The role that receives events and writes them to the log.
@@ -32,6 +38,14 @@ pub(crate) enum Command {
     Parse(ParseArgs),
     /// Send provider files to a running ingest.
     Replay(ReplayArgs),
+    /// The apps that people use: standing, people, first and last use.
+    Apps(AppsArgs),
+    /// Decide about an app, for everybody or for a department.
+    Decide(DecideArgs),
+    /// The name behind a pseudonym. It is kept who asked, and why.
+    Reveal(RevealArgs),
+    /// Read the directories again and use them from the next event on (SIGHUP does the same).
+    Reload(ReloadArgs),
     /// Ask ClickHouse (read only).
     Sql(SqlArgs),
     /// Ask a running process whether it is ready: exit code 0 if it is, 1 with the reasons if not.
@@ -46,7 +60,8 @@ pub(crate) enum Command {
 /// Arguments of the roles.
 #[derive(Args, Debug, Clone)]
 pub(crate) struct RunArgs {
-    /// The configuration file. Without one, everything has its default, and `DAYLIGHT__*` variables override.
+    /// The configuration file; `daylight.toml` of this folder where there is one. Without any, everything has its default.
+    /// `DAYLIGHT__*` variables override it.
     #[arg(long, short, env = "DAYLIGHT_CONFIG")]
     pub(crate) config: Option<PathBuf>,
 }

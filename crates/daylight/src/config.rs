@@ -105,6 +105,10 @@ pub(crate) struct ClickhouseConfig {
     pub(crate) user: String,
     /// The account's password.
     pub(crate) password: Option<SecretSource>,
+    /// The account that `daylight reveal` reads names with (role `revealer` in schemas/clickhouse/access); empty for the account above.
+    pub(crate) reveal_user: String,
+    /// That account's password.
+    pub(crate) reveal_password: Option<SecretSource>,
     /// `libchdb.so`, for the hosted server; empty to look beside the binary, in the build folder, and for `clickhouse` on PATH.
     pub(crate) library: PathBuf,
     /// Memory that the hosted server may take. Bytes.
@@ -118,6 +122,8 @@ impl Default for ClickhouseConfig {
             database: "daylight".into(),
             user: String::new(),
             password: None,
+            reveal_user: String::new(),
+            reveal_password: None,
             library: PathBuf::new(),
             memory_bytes_max: 2 << 30,
         }

@@ -60,7 +60,8 @@ impl DataFolder {
     /// The key of a tenant, made once.
     pub(crate) fn tenant_key(&self, tenant: &str) -> anyhow::Result<TenantKey> {
         let path = self.0.join("tenants").join(format!("{tenant}.key"));
-        parse_tenant_key(&secret_file(&path)?).with_context(|| format!("the tenant key {} cannot be used", path.display()))
+        parse_tenant_key(&secret_file(&path)?)
+            .with_context(|| format!("the tenant key {} cannot be used", path.display()))
     }
 
     /// The admin token, made once.
@@ -68,7 +69,7 @@ impl DataFolder {
         secret_file(&self.0.join("admin.token")).map(Secret::new)
     }
 
-    /// The secret of a connection or receiver that the configuration does not name, made once.
+    /// The secret of a connection, made once: for a configuration that is being written.
     pub(crate) fn made_secret(&self, name: &str) -> anyhow::Result<PathBuf> {
         let path = self.0.join("secrets").join(name);
         secret_file(&path)?;
@@ -86,7 +87,8 @@ impl DataFolder {
     /// The hosted ClickHouse is another process now, at the same address.
     pub(crate) fn clickhouse_restarted(&self, process_id: u32) {
         let endpoints = self.read_endpoints();
-        let written = endpoints.and_then(|told| self.write_endpoints(&Endpoints { clickhouse_process_id: process_id, ..told }));
+        let written =
+            endpoints.and_then(|told| self.write_endpoints(&Endpoints { clickhouse_process_id: process_id, ..told }));
         if let Err(error) = written {
             tracing::debug!(%error, "the new process of ClickHouse is not written down");
         }
@@ -136,7 +138,9 @@ fn secret_file(path: &Path) -> anyhow::Result<String> {
         fs::DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(folder)?;
     }
     let mut bytes = [0u8; 32];
-    fs::File::open("/dev/urandom").and_then(|mut random| random.read_exact(&mut bytes)).context("cannot read random bytes")?;
+    fs::File::open("/dev/urandom")
+        .and_then(|mut random| random.read_exact(&mut bytes))
+        .context("cannot read random bytes")?;
     let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     let created = fs::OpenOptions::new().write(true).create_new(true).mode(SECRET_MODE).open(path);
     let mut file = created.with_context(|| format!("cannot make the secret file {}", path.display()))?;

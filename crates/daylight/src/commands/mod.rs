@@ -1,14 +1,22 @@
 //! The commands of people. What they print goes through here, so that a closed pipe ends them quietly.
 
+pub(crate) mod apps;
 pub(crate) mod check_config;
 pub(crate) mod clickhouse_host;
+pub(crate) mod decide;
 pub(crate) mod demo;
 pub(crate) mod health;
+pub(crate) mod init;
 pub(crate) mod parse;
+pub(crate) mod reload;
 pub(crate) mod replay;
+pub(crate) mod reveal;
 pub(crate) mod sql;
+mod table;
 
-use std::io::Write;
+pub(crate) use table::{plain, table};
+
+use std::{fs, io::Write, os::unix::fs::MetadataExt};
 
 /// Prints a line. A reader that has gone away (`| head`) is no error.
 pub(crate) fn say(line: &str) {
@@ -26,4 +34,14 @@ pub(crate) fn complain(error: &anyhow::Error) {
 pub(crate) fn note(line: &str) {
     let mut out = std::io::stderr().lock();
     drop(writeln!(out, "{line}"));
+}
+
+/// Who sits at the keyboard: the one behind `sudo`, else the account, else its number. What they say of themselves (`--as`) goes first; the
+/// token of the data folder is what gives them the right.
+pub(crate) fn operator_name(who: Option<&str>) -> String {
+    let named = |variable: &str| std::env::var(variable).ok().filter(|name| !name.is_empty());
+    let account = || named("SUDO_USER").or_else(|| named("USER")).or_else(|| named("LOGNAME"));
+    let number =
+        || fs::metadata("/proc/self").map_or_else(|_| "somebody".to_owned(), |own| format!("uid {}", own.uid()));
+    who.map(str::to_owned).or_else(account).unwrap_or_else(number)
 }

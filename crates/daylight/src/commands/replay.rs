@@ -34,7 +34,8 @@ pub(crate) async fn run(args: ReplayArgs) -> anyhow::Result<()> {
             if !status.is_success() {
                 bail!("{}: ingest refused a part with {status}: {text}", path.display());
             }
-            let receipt: Value = serde_json::from_str(&text).context("ingest answered something else than a receipt")?;
+            let receipt: Value =
+                serde_json::from_str(&text).context("ingest answered something else than a receipt")?;
             for (total, name) in totals.iter_mut().zip(COUNTS) {
                 *total += receipt.get(name).and_then(Value::as_u64).unwrap_or(0);
             }

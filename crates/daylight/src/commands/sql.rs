@@ -13,7 +13,10 @@ pub(crate) async fn run(args: SqlArgs) -> anyhow::Result<()> {
 /// Asks the admin API of the process that owns a data folder.
 pub(crate) async fn ask(data_folder: &std::path::Path, path: &str, body: String) -> anyhow::Result<String> {
     if !data_folder.is_dir() {
-        bail!("there is no data folder {}; name the one of the running Daylight with --data-folder", data_folder.display());
+        bail!(
+            "there is no data folder {}; name the one of the running Daylight with --data-folder",
+            data_folder.display()
+        );
     }
     let folder = DataFolder::open(data_folder)?;
     let endpoints = folder.read_endpoints()?;

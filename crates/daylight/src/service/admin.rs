@@ -8,20 +8,24 @@ use std::{
 use axum::{
     Json, Router,
     extract::{DefaultBodyLimit, Request, State},
-    http::{StatusCode, header::AUTHORIZATION},
+    http::{
+        StatusCode,
+        header::{AUTHORIZATION, CACHE_CONTROL},
+    },
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::post,
 };
 use event::Timestamp;
 use runtime::Secret;
+use serde::{Serialize, de::DeserializeOwned};
 use store::Client;
 
-use super::decide::{DecideError, DecideRequest, Decider};
+use super::{apps::Lister, decide::Decider, noted::Noter, refused::Refused, reveal::Revealer};
 
 /// A question is a sentence or two.
 const QUESTION_BYTES_MAX: usize = 64 * 1_024;
-/// How answers look.
+/// How answers of ClickHouse look.
 const FORMAT: &str = "PrettyCompactMonoBlock";
 
 /// What the admin API needs.
@@ -33,6 +37,12 @@ pub(crate) struct Admin {
     pub(crate) client: Option<Client>,
     /// Makes decisions.
     pub(crate) decider: Decider,
+    /// Lists apps.
+    pub(crate) lister: Lister,
+    /// Reveals names.
+    pub(crate) revealer: Revealer,
+    /// Reads directories again.
+    pub(crate) noter: Noter,
 }
 
 impl Admin {
@@ -42,6 +52,9 @@ impl Admin {
         Router::new()
             .route("/v1/sql", post(sql))
             .route("/v1/decide", post(decide))
+            .route("/v1/apps", post(apps))
+            .route("/v1/reveal", post(reveal))
+            .route("/v1/reload", post(reload))
             .layer(DefaultBodyLimit::max(QUESTION_BYTES_MAX))
             .route_layer(middleware::from_fn_with_state(Arc::clone(&admin), authenticate))
             .with_state(admin)
@@ -68,15 +81,47 @@ async fn sql(State(admin): State<Arc<Admin>>, question: String) -> Response {
 }
 
 /// Decides about an app.
-async fn decide(State(admin): State<Arc<Admin>>, Json(request): Json<DecideRequest>) -> Response {
-    match admin.decider.decide(&request, now()).await {
-        Ok(answer) => Json(answer).into_response(),
-        Err(error @ DecideError::Invalid(_)) => (StatusCode::BAD_REQUEST, format!("{error}\n")).into_response(),
-        Err(error @ DecideError::Log(_)) => (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")).into_response(),
+async fn decide(State(admin): State<Arc<Admin>>, body: String) -> Response {
+    finish(body, move |request| async move { admin.decider.decide(&request, now()).await }).await
+}
+
+/// Lists apps.
+async fn apps(State(admin): State<Arc<Admin>>, body: String) -> Response {
+    finish(body, move |request| async move { admin.lister.list(&request, now()).await }).await
+}
+
+/// Reveals a name.
+async fn reveal(State(admin): State<Arc<Admin>>, body: String) -> Response {
+    finish(body, move |request| async move { admin.revealer.reveal(&request, now()).await }).await
+}
+
+/// Reads directories again.
+async fn reload(State(admin): State<Arc<Admin>>, body: String) -> Response {
+    let work =
+        move |_nothing: serde_json::Map<String, serde_json::Value>| async move { admin.noter.reload(now()).await };
+    finish(body, work).await
+}
+
+/// Does what a JSON body asks for, to its end even where whoever asked has gone away: half a decision would be known to the log alone.
+async fn finish<Asked, Answer, Work>(body: String, work: impl FnOnce(Asked) -> Work) -> Response
+where
+    Asked: DeserializeOwned,
+    Answer: Serialize + Send + 'static,
+    Work: Future<Output = Result<Answer, Refused>> + Send + 'static,
+{
+    let asked = match serde_json::from_str(&body) {
+        Ok(asked) => asked,
+        Err(error) => return Refused::Invalid(format!("the request cannot be read: {error}")).into_response(),
+    };
+    match tokio::spawn(work(asked)).await {
+        Ok(Ok(answer)) => ([(CACHE_CONTROL, "no-store")], Json(answer)).into_response(),
+        Ok(Err(refused)) => refused.into_response(),
+        Err(error) => Refused::Unavailable(format!("the work ended without a word: {error}")).into_response(),
     }
 }
 
-fn now() -> Timestamp {
+/// The wall clock.
+pub(crate) fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }

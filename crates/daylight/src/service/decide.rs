@@ -2,13 +2,27 @@
 
 use std::sync::Arc;
 
-use broker::{Broker, Record, partition_of};
 use catalog::Catalogue;
-use codec::Topic;
-use event::{AppIdKind, AppRef, Control, Decision, Position, Source, Status, Timestamp};
+use enrichment::DirectoryShelf;
+use event::{AppIdKind, AppRef, Control, Decision, Source, Status, Timestamp};
 use serde::{Deserialize, Serialize};
+use tokio::sync::Mutex;
 
-use super::book::{Book, KnownApp};
+use super::{
+    book::{Book, KnownApp},
+    control_log::ControlLog,
+    refused::{NAME_CHARS_MAX, Refused, SENTENCE_CHARS_MAX, required, text},
+    tenants::Tenants,
+};
+
+/// Characters that a key or reference may have: those of providers have less than a hundred.
+const REFERENCE_CHARS_MAX: usize = 1_000;
+/// References that one decision may bind. The codec takes more; nobody reads a list of that length.
+const REFERENCES_MAX: usize = 10_000;
+/// Candidates that are named where a name fits several apps.
+const CANDIDATES_NAMED_MAX: usize = 10;
+/// A decision may end at most so far ahead: beyond it, it is one for ever. Ten years.
+const EXPIRY_MS_MAX: i64 = 10 * 366 * 86_400_000;
 
 /// What is asked for.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -26,7 +40,7 @@ pub(crate) struct DecideRequest {
     pub(crate) department: String,
     /// Why.
     pub(crate) reason: String,
-    /// Who answers for the app.
+    /// Who answers for the app; empty: as in the decision that this one replaces.
     pub(crate) owner: String,
     /// Who decides.
     pub(crate) decided_by: String,
@@ -34,124 +48,240 @@ pub(crate) struct DecideRequest {
     pub(crate) expires_at_ms: i64,
 }
 
+/// A reference that a decision binds.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub(crate) struct Bound {
+    /// `source:kind:id`.
+    pub(crate) app_ref: String,
+    /// Its name as delivered; empty when nobody has used it.
+    pub(crate) name: String,
+    /// Did no decision in force bind it before?
+    pub(crate) is_new: bool,
+}
+
 /// What was decided.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct DecideAnswer {
+    /// The tenant.
+    pub(crate) tenant: String,
     /// The canonical app.
     pub(crate) app_key: String,
+    /// Its name.
+    pub(crate) name: String,
+    /// For this department; empty for all.
+    pub(crate) department: String,
     /// What was in force.
     pub(crate) previous: String,
     /// What is in force now.
     pub(crate) status: String,
+    /// Who answers for the app.
+    pub(crate) owner: String,
+    /// When it ends, RFC 3339; empty for never.
+    pub(crate) expires_at: String,
     /// The references that it binds.
-    pub(crate) app_refs: Vec<String>,
+    pub(crate) binds: Vec<Bound>,
+    /// What else whoever decides should know, a sentence each.
+    pub(crate) notes: Vec<String>,
 }
 
-/// Why nothing was decided. Each is one sentence.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum DecideError {
-    /// The request makes no sense: 400.
-    #[error("{0}")]
-    Invalid(String),
-    /// The log does not take it: 503.
-    #[error("the log does not take the decision now: {0}; nothing was decided")]
-    Log(String),
-}
-
-/// Makes decisions.
+/// Makes decisions. Clones share it.
 #[derive(Clone)]
 pub(crate) struct Decider {
-    /// The log.
-    pub(crate) broker: Broker,
-    /// What the names of its topics begin with.
-    pub(crate) topic_prefix: String,
-    /// How many partitions they have.
-    pub(crate) partitions: u32,
-    /// What is known of apps in general.
-    pub(crate) catalogue: Arc<Catalogue>,
-    /// What is known of apps here.
-    pub(crate) book: Book,
-    /// The tenants.
-    pub(crate) tenants: Vec<String>,
+    catalogue: Arc<Catalogue>,
+    directories: DirectoryShelf,
+    book: Book,
+    log: ControlLog,
+    tenants: Tenants,
+    /// One decision at a time: the next is checked against what this one brought into force.
+    turn: Arc<Mutex<()>>,
+}
+
+/// A decision that may be made, and the app as it stood.
+struct Checked {
+    decision: Decision,
+    known: KnownApp,
 }
 
 impl Decider {
+    /// Decides by this book and writes to this log.
+    pub(crate) fn new(
+        catalogue: Arc<Catalogue>,
+        directories: DirectoryShelf,
+        book: Book,
+        log: ControlLog,
+        tenants: Tenants,
+    ) -> Decider {
+        Decider { catalogue, directories, book, log, tenants, turn: Arc::default() }
+    }
+
     /// Decides, or says why not. Resolves when the log has the decision.
-    pub(crate) async fn decide(&self, request: &DecideRequest, now: Timestamp) -> Result<DecideAnswer, DecideError> {
-        let tenant = self.tenant(&request.tenant)?;
-        let decision = self.decision(tenant, request, now)?;
-        let control = Control::Decision(decision.clone());
-        let value = codec::encode_control(tenant, &control).map_err(|error| DecideError::Invalid(error.to_string()))?;
-        let partition = partition_of(tenant.as_bytes(), self.partitions);
-        let record = Record { partition, key: Some(tenant.as_bytes().to_vec()), value: Some(value) };
-        let failed = |error: broker::AppendError| DecideError::Log(error.to_string());
-        let ack = self.broker.append(&Topic::Events.name(&self.topic_prefix), record).map_err(failed)?;
-        let offset = ack.await.map_err(failed)?;
-        self.book.decided(tenant, Position { offset, index: 0 }, &decision);
-        tracing::info!(tenant, app_key = decision.app_key, status = %decision.status, "decided");
-        Ok(DecideAnswer {
-            app_key: decision.app_key,
-            previous: decision.previous.to_string(),
-            status: decision.status.to_string(),
-            app_refs: decision.app_refs,
-        })
-    }
-
-    fn tenant<'a>(&'a self, asked: &'a str) -> Result<&'a str, DecideError> {
-        match (asked, self.tenants.as_slice()) {
-            ("", [only]) => Ok(only),
-            ("", _) => Err(DecideError::Invalid(format!("name the tenant: one of {}", self.tenants.join(", ")))),
-            (asked, known) if known.iter().any(|tenant| tenant == asked) => Ok(asked),
-            (asked, known) => Err(DecideError::Invalid(format!("there is no tenant {asked:?}; there are {}", known.join(", ")))),
+    pub(crate) async fn decide(&self, request: &DecideRequest, now: Timestamp) -> Result<DecideAnswer, Refused> {
+        let tenant = self.tenants.one(&request.tenant)?;
+        let _turn = self.turn.lock().await;
+        if let Some(reason) = self.book.stale() {
+            return Err(Refused::Unavailable(format!("nothing was decided: {reason}")));
         }
+        let Checked { decision, known } = self.check(tenant, request, now)?;
+        let control = Control::Decision(decision);
+        // Where the log cannot tell the place, the ledger will in a moment.
+        if let Some(position) = self.log.write(tenant, &control).await? {
+            self.book.apply(tenant, position, &control);
+        }
+        let Control::Decision(decision) = control else { return Err(Refused::Invalid("no decision".into())) };
+        tracing::info!(tenant, app_key = decision.app_key, status = %decision.status, previous = %decision.previous, "decided");
+        Ok(self.answer(tenant, decision, &known, now))
     }
 
-    fn decision(&self, tenant: &str, request: &DecideRequest, now: Timestamp) -> Result<Decision, DecideError> {
+    fn check(&self, tenant: &str, request: &DecideRequest, now: Timestamp) -> Result<Checked, Refused> {
         let status = Status::parse(&request.status).ok_or_else(|| {
-            DecideError::Invalid(format!("{:?} is no status; choose one of: in_review, sanctioned, tolerated, unsanctioned, blocked", request.status))
+            let known = "in_review, sanctioned, tolerated, unsanctioned, blocked";
+            Refused::Invalid(format!("{:?} is no status; choose one of: {known}", request.status))
         })?;
-        if request.reason.trim().is_empty() {
-            return Err(DecideError::Invalid("give a reason: somebody will ask for it in a year".into()));
+        let reason = required("reason", &request.reason, SENTENCE_CHARS_MAX)?;
+        let decided_by = required("name of whoever decides", &request.decided_by, NAME_CHARS_MAX)?;
+        let department = text("department", &request.department, NAME_CHARS_MAX)?;
+        let owner = text("owner", &request.owner, NAME_CHARS_MAX)?;
+        let expires_at = expiry(request.expires_at_ms, now)?;
+        let known = self.app(tenant, request, now)?;
+        if known.references.len() > REFERENCES_MAX {
+            let count = known.references.len();
+            return Err(Refused::Conflict(format!(
+                "{} has {count} references; a decision binds at most {REFERENCES_MAX}",
+                known.app_key
+            )));
         }
-        if request.expires_at_ms != 0 && request.expires_at_ms <= now.0 {
-            return Err(DecideError::Invalid("it would end in the past".into()));
-        }
-        let (app_key, known) = self.app(tenant, request)?;
-        let previous = Book::status(&known, &request.department, now);
-        let status = previous.to(status).map_err(|error| DecideError::Invalid(error.to_string()))?;
-        Ok(Decision {
-            app_key,
-            app_refs: known.references.into_iter().collect(),
+        let owner = if owner.is_empty() {
+            known.own(&department).map(|own| own.owner.clone()).unwrap_or_default()
+        } else {
+            owner
+        };
+        let decision = Decision {
+            app_key: known.app_key.clone(),
+            app_refs: known.references.iter().map(|reference| reference.app_ref.clone()).collect(),
             status,
-            previous,
-            department: request.department.clone(),
-            owner: request.owner.clone(),
-            reason: request.reason.clone(),
-            decided_by: request.decided_by.clone(),
+            previous: known.status(&department),
+            department,
+            owner,
+            reason,
+            decided_by,
             decided_at: now,
-            expires_at: Timestamp(request.expires_at_ms),
-        })
+            expires_at,
+        };
+        may_follow(&known, &decision)?;
+        Ok(Checked { decision, known })
     }
 
     /// The app that is meant: one that people use, a reference that nobody has used yet, or one of the catalogue.
-    fn app(&self, tenant: &str, request: &DecideRequest) -> Result<(String, KnownApp), DecideError> {
-        if let Some(found) = self.book.find(tenant, &request.app) {
-            return Ok(found);
+    fn app(&self, tenant: &str, request: &DecideRequest, now: Timestamp) -> Result<KnownApp, Refused> {
+        let asked = required("app", &request.app, REFERENCE_CHARS_MAX)?;
+        let name = text("name", &request.name, NAME_CHARS_MAX)?;
+        let mut found = self.book.find(tenant, &asked, now);
+        if found.len() > 1 {
+            return Err(ambiguous(&asked, &found));
         }
-        if let Some(app) = parse_app_ref(&request.app) {
-            let app_key = self.catalogue.resolve(&app, &request.name).app_key(&app);
-            let mut known = self.book.find(tenant, &app_key).map(|(_, known)| known).unwrap_or_default();
-            known.references.insert(app.to_string());
-            return Ok((app_key, known));
+        if let Some(known) = found.pop() {
+            return Ok(known);
         }
-        if let Some(entry) = self.catalogue.find(&request.app) {
-            return Ok(self.book.find(tenant, &entry.app_key).unwrap_or_else(|| (entry.app_key.clone(), KnownApp::default())));
-        }
-        Err(DecideError::Invalid(format!(
-            "nobody knows an app {:?}; `daylight apps` lists those that people use, by key and reference",
-            request.app
-        )))
+        let app = parse_app_ref(&asked).ok_or_else(|| {
+            Refused::Unknown(format!(
+                "nobody knows an app {asked:?}; `daylight apps` lists those that people use, by key and reference"
+            ))
+        })?;
+        let app_key = self.catalogue.resolve(&app, &name).app_key(&app);
+        let mut known = self.book.app(tenant, &app_key, now);
+        known.references.push(super::book::KnownReference {
+            app_ref: app.to_string(),
+            name,
+            status: Status::Unreviewed,
+            is_unbound: true,
+        });
+        Ok(known)
     }
+
+    fn answer(&self, tenant: &str, decision: Decision, known: &KnownApp, now: Timestamp) -> DecideAnswer {
+        let mut notes = Vec::new();
+        let department = decision.department.as_str();
+        if decision.app_refs.is_empty() {
+            notes.push("nobody has used it yet, so it binds no reference: what comes under a client id that the catalogue knows is bound, anything else stays unreviewed until you decide again".to_owned());
+        }
+        if !department.is_empty()
+            && self.directories.get(tenant).is_none_or(|directory| !directory.has_department(department))
+        {
+            notes.push(format!(
+                "no directory of {tenant} has a department {department:?}: until one does, it binds nobody"
+            ));
+        }
+        if department.is_empty() {
+            let current = self.book.app(tenant, &decision.app_key, now);
+            for own in current.in_force.iter().filter(|own| !own.department.is_empty()) {
+                notes.push(format!(
+                    "{} has its own decision, {}, which goes before this one",
+                    own.department, own.status
+                ));
+            }
+        }
+        let before: Vec<&str> =
+            known.own(department).map(|own| own.app_refs.iter().map(String::as_str).collect()).unwrap_or_default();
+        let bound = known.references.iter().map(|reference| Bound {
+            app_ref: reference.app_ref.clone(),
+            name: reference.name.clone(),
+            is_new: !before.contains(&reference.app_ref.as_str()),
+        });
+        DecideAnswer {
+            tenant: tenant.to_owned(),
+            name: known.name.clone(),
+            department: department.to_owned(),
+            previous: decision.previous.to_string(),
+            status: decision.status.to_string(),
+            owner: decision.owner.clone(),
+            expires_at: if decision.expires_at.is_some() { decision.expires_at.to_string() } else { String::new() },
+            binds: bound.collect(),
+            notes,
+            app_key: decision.app_key,
+        }
+    }
+}
+
+/// May this decision follow what is in force? A state may follow any other but `unreviewed`. The same state again is a *renewal*, where it
+/// changes who answers, when it ends, or which references are bound: that is how a new reference of a sanctioned app is let in.
+fn may_follow(known: &KnownApp, decision: &Decision) -> Result<(), Refused> {
+    let Err(illegal) = decision.previous.to(decision.status) else { return Ok(()) };
+    let renews = known.own(&decision.department).filter(|_| decision.status != Status::Unreviewed).is_some_and(|own| {
+        let is_wider = decision.app_refs.iter().any(|app_ref| !own.app_refs.contains(app_ref));
+        is_wider || own.owner != decision.owner || own.expires_at != decision.expires_at
+    });
+    if renews {
+        return Ok(());
+    }
+    Err(Refused::Conflict(format!("{}: {illegal}", known.app_key)))
+}
+
+fn expiry(expires_at_ms: i64, now: Timestamp) -> Result<Timestamp, Refused> {
+    let expires_at = Timestamp(expires_at_ms);
+    if expires_at.is_some() && expires_at <= now {
+        return Err(Refused::Invalid(format!("it would end in the past, at {expires_at}")));
+    }
+    if expires_at.since_ms(now) > EXPIRY_MS_MAX {
+        return Err(Refused::Invalid("it would end in more than ten years; leave the end out".into()));
+    }
+    Ok(expires_at)
+}
+
+fn ambiguous(asked: &str, found: &[KnownApp]) -> Refused {
+    let shown = |known: &KnownApp| {
+        let first = known.references.first().map(|reference| format!(", {}", reference.app_ref)).unwrap_or_default();
+        let whose =
+            if known.looks_like.is_empty() { String::new() } else { format!(", only looks like {}", known.looks_like) };
+        format!("{} ({}{first}{whose})", known.app_key, known.name)
+    };
+    let named: Vec<String> = found.iter().take(CANDIDATES_NAMED_MAX).map(shown).collect();
+    let more = found.len().saturating_sub(CANDIDATES_NAMED_MAX);
+    let more = if more > 0 { format!(", and {more} more") } else { String::new() };
+    Refused::Conflict(format!(
+        "{asked:?} may be {} apps; say which by its key: {}{more}",
+        found.len(),
+        named.join(", ")
+    ))
 }
 
 /// Reads `source:kind:id`.
@@ -166,6 +296,62 @@ fn parse_app_ref(text: &str) -> Option<AppRef<'_>> {
 mod tests {
     use super::*;
 
+    fn known(status: Status, department: &str) -> KnownApp {
+        let own = Decision {
+            app_key: "a.com".into(),
+            app_refs: vec!["okta:app_id:1".into()],
+            status,
+            previous: Status::Unreviewed,
+            department: department.into(),
+            owner: "ann".into(),
+            reason: "because".into(),
+            decided_by: "it".into(),
+            decided_at: Timestamp(1),
+            expires_at: Timestamp(9),
+        };
+        KnownApp { app_key: "a.com".into(), in_force: vec![own], ..KnownApp::default() }
+    }
+
+    fn next(
+        known: &KnownApp,
+        status: Status,
+        department: &str,
+        change: impl FnOnce(&mut Decision),
+    ) -> Result<(), Refused> {
+        let mut decision = Decision {
+            status,
+            department: department.into(),
+            previous: known.status(department),
+            ..known.in_force[0].clone()
+        };
+        change(&mut decision);
+        may_follow(known, &decision)
+    }
+
+    #[test]
+    fn the_same_state_again_is_refused_unless_it_renews_something() {
+        let known = known(Status::Sanctioned, "");
+        assert!(next(&known, Status::Blocked, "", |_| ()).is_ok());
+        assert!(next(&known, Status::Sanctioned, "", |_| ()).is_err());
+        assert!(next(&known, Status::Sanctioned, "", |again| again.reason = "again".into()).is_err());
+        assert!(next(&known, Status::Sanctioned, "", |again| again.owner = "bob".into()).is_ok());
+        assert!(next(&known, Status::Sanctioned, "", |again| again.expires_at = Timestamp(99)).is_ok());
+        assert!(next(&known, Status::Sanctioned, "", |again| again.app_refs.push("okta:app_id:2".into())).is_ok());
+        assert!(next(&known, Status::Sanctioned, "", |again| again.app_refs.clear()).is_err());
+        // What holds for all holds for the department already.
+        assert!(next(&known, Status::Sanctioned, "Sales", |_| ()).is_err());
+        assert!(next(&known, Status::Blocked, "Sales", |_| ()).is_ok());
+    }
+
+    #[test]
+    fn nobody_decides_not_to_have_looked() {
+        for status in Status::ALL {
+            let known = known(*status, "");
+            let refused = next(&known, Status::Unreviewed, "", |again| again.owner = "bob".into()).unwrap_err();
+            assert!(matches!(&refused, Refused::Conflict(sentence) if sentence.contains("expires")), "{refused}");
+        }
+    }
+
     #[test]
     fn a_reference_is_read_as_it_is_printed() {
         for text in ["okta:app_id:0oa1", "entra:client_id:a:b", "google_workspace:label:My app"] {
@@ -173,6 +359,21 @@ mod tests {
         }
         for text in ["slack.com", "okta:nothing:1", "okta:app_id:", "okta:none:x"] {
             assert_eq!(parse_app_ref(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_end_lies_ahead_and_not_beyond_the_limit() {
+        let now = Timestamp(1_000);
+        for (end, is_good) in [
+            (0, true),
+            (1_001, true),
+            (1_000, false),
+            (-5, false),
+            (1_000 + EXPIRY_MS_MAX, true),
+            (1_001 + EXPIRY_MS_MAX, false),
+        ] {
+            assert_eq!(expiry(end, now).is_ok(), is_good, "{end}");
         }
     }
 }

@@ -22,7 +22,8 @@ pub(crate) fn is_first_party(source: Source, client_id: &str) -> bool {
 
 /// Reads the embedded catalogue for a command that runs no role.
 pub(crate) fn load_catalogue() -> anyhow::Result<()> {
-    let catalogue = Catalogue::embedded().map_err(|error| anyhow::anyhow!("the embedded catalogue is broken: {error}"))?;
+    let catalogue =
+        Catalogue::embedded().map_err(|error| anyhow::anyhow!("the embedded catalogue is broken: {error}"))?;
     set_catalogue(&Arc::new(catalogue));
     Ok(())
 }

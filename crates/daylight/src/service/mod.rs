@@ -1,23 +1,31 @@
 //! A running installation, or a part of one: the chosen roles in one process, with what they share.
 
 mod admin;
+mod apps;
 mod book;
 mod clickhouse;
+mod control_log;
 mod decide;
 mod disk;
 mod first_party;
+mod follower;
+mod hangup;
 mod log;
+mod noted;
+mod refused;
+mod reveal;
 mod secrets;
 mod tables;
+mod tenants;
+mod welcome;
 
-use std::{future::Future, path::Path, thread};
+use std::{future::Future, path::Path, sync::Arc, thread};
 
 use anyhow::Context;
 use broker::Broker;
-use codec::Topic;
 use runtime::{AdminServer, Health, Registry, Shutdown, load_config, start_logs};
 use store::EmbeddedServer;
-use tokio::{runtime::Handle, task::JoinSet};
+use tokio::{runtime::Handle, sync::oneshot, task::JoinSet};
 
 use crate::{
     config::Config,
@@ -25,12 +33,24 @@ use crate::{
 };
 
 use admin::Admin;
+use apps::Lister;
 use book::Book;
 use clickhouse::Clickhouse;
+use control_log::ControlLog;
 use decide::Decider;
+use follower::Follower;
+use noted::Noter;
+use reveal::Revealer;
 use tables::Tables;
+use tenants::Tenants;
 
+pub(crate) use admin::now;
+pub(crate) use apps::{AppLine, AppsAnswer, AppsRequest};
+pub(crate) use decide::{DecideAnswer, DecideRequest};
 pub(crate) use first_party::{is_first_party, load_catalogue};
+pub(crate) use noted::ReloadedLine;
+pub(crate) use reveal::{RevealAnswer, RevealRequest};
+pub(crate) use welcome::example;
 
 /// A role of the pipeline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +64,9 @@ pub(crate) enum Role {
     /// Tells people.
     Notify,
 }
+
+/// The configuration of the folder in which somebody types `daylight run`.
+const CONFIG_BESIDE: &str = "daylight.toml";
 
 /// Every role.
 pub(crate) const ALL_ROLES: &[Role] = &[Role::Ingest, Role::Detect, Role::Sink, Role::Notify];
@@ -62,6 +85,8 @@ impl std::error::Error for BadConfig {}
 
 /// Reads the configuration and starts the logs, in this order: an error in the file is one line on standard error.
 pub(crate) fn prepare(path: Option<&Path>) -> anyhow::Result<Config> {
+    let beside = Path::new(CONFIG_BESIDE);
+    let path = path.or_else(|| beside.is_file().then_some(beside));
     let config: Config = load_config(path, std::env::vars()).map_err(|error| BadConfig(error.to_string()))?;
     start_logs(config.logs.format, &config.logs.level).map_err(|error| BadConfig(error.to_string()))?;
     Ok(config)
@@ -76,8 +101,9 @@ pub(crate) async fn run(config: Config, roles: &[Role]) -> anyhow::Result<()> {
     let opened = (config.log.clone(), folder.clone());
     let broker = tokio::task::spawn_blocking(move || log::open(&opened.0, &opened.1)).await??;
     let needs_clickhouse = roles.contains(&Role::Sink);
-    let mut clickhouse = if needs_clickhouse { Some(Clickhouse::open(&config.clickhouse, &folder).await?) } else { None };
-    let tables = Tables::load(&config, &folder)?;
+    let mut clickhouse =
+        if needs_clickhouse { Some(Clickhouse::open(&config.clickhouse, &folder).await?) } else { None };
+    let tables = Arc::new(Tables::load(&config, &folder)?);
     let part = Part { config, folder, broker, tables, health: Health::new(), registry: Registry::new(), shutdown };
     let hosted = clickhouse.as_mut().and_then(|clickhouse| clickhouse.server.take());
     let hosted_process_id = hosted.as_ref().map_or(0, EmbeddedServer::process_id);
@@ -101,7 +127,7 @@ struct Part {
     config: Config,
     folder: DataFolder,
     broker: Broker,
-    tables: Tables,
+    tables: Arc<Tables>,
     health: Health,
     registry: Registry,
     shutdown: Shutdown,
@@ -109,12 +135,31 @@ struct Part {
 
 impl Part {
     /// Starts each role and waits for the first that ends; its end is the end of all.
-    async fn serve(&self, roles: &[Role], clickhouse: Option<&Clickhouse>, hosted_process_id: u32) -> anyhow::Result<()> {
+    async fn serve(
+        &self,
+        roles: &[Role],
+        clickhouse: Option<&Clickhouse>,
+        hosted_process_id: u32,
+    ) -> anyhow::Result<()> {
         let mut running = JoinSet::new();
         let mut endpoints = Endpoints { clickhouse_process_id: hosted_process_id, ..Endpoints::default() };
         if let Some(clickhouse) = clickhouse {
             endpoints.clickhouse.clone_from(&clickhouse.client.connection().url);
         }
+        let start = self.health.component("start");
+        let book = Book::new(self.tables.catalogue());
+        let log = ControlLog::new(self.broker.clone(), &self.config.log.topic_prefix, self.config.log.partitions);
+        let noter = Noter::new(Arc::clone(&self.tables), book.clone(), log.clone());
+        // Served first: whoever starts for long can be asked whether he lives.
+        endpoints.admin = self.start_admin(clickhouse, &book, &log, &noter, &mut running).await?;
+        let Some(follower) = self.catch_up(&book).await? else { return self.watch(running).await };
+        noter.check_keys(roles.contains(&Role::Ingest), now()).await?;
+        if roles.contains(&Role::Detect) {
+            noter.note_tables(now()).await?;
+        }
+        let shutdown = self.shutdown.clone();
+        spawn_thread(&mut running, "book", &self.shutdown, move || follower.follow(&shutdown))?;
+        running.spawn(hangup::watch(noter, self.shutdown.clone()));
         for role in roles {
             match role {
                 Role::Ingest => endpoints.ingest = self.start_ingest(&mut running).await?,
@@ -126,18 +171,15 @@ impl Part {
         if self.config.log.kafka.is_empty() || hosted_process_id != 0 {
             running.spawn(self.watch_disk());
         }
-        let admin = Admin {
-            token: self.folder.admin_token()?,
-            client: clickhouse.map(|clickhouse| clickhouse.client.clone()),
-            decider: self.start_decider()?,
-        };
-        let listen = self.config.admin.listen;
-        let server = AdminServer::bind(listen, self.health.clone(), self.registry.clone(), admin.router()).await?;
-        endpoints.admin = format!("http://{}", server.address()?);
-        let shutdown = self.shutdown.clone();
-        running.spawn(async move { server.serve(shutdown).await.map_err(anyhow::Error::from) });
-        tracing::info!(admin = endpoints.admin, ingest = endpoints.ingest, clickhouse = endpoints.clickhouse, "running");
+        start.ready();
+        tracing::info!(
+            admin = endpoints.admin,
+            ingest = endpoints.ingest,
+            clickhouse = endpoints.clickhouse,
+            "running"
+        );
         self.folder.write_endpoints(&endpoints)?;
+        welcome::say(&self.config, &self.folder, &endpoints);
         self.watch(running).await
     }
 
@@ -162,22 +204,60 @@ impl Part {
         }
     }
 
-    /// Follows the ledger on a thread of its own, which ends with the process.
-    fn start_decider(&self) -> anyhow::Result<Decider> {
-        let log = &self.config.log;
-        let decider = Decider {
-            broker: self.broker.clone(),
-            topic_prefix: log.topic_prefix.clone(),
-            partitions: log.partitions,
-            catalogue: self.tables.catalogue(),
-            book: Book::default(),
-            tenants: self.tables.tenants(),
+    /// Serves the admin port; tells its address.
+    async fn start_admin(
+        &self,
+        clickhouse: Option<&Clickhouse>,
+        book: &Book,
+        log: &ControlLog,
+        noter: &Noter,
+        running: &mut JoinSet<anyhow::Result<()>>,
+    ) -> anyhow::Result<String> {
+        let tenants = Tenants::new(self.tables.tenants());
+        let (catalogue, directories) = (self.tables.catalogue(), self.tables.shelf().clone());
+        let client = clickhouse.map(|clickhouse| clickhouse.client.clone());
+        let admin = Admin {
+            token: self.folder.admin_token()?,
+            decider: Decider::new(catalogue, directories, book.clone(), log.clone(), tenants.clone()),
+            lister: Lister { book: book.clone(), client: client.clone(), tenants: tenants.clone() },
+            revealer: Revealer { client: self.reveal_client(clickhouse)?, log: log.clone(), tenants },
+            noter: noter.clone(),
+            client,
         };
-        let (book, broker, shutdown) = (decider.book.clone(), self.broker.clone(), self.shutdown.clone());
-        let ledger = Topic::Ledger.name(&log.topic_prefix);
-        let follow = move || book.follow(&broker, &ledger, &shutdown);
-        thread::Builder::new().name("book".into()).spawn(follow).context("cannot start a thread")?;
-        Ok(decider)
+        let listen = self.config.admin.listen;
+        let server = AdminServer::bind(listen, self.health.clone(), self.registry.clone(), admin.router()).await?;
+        let address = format!("http://{}", server.address()?);
+        let shutdown = self.shutdown.clone();
+        running.spawn(async move { server.serve(shutdown).await.map_err(anyhow::Error::from) });
+        Ok(address)
+    }
+
+    /// Names are asked for with an account of their own, where the configuration has one.
+    fn reveal_client(&self, clickhouse: Option<&Clickhouse>) -> anyhow::Result<Option<store::Client>> {
+        let Some(clickhouse) = clickhouse else { return Ok(None) };
+        let config = &self.config.clickhouse;
+        if config.reveal_user.is_empty() {
+            return Ok(Some(clickhouse.client.clone()));
+        }
+        let password = config.reveal_password.as_ref().map(runtime::SecretSource::read).transpose();
+        let password = password.map_err(|error| BadConfig(format!("[clickhouse] reveal_password: {error}")))?;
+        let connection = store::Connection {
+            user: config.reveal_user.clone(),
+            password: password.map(|secret| secret.expose().to_owned()).unwrap_or_default(),
+            ..clickhouse.client.connection().clone()
+        };
+        Ok(Some(store::Client::new(connection)?))
+    }
+
+    /// Reads what the ledger and the log know; nothing when somebody asks to stop meanwhile.
+    async fn catch_up(&self, book: &Book) -> anyhow::Result<Option<Follower>> {
+        let (broker, prefix) = (self.broker.clone(), self.config.log.topic_prefix.clone());
+        let (book, component) = (book.clone(), self.health.component("book"));
+        let reading = tokio::task::spawn_blocking(move || Follower::catch_up(broker, &prefix, book, component));
+        tokio::select! {
+            read = reading => read?.map(Some),
+            () = self.shutdown.requested() => Ok(None),
+        }
     }
 
     async fn start_ingest(&self, running: &mut JoinSet<anyhow::Result<()>>) -> anyhow::Result<String> {
@@ -208,7 +288,8 @@ impl Part {
     }
 
     fn start_sink(&self, running: &mut JoinSet<anyhow::Result<()>>, clickhouse: &Clickhouse) -> anyhow::Result<()> {
-        let (broker, prefix, client) = (self.broker.clone(), self.config.log.topic_prefix.clone(), clickhouse.client.clone());
+        let (broker, prefix, client) =
+            (self.broker.clone(), self.config.log.topic_prefix.clone(), clickhouse.client.clone());
         let (enricher, config, registry) = (self.tables.enricher(), self.config.sink.clone(), self.registry.clone());
         let (shutdown, component, runtime) = (self.shutdown.clone(), self.health.component("sink"), Handle::current());
         spawn_thread(running, "sink", &self.shutdown, move || {
@@ -221,8 +302,14 @@ impl Part {
     fn start_notify(&self, running: &mut JoinSet<anyhow::Result<()>>) -> anyhow::Result<()> {
         let (config, log) = (&self.config, &self.config.log);
         let (broker, receivers) = (self.broker.clone(), &config.receivers);
-        let notify =
-            notify::Notify::new(broker, &log.topic_prefix, log.partitions, config.notify.clone(), receivers, &self.registry);
+        let notify = notify::Notify::new(
+            broker,
+            &log.topic_prefix,
+            log.partitions,
+            config.notify.clone(),
+            receivers,
+            &self.registry,
+        );
         let notify = notify.map_err(|error| BadConfig(error.to_string()))?;
         let (shutdown, component) = (self.shutdown.clone(), self.health.component("notify"));
         running.spawn(async move { notify.run(shutdown, component).await.map_err(anyhow::Error::from) });
@@ -237,7 +324,7 @@ fn spawn_thread(
     shutdown: &Shutdown,
     work: impl FnOnce() -> anyhow::Result<()> + Send + 'static,
 ) -> anyhow::Result<()> {
-    let (sender, receiver) = tokio::sync::oneshot::channel();
+    let (sender, receiver) = oneshot::channel();
     let stop = shutdown.clone();
     let run = move || {
         let result = work();
@@ -249,9 +336,6 @@ fn spawn_thread(
     Ok(())
 }
 
-fn wait_for(
-    name: String,
-    receiver: tokio::sync::oneshot::Receiver<anyhow::Result<()>>,
-) -> impl Future<Output = anyhow::Result<()>> {
-    async move { receiver.await.unwrap_or_else(|_| Err(anyhow::anyhow!("the thread of {name} ended without a word"))) }
+async fn wait_for(name: String, receiver: oneshot::Receiver<anyhow::Result<()>>) -> anyhow::Result<()> {
+    receiver.await.unwrap_or_else(|_| Err(anyhow::anyhow!("the thread of {name} ended without a word")))
 }

@@ -1,0 +1,169 @@
+//! What operators type to a running Daylight, and `init`, with which it begins.
+
+use std::path::PathBuf;
+
+use clap::{Args, builder::PossibleValue};
+
+use super::AdminArgs;
+
+/// Milliseconds in an hour.
+const HOUR_MS: i64 = 3_600_000;
+
+/// Who asks, and about which tenant.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct OperatorArgs {
+    /// Whom to ask.
+    #[command(flatten)]
+    pub(crate) admin: AdminArgs,
+    /// The tenant; may be left out where there is one only.
+    #[arg(long, default_value = "")]
+    pub(crate) tenant: String,
+}
+
+/// Arguments of `decide`.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct DecideArgs {
+    /// Whom to ask.
+    #[command(flatten)]
+    pub(crate) operator: OperatorArgs,
+    /// The app: its key (`slack.com`), a reference (`okta:app_id:0oa…`), or its name where only one app has it.
+    pub(crate) app: String,
+    /// What holds from now on.
+    #[arg(value_parser = statuses())]
+    pub(crate) status: String,
+    /// Why: somebody will ask for it in a year.
+    #[arg(long)]
+    pub(crate) reason: String,
+    /// Who answers for the app; as before where it is left out.
+    #[arg(long, default_value = "")]
+    pub(crate) owner: String,
+    /// When it ends: a day (`2027-03-01`, its beginning in UTC) or a time from now (`90d`, `12h`). Then the app is unreviewed again.
+    #[arg(long, value_parser = expiry)]
+    pub(crate) expires: Option<Expiry>,
+    /// Only for this department, whose own decision goes before the one for all.
+    #[arg(long, default_value = "")]
+    pub(crate) department: String,
+    /// The label that an administrator gave to a reference that nobody has used yet.
+    #[arg(long, default_value = "")]
+    pub(crate) name: String,
+    /// Who decides; your account's name where it is left out.
+    #[arg(long = "as", value_name = "WHO")]
+    pub(crate) who: Option<String>,
+}
+
+/// Arguments of `apps`.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct AppsArgs {
+    /// Whom to ask.
+    #[command(flatten)]
+    pub(crate) operator: OperatorArgs,
+    /// Only apps of this status.
+    #[arg(long, value_parser = event::Status::NAMES.to_vec())]
+    pub(crate) status: Option<String>,
+    /// The providers' own apps as well, which everybody uses.
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// As JSON, with everything that is known.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Arguments of `reveal`.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct RevealArgs {
+    /// Whom to ask.
+    #[command(flatten)]
+    pub(crate) operator: OperatorArgs,
+    /// The pseudonym, 16 hexadecimal digits as alerts print it.
+    pub(crate) user_key: String,
+    /// Why: it is kept for ever, with your name.
+    #[arg(long)]
+    pub(crate) reason: String,
+    /// Who asks; your account's name where it is left out.
+    #[arg(long = "as", value_name = "WHO")]
+    pub(crate) who: Option<String>,
+}
+
+/// Arguments of `reload`.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct ReloadArgs {
+    /// Whom to ask.
+    #[command(flatten)]
+    pub(crate) admin: AdminArgs,
+}
+
+/// Arguments of `init`.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct InitArgs {
+    /// Your Okta org, as `acme.okta.com`.
+    #[arg(long, value_name = "HOST")]
+    pub(crate) okta: Option<String>,
+    /// Your Microsoft Entra tenant id, a GUID.
+    #[arg(long, value_name = "TENANT_ID")]
+    pub(crate) entra: Option<String>,
+    /// What the company is called here: letters, digits, `-`, `_`, `.`.
+    #[arg(long, default_value = "local")]
+    pub(crate) tenant: String,
+    /// The file to write. One that is there is left alone.
+    #[arg(long, short, default_value = "daylight.toml")]
+    pub(crate) config: PathBuf,
+    /// Where the log, the tables, keys and secrets will lie.
+    #[arg(long, default_value = "daylight-data")]
+    pub(crate) data_folder: PathBuf,
+}
+
+/// When a decision ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Expiry {
+    /// At this time, in milliseconds since 1970.
+    AtMs(i64),
+    /// So many milliseconds from now.
+    InMs(i64),
+}
+
+impl Expiry {
+    /// The time, in milliseconds since 1970.
+    pub(crate) const fn at_ms(self, now_ms: i64) -> i64 {
+        match self {
+            Expiry::AtMs(at_ms) => at_ms,
+            Expiry::InMs(in_ms) => now_ms.saturating_add(in_ms),
+        }
+    }
+}
+
+/// The states that may be decided. `unreviewed` may be typed, and is refused with its reason.
+fn statuses() -> Vec<PossibleValue> {
+    let value = |name: &'static str| PossibleValue::new(name).hide(name == event::Status::Unreviewed.as_str());
+    event::Status::NAMES.iter().map(|name| value(name)).collect()
+}
+
+fn expiry(text: &str) -> Result<Expiry, String> {
+    if let Some(day) = event::Timestamp::parse(&format!("{text}T00:00:00.000Z")) {
+        return Ok(Expiry::AtMs(day.0));
+    }
+    let length = |unit: &str, unit_ms: i64| {
+        let digits = text.strip_suffix(unit)?;
+        let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+        let count: i64 = digits.parse().ok().filter(|_| is_number)?;
+        count.checked_mul(unit_ms).filter(|ms| *ms > 0)
+    };
+    let found = length("d", 24 * HOUR_MS).or_else(|| length("h", HOUR_MS));
+    found.map(Expiry::InMs).ok_or_else(|| "write a day as 2027-03-01, or a time from now as 90d or 12h".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_is_a_day_or_a_time_from_now() {
+        assert_eq!(expiry("2027-03-01"), Ok(Expiry::AtMs(1_803_859_200_000)));
+        assert_eq!(expiry("90d").map(|end| end.at_ms(5)), Ok(90 * 24 * HOUR_MS + 5));
+        assert_eq!(expiry("12h"), Ok(Expiry::InMs(12 * HOUR_MS)));
+        for text in
+            ["", "d", "0d", "-3d", "+3d", "90", "2027-02-30", "1y", "99999999999999999999d", "9223372036854775807d"]
+        {
+            assert!(expiry(text).is_err(), "{text}");
+        }
+    }
+}

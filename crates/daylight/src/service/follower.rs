@@ -1,0 +1,142 @@
+//! Keeps the book: reads the ledger from its beginning, then what detection has not come to yet, then follows.
+//!
+//! A decision is in the log before it is in the ledger. Between two starts of this process detection may have been behind, so the control
+//! records that it has not read are read here, once; without them the book would take an app for undecided and let it be decided twice.
+
+use std::{thread, time::Duration};
+
+use anyhow::{Context, anyhow};
+use broker::{Broker, ConsumeError};
+use codec::{LogRecord, Topic, decode_ledger_entry, decode_log_record};
+use event::{Control, LedgerEntry, Position};
+use runtime::{Component, Shutdown};
+
+use super::book::Book;
+
+/// How long the follower waits when it has read everything.
+const FOLLOW_INTERVAL: Duration = Duration::from_millis(200);
+
+/// Reads for the book.
+pub(crate) struct Follower {
+    broker: Broker,
+    book: Book,
+    component: Component,
+    ledger: String,
+    /// The next offset of the ledger, by partition.
+    next: Vec<u64>,
+}
+
+/// Whose, where, what.
+type Found = (String, Position, Control);
+
+impl Follower {
+    /// Reads everything that there is. Blocks.
+    pub(crate) fn catch_up(
+        broker: Broker,
+        topic_prefix: &str,
+        book: Book,
+        component: Component,
+    ) -> anyhow::Result<Follower> {
+        let (events, ledger) = (Topic::Events.name(topic_prefix), Topic::Ledger.name(topic_prefix));
+        let mut follower = Follower { broker, book, component, ledger, next: Vec::new() };
+        for partition in 0..follower.broker.partitions(&events)? {
+            follower.catch_up_partition(&events, partition).context("cannot read what was decided")?;
+        }
+        follower.is_up_to_date();
+        Ok(follower)
+    }
+
+    /// Follows until asked to stop. Blocks.
+    pub(crate) fn follow(mut self, shutdown: &Shutdown) -> anyhow::Result<()> {
+        while !shutdown.is_requested() {
+            let mut troubles = Vec::new();
+            for partition in 0..self.next.len() {
+                match self.follow_partition(partition)? {
+                    Ok(()) => {}
+                    Err(trouble) => troubles.push(trouble),
+                }
+            }
+            match troubles.pop() {
+                None => self.is_up_to_date(),
+                Some(trouble) => {
+                    let reason = format!("the ledger cannot be followed: {trouble}");
+                    self.component.not_ready(reason.clone());
+                    self.book.set_stale(Some(reason));
+                }
+            }
+            thread::sleep(FOLLOW_INTERVAL);
+        }
+        Ok(())
+    }
+
+    fn is_up_to_date(&self) {
+        self.book.set_stale(None);
+        self.component.ready();
+    }
+
+    fn catch_up_partition(&mut self, events: &str, partition: u32) -> anyhow::Result<()> {
+        // Asked first: what is committed by now is in the ledger that is read then.
+        let committed = self.broker.committed(detect::GROUP, events, partition)?;
+        let (low, high) = self.broker.watermarks(events, partition)?;
+        let from = committed.map_or(low, |committed| committed.offset).clamp(low, high);
+        let mut controls: Vec<Found> = Vec::new();
+        let next = self.read_ledger(partition, None, &mut controls)??;
+        self.broker.read(events, partition, Some(from), &mut |record| {
+            // What cannot be read is for those who work on it to complain about.
+            if let Ok(LogRecord::Control { tenant, control }) = decode_log_record(record.value.unwrap_or_default()) {
+                controls.push((tenant.to_owned(), Position { offset: record.offset, index: 0 }, control));
+            }
+        })?;
+        controls.sort_by_key(|(_, position, _)| *position);
+        for (tenant, position, control) in &controls {
+            self.book.apply(tenant, *position, control);
+        }
+        self.next.push(next);
+        Ok(())
+    }
+
+    /// Reads on in one partition. The inner error goes away by itself.
+    fn follow_partition(&mut self, partition: usize) -> anyhow::Result<Result<(), ConsumeError>> {
+        let number = u32::try_from(partition)?;
+        let Some(from) = self.next.get(partition).copied() else { return Ok(Ok(())) };
+        let mut controls: Vec<Found> = Vec::new();
+        let next = match self.read_ledger(number, Some(from), &mut controls)? {
+            Ok(next) => next,
+            // Compaction went past our place: from the beginning, which changes nothing that is known.
+            Err(ConsumeError::OffsetOutOfRange { .. }) => 0,
+            Err(error) => return Ok(Err(error)),
+        };
+        for (tenant, position, control) in &controls {
+            self.book.apply(tenant, *position, control);
+        }
+        if let Some(place) = self.next.get_mut(partition) {
+            *place = next;
+        }
+        Ok(Ok(()))
+    }
+
+    /// Reads the ledger to its end: apps go into the book at once, control records to `controls`.
+    fn read_ledger(
+        &self,
+        partition: u32,
+        from: Option<u64>,
+        controls: &mut Vec<Found>,
+    ) -> anyhow::Result<Result<u64, ConsumeError>> {
+        let mut flaw = None;
+        let from = from.filter(|from| *from > 0);
+        let read = self.broker.read(&self.ledger, partition, from, &mut |record| match record
+            .value
+            .map(decode_ledger_entry)
+        {
+            Some(Ok((tenant, LedgerEntry::Control { position, control, .. }))) => {
+                controls.push((tenant.to_owned(), position, control));
+            }
+            Some(Ok((tenant, entry))) => self.book.met(tenant, &entry),
+            Some(Err(error)) => {
+                flaw = Some(anyhow!("the ledger, partition {partition}, offset {}: {error}", record.offset))
+            }
+            None => {}
+        });
+        flaw.map_or(Ok(read), Err)
+    }
+}

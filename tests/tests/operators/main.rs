@@ -1,0 +1,11 @@
+//! What operators do to a running Daylight: decide, list, reveal, read directories again; and what it refuses to start with.
+//!
+//! The built binary on both sides: the process, and the commands as people type them.
+
+mod apps;
+mod decisions;
+mod init;
+mod keys;
+mod reload;
+mod reveal;
+mod shell;
