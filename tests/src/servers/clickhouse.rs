@@ -1,6 +1,8 @@
 //! A ClickHouse of its own, apart from any Daylight: to be away for a while, as a server of others may be.
 
-use anyhow::Context as _;
+use std::process::Command;
+
+use anyhow::{Context as _, ensure};
 use store::{EmbeddedServer, HostCommand, ServerOptions};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -39,6 +41,28 @@ impl Clickhouse {
     /// `kill -9`. What it had acknowledged stays.
     pub fn kill9(&mut self) {
         self.server.kill();
+    }
+
+    /// Stops it where it stands (SIGSTOP): it takes connections and answers none.
+    ///
+    /// # Errors
+    /// When the signal cannot be sent.
+    pub fn pause(&self) -> anyhow::Result<()> {
+        self.signal("-STOP")
+    }
+
+    /// Lets it go on where it stood.
+    ///
+    /// # Errors
+    /// When the signal cannot be sent.
+    pub fn resume(&self) -> anyhow::Result<()> {
+        self.signal("-CONT")
+    }
+
+    fn signal(&self, signal: &str) -> anyhow::Result<()> {
+        let sent = Command::new("kill").args([signal, &self.server.process_id().to_string()]).status()?;
+        ensure!(sent.success(), "kill {signal} failed");
+        Ok(())
     }
 
     /// Starts the killed server again on the same ports and data, and waits until it answers.

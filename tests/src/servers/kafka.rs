@@ -5,14 +5,13 @@ use std::{
     fs,
     io::{Read, Write},
     net::{SocketAddr, TcpStream},
-    path::PathBuf,
     process::Command,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, bail, ensure};
 
-use super::{free_port, keeper::Keeper, stack_folder};
+use super::{free_port, is_running, keeper::Keeper, say, stack_folder};
 
 /// How long the server may take until it answers. It takes 3 to 5 s on two idle cores.
 const READY_WITHIN: Duration = Duration::from_secs(90);
@@ -98,16 +97,6 @@ impl KafkaServer {
         }
         is_ready
     }
-}
-
-/// Tells whoever reads the test's output what was started.
-#[expect(clippy::print_stderr, reason = "a test says what it starts")]
-fn say(line: &str) {
-    eprintln!("{line}");
-}
-
-fn is_running(process: u32) -> bool {
-    PathBuf::from(format!("/proc/{process}/exe")).exists()
 }
 
 /// The class path, or the sentence that says what to do.

@@ -10,6 +10,7 @@ mod receiver;
 mod setup;
 
 use std::{
+    io::Write,
     net::TcpListener,
     path::{Path, PathBuf},
 };
@@ -19,6 +20,7 @@ use anyhow::{Context as _, ensure};
 pub use alertmanager::Alertmanager;
 pub use clickhouse::Clickhouse;
 pub use daylight::Daylight;
+pub use kafka::KafkaServer;
 pub use prometheus::{Prometheus, installed, run_tool};
 pub use receiver::{Post, Receiver};
 pub use setup::Setup;
@@ -65,10 +67,10 @@ fn clickhouse_library() -> anyhow::Result<PathBuf> {
     library.canonicalize().context("finding ClickHouse's library")
 }
 
-/// Tells whoever reads the test's output what was started.
-#[expect(clippy::print_stderr, reason = "a test says what it starts")]
+/// Tells whoever reads the output what was started: past the test's own captured output, which is only shown when it fails.
 fn say(line: &str) {
-    eprintln!("{line}");
+    // Nobody there to read it is no reason to fail.
+    writeln!(std::io::stderr().lock(), "{line}").ok();
 }
 
 /// Does the process run (and is no zombie)?

@@ -12,6 +12,9 @@ use toml::{Table, Value};
 
 use super::{Daylight, Receiver};
 
+/// The key of a tenant under test: 64 hexadecimal digits.
+const TENANT_KEY: &str = "5ca1ab1e5ca1ab1e5ca1ab1e5ca1ab1e5ca1ab1e5ca1ab1e5ca1ab1e5ca1ab1e";
+
 /// A configuration in the making.
 #[derive(Clone, Debug)]
 pub struct Setup {
@@ -72,6 +75,15 @@ impl Setup {
             table.insert(key.to_owned(), value.into());
         }
         self.list("connections", table)
+    }
+
+    /// A tenant whose key for pseudonyms is given, so that processes with data folders of their own agree on it.
+    #[must_use]
+    pub fn tenant(mut self, id: &str) -> Setup {
+        let name = format!("tenant-{id}");
+        self.secrets.insert(name, TENANT_KEY.to_owned());
+        let table = Table::from_iter([("id".to_owned(), Value::from(id))]);
+        self.list("tenants", table)
     }
 
     /// A signed webhook that is told of everything from `low` on.
@@ -142,15 +154,17 @@ impl Setup {
         let mut table = self.table.clone();
         let data = self.data.clone().unwrap_or_else(|| folder.join("data"));
         table.insert("data_folder".to_owned(), data.display().to_string().into());
-        for list in ["connections", "receivers"] {
+        for (list, key, prefix) in
+            [("connections", "secret", ""), ("receivers", "secret", ""), ("tenants", "key", "tenant-")]
+        {
             for entry in table.get_mut(list).and_then(Value::as_array_mut).into_iter().flatten() {
                 let Some(entry) = entry.as_table_mut() else { continue };
-                let id = entry.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
-                let Some(secret) = self.secrets.get(&id).filter(|_| !entry.contains_key("secret")) else { continue };
+                let id = format!("{prefix}{}", entry.get("id").and_then(Value::as_str).unwrap_or_default());
+                let Some(secret) = self.secrets.get(&id).filter(|_| !entry.contains_key(key)) else { continue };
                 let path = secrets.join(&id);
                 fs::write(&path, secret).context("writing a secret")?;
                 let source = Table::from_iter([("file".to_owned(), Value::from(path.display().to_string()))]);
-                entry.insert("secret".to_owned(), source.into());
+                entry.insert(key.to_owned(), source.into());
             }
         }
         let config = folder.join("daylight.toml");

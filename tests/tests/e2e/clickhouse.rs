@@ -79,3 +79,37 @@ fn while_clickhouse_is_away_events_are_taken_and_alerts_told_and_then_the_rows_c
         Ok(())
     })
 }
+
+#[test]
+fn inserts_that_are_answered_too_late_are_sent_again_and_stored_once() -> anyhow::Result<()> {
+    let (receiver, clickhouse) = (Receiver::start()?, Clickhouse::start()?);
+    let setup = Setup::new().connection("okta", "acme", "okta", OKTA_ORG).receiver("hook", &receiver);
+    let setup = setup.clickhouse(&clickhouse.url(), "late").set("detect.learning_days", 0);
+    let daylight = setup.set("sink.insert_timeout_ms", 500).set("sink.flush_interval_ms", 200).start()?;
+    let unconfirmed = || Ok::<_, anyhow::Error>(daylight.log()?.matches("insert not confirmed").count());
+    let load = Load::new();
+    let sent = std::thread::scope(|scope| {
+        let sender = scope.spawn(|| load.run(&daylight, "okta"));
+        let went = (0..4).try_for_each(|_| {
+            let rows = daylight.number("SELECT count() FROM events")?;
+            poll(SOON, "rows flow", || {
+                ensure!(daylight.number("SELECT count() FROM events")? > rows + 200, "not yet");
+                Ok(())
+            })?;
+            let before = unconfirmed()?;
+            clickhouse.pause()?;
+            let late = poll(SOON, "inserts are not confirmed", || {
+                ensure!(unconfirmed()? >= before + 3, "not yet");
+                Ok(())
+            });
+            clickhouse.resume()?;
+            late
+        });
+        load.stop();
+        went.and(sender.join().ok().context("the sender panicked"))
+    })?;
+    ensure!(sent.failures == 0, "{} attempts failed: ingest depends on ClickHouse", sent.failures);
+    rows_are_exact(&daylight, &sent)?;
+    ensure!(daylight.number("SELECT count() FROM events")? == sent.events, "some event is there twice");
+    alerts_are_exact(&daylight, &receiver, &sent)
+}

@@ -11,5 +11,6 @@ mod deliveries;
 mod disk;
 mod door;
 mod parse;
+mod roles;
 mod secrecy;
 mod shared;
