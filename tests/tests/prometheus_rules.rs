@@ -79,10 +79,16 @@ fn each_alert_has_a_test_a_page_a_severity_and_words() -> anyhow::Result<()> {
 }
 
 #[test]
-fn every_metric_that_a_rule_asks_for_is_one_of_ours() {
-    let text = fs::read_to_string(rules()).unwrap();
+fn every_metric_that_a_rule_or_the_dashboard_asks_for_is_one_of_ours() {
+    let dashboard = fs::read_to_string(deploy_folder().join("grafana/daylight.json")).unwrap();
+    let dashboard: serde_json::Value = serde_json::from_str(&dashboard).unwrap();
+    let panels = dashboard["panels"].as_array().unwrap();
+    let targets = panels.iter().flat_map(|panel| panel["targets"].as_array().unwrap());
+    let asked_by_panels: Vec<&str> = targets.map(|target| target["expr"].as_str().unwrap()).collect();
+    let text = fs::read_to_string(rules()).unwrap() + &asked_by_panels.join(" ");
     let workspace = deploy_folder().join("..");
     let crates = [
+        "detect/src/metrics.rs",
         "detect/src/watch.rs",
         "ingest/src/metrics.rs",
         "notify/src/metrics.rs",
@@ -94,6 +100,7 @@ fn every_metric_that_a_rule_asks_for_is_one_of_ours() {
     let asked: BTreeSet<&str> = text
         .split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
         .filter(|word| word.starts_with("daylight_"))
+        .map(|word| word.trim_end_matches("_bucket"))
         .collect();
     assert!(asked.len() >= 7, "{asked:?}");
     for metric in asked {

@@ -1,5 +1,7 @@
 //! What `detect` tells Prometheus, once a batch. Labels are rules and severities: closed sets, never apps or people.
 
+use detection::RULES;
+use event::{AlertState, Severity};
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 
 /// Metrics of `detect`.
@@ -48,6 +50,14 @@ impl Metrics {
                 .buckets(vec![0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0]),
             )?,
         };
+        // They begin with 0: `increase()` does not see a counter that is born with its first alert.
+        for rule in RULES {
+            for (severity, state) in
+                Severity::ALL.iter().flat_map(|severity| AlertState::ALL.iter().map(move |state| (severity, state)))
+            {
+                metrics.alerts.with_label_values(&[rule.id, severity.as_str(), state.as_str()]);
+            }
+        }
         registry.register(Box::new(metrics.events.clone()))?;
         registry.register(Box::new(metrics.incomplete.clone()))?;
         registry.register(Box::new(metrics.undecodable.clone()))?;

@@ -129,6 +129,14 @@ fn what_is_shown_is_what_the_rule_told_and_nobody_has_decided() {
                 reason: "one app".into(), decided_by: "it".into(), decided_at: NOW,
             }));
         }, false),
+        ("told of, and then merged with an app that a learning connection knows", |c, at| {
+            c.sees(sso("okta", "0oa1", "Notes One", at));
+            c.sees(sso("okta-2", "0oa2", "Notes Two", at));
+            c.hears(Control::Alias(Alias {
+                action: AliasAction::Merge, from_app_key: "okta:app_id:0oa2".into(), to_app_key: "okta:app_id:0oa1".into(),
+                reason: "one app".into(), decided_by: "it".into(), decided_at: NOW,
+            }));
+        }, false),
         ("sanctioned since", |c, at| { c.sees(sso("okta", "0oa1", "Notes One", at)); c.decides("okta:app_id:0oa1", Status::Sanctioned); }, false),
         ("somebody looks at it", |c, at| { c.sees(sso("okta", "0oa1", "Notes One", at)); c.decides("okta:app_id:0oa1", Status::InReview); }, false),
         ("not wanted", |c, at| { c.sees(sso("okta", "0oa1", "Notes One", at)); c.decides("okta:app_id:0oa1", Status::Unsanctioned); }, false),
