@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use catalog::{Catalogue, CatalogueFiles, RiskLevel};
-use enrichment::{AliasRefused, Applied, Directory, Enricher};
+use enrichment::{AliasRefused, Applied, Directory, DirectoryShelf, Enricher};
 use event::{
     Alias, AliasAction, AppIdKind, AppKind, AppRef, Control, Decision, Event, EventId, Kind, Position, Source, Status,
     TableName, TableVersion, TenantKey, Tick, Timestamp, Tokens, UserKey,
@@ -301,6 +301,33 @@ fn tables_are_swapped_whole_and_the_version_says_so() {
     let noted = TableVersion { table: TableName::Directory, version: "abc".to_owned(), loaded_at: day(1) };
     assert_eq!(enricher.apply(TENANT, &Control::TableVersion(noted), at(10)), Applied::Unchanged);
     assert_eq!(enricher.noted_version(TENANT, TableName::Directory), "abc");
+}
+
+#[test]
+fn a_directory_is_swapped_in_where_the_log_notes_its_version_and_nowhere_else() {
+    let shelf = DirectoryShelf::default();
+    let mut enricher = enricher().with_directories(shelf.clone());
+    let directory = |department: &str| {
+        let csv = format!("user_key,department\n{:016x},{department}\n", 7);
+        Arc::new(Directory::parse(&csv, &TenantKey::new([1; 32])).unwrap())
+    };
+    let note = |enricher: &mut Enricher, table, version: &str, offset| {
+        let noted = TableVersion { table, version: version.to_owned(), loaded_at: day(1) };
+        enricher.apply(TENANT, &Control::TableVersion(noted), at(offset))
+    };
+    let event = use_of(instance("0oa1"), "Slack");
+    let (sales, legal) = (directory("Sales"), directory("Legal"));
+    shelf.put(TENANT, Arc::clone(&sales));
+    assert_eq!(enricher.enrich(&event).department, "", "it is on the shelf, and not in the log");
+    assert_eq!(note(&mut enricher, TableName::Catalogue, sales.version(), 1), Applied::Unchanged);
+    assert_eq!(note(&mut enricher, TableName::Directory, sales.version(), 2), Applied::Changed);
+    assert_eq!(enricher.enrich(&event).department, "Sales");
+    assert_eq!(note(&mut enricher, TableName::Directory, sales.version(), 3), Applied::Unchanged, "it is in use");
+    assert_eq!(note(&mut enricher, TableName::Directory, legal.version(), 4), Applied::Unchanged, "nobody has read it");
+    shelf.put(TENANT, Arc::clone(&legal));
+    assert_eq!(enricher.enrich(&event).department, "Sales");
+    assert_eq!(note(&mut enricher, TableName::Directory, legal.version(), 5), Applied::Changed);
+    assert_eq!(enricher.enrich(&event).department, "Legal");
 }
 
 #[test]

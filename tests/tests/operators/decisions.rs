@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tests::{
     events::{OKTA_ORG, click, now_ms, okta_sso, page},
     poll,
-    servers::{Daylight, Receiver, Setup},
+    servers::{Clickhouse, Daylight, Receiver, Setup},
 };
 
 use crate::shell::{ask, refused, typed};
@@ -150,6 +150,39 @@ fn it_ends_with_a_tick(daylight: &Daylight) -> anyhow::Result<()> {
     })?;
     let history = daylight.rows("SELECT toString(status) FROM decisions FINAL ORDER BY _offset")?;
     ensure!(history == [["blocked"], ["tolerated"]], "{history:?}");
+    Ok(())
+}
+
+/// The sink is behind, detection is not: the decision is in the ledger before the sink has come to the uses that went before it.
+#[test]
+fn rows_that_are_late_meet_what_was_decided_before_them_and_nothing_after() -> anyhow::Result<()> {
+    let mut clickhouse = Clickhouse::start()?;
+    let daylight = setup().clickhouse(&clickhouse.url(), "late").start()?;
+    ensure!(status_met(&daylight, 1, "mia@brightwater.example", now_ms())? == "unreviewed");
+    clickhouse.kill9();
+    let uses = |number: u64| {
+        let used = click(number, "mia@brightwater.example", "0oaZigzag", "Zigzag Boards");
+        daylight.accept("okta", &page(&[okta_sso(&used)]))
+    };
+    uses(2)?;
+    let body = |status| json!({"app": APP, "status": status, "reason": "so", "decided_by": "me"}).to_string();
+    ensure!(ask(&daylight, "/v1/decide", &body("blocked"))?.status == 200);
+    uses(3)?;
+    ensure!(ask(&daylight, "/v1/decide", &body("tolerated"))?.status == 200);
+    uses(4)?;
+    // Detection has come past the second decision: it stands in the ledger that the sink will read.
+    poll(SOON, "detection has read everything", || {
+        let metrics = daylight.metrics()?;
+        let seen = metrics.lines().find_map(|line| line.strip_prefix("daylight_detect_events_total "));
+        ensure!(seen == Some("4"), "{seen:?} of 4 events are observed");
+        Ok(())
+    })?;
+    daylight.kill9()?;
+    clickhouse.restart()?;
+    daylight.restart()?;
+    ensure!(status_met(&daylight, 5, "mia@brightwater.example", now_ms())? == "tolerated");
+    let rows = daylight.rows("SELECT toString(status) FROM events ORDER BY _partition, _offset")?;
+    ensure!(rows == [["unreviewed"], ["unreviewed"], ["blocked"], ["tolerated"], ["tolerated"]], "{rows:?}");
     Ok(())
 }
 
