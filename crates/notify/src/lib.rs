@@ -5,12 +5,16 @@
 
 mod config;
 mod deliver;
+mod error;
 mod message;
 mod metrics;
 mod process;
 mod progress;
+mod reader;
 mod receivers;
 mod repost;
+mod told;
 
 pub use config::{Config, ReceiverConfig, ReceiverKind, SeverityMin};
-pub use process::{Notify, NotifyError};
+pub use error::NotifyError;
+pub use process::Notify;

@@ -41,7 +41,35 @@ impl Progress {
 
 #[cfg(test)]
 mod tests {
+    use proptest::{prelude::*, test_runner::RngSeed};
+
     use super::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, rng_seed: RngSeed::Fixed(6), ..ProptestConfig::default() })]
+
+        /// Alerts with their receivers, and the order in which these are told.
+        #[test]
+        fn it_agrees_with_a_list_of_who_waits(
+            receivers in prop::collection::vec(0usize..3, 1..20),
+            order in prop::collection::vec(any::<prop::sample::Index>(), 0..60),
+        ) {
+            let mut progress = Progress::starting_at(100);
+            let mut waiting: Vec<u64> = Vec::new();
+            for (offset, receivers) in (100u64..).zip(&receivers) {
+                progress.begin(offset, *receivers);
+                waiting.extend(std::iter::repeat_n(offset, *receivers));
+            }
+            let end = 100 + receivers.len() as u64;
+            for index in order {
+                let expected = waiting.iter().min().copied().unwrap_or(end);
+                prop_assert_eq!(progress.committable(), expected);
+                if !waiting.is_empty() {
+                    progress.complete(waiting.swap_remove(index.index(waiting.len())));
+                }
+            }
+        }
+    }
 
     #[test]
     fn an_offset_is_committed_when_nothing_before_it_waits() {
