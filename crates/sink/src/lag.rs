@@ -4,24 +4,32 @@
 
 use std::{
     collections::BTreeMap,
+    sync::mpsc,
+    thread,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use broker::Broker;
+use broker::{Broker, ConsumeError};
 use event::Timestamp;
 
 use crate::{lane::Lane, metrics::Metrics};
 
-/// How often the log is asked for its end: on Kafka a question and an answer for each partition.
+/// How often the log is asked for its end: on Kafka a question and an answer for each partition, so a thread of its own asks. A log that is
+/// away lets one wait for many seconds, and the loop has better things to do.
 const LOOK_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Looks after the lag of this process's partitions.
 pub(crate) struct Lag {
     topic: String,
-    looked_at: Option<Instant>,
+    asked_at: Option<Instant>,
+    is_asking: bool,
+    ends: (mpsc::Sender<Option<Ends>>, mpsc::Receiver<Option<Ends>>),
     /// Partitions in which records wait that nobody has read, and since when we know it.
     unread_since: BTreeMap<u32, Timestamp>,
 }
+
+/// Partition → one past its newest offset.
+type Ends = BTreeMap<u32, u64>;
 
 /// One partition, as it stands.
 #[derive(Clone, Copy, Debug)]
@@ -38,35 +46,49 @@ struct Standing {
 impl Lag {
     /// Of one topic.
     pub(crate) fn new(topic: String) -> Lag {
-        Lag { topic, looked_at: None, unread_since: BTreeMap::new() }
+        Lag { topic, asked_at: None, is_asking: false, ends: mpsc::channel(), unread_since: BTreeMap::new() }
     }
 
-    /// Measures, if it is time.
+    /// Asks, if it is time, and measures, if the answer is there.
     pub(crate) fn look<'l>(
         &mut self,
         broker: &Broker,
-        lanes: impl Iterator<Item = (u32, &'l Lane)>,
+        lanes: impl Iterator<Item = (u32, &'l Lane)> + Clone,
         metrics: &Metrics,
     ) {
-        if self.looked_at.is_some_and(|looked_at| looked_at.elapsed() < LOOK_INTERVAL) {
-            return;
+        while let Ok(ends) = self.ends.1.try_recv() {
+            self.is_asking = false;
+            let Some(ends) = ends else { continue };
+            let standings = lanes.clone().filter_map(|(partition, lane)| {
+                let (end, landed_to, oldest_read) = (*ends.get(&partition)?, lane.landed_to(), lane.oldest_logged_at());
+                Some(Standing { partition, end, landed_to, oldest_read })
+            });
+            let (records, age_ms) = self.measure(&standings.collect::<Vec<_>>(), now());
+            metrics.lag.set(i64::try_from(records).unwrap_or(i64::MAX));
+            metrics.oldest_age.set(f64::from(u32::try_from(age_ms).unwrap_or(u32::MAX)) / 1_000.0);
         }
-        self.looked_at = Some(Instant::now());
-        let mut standings = Vec::new();
-        for (partition, lane) in lanes {
-            let (landed_to, oldest_read) = (lane.landed_to(), lane.oldest_logged_at());
-            match broker.watermarks(&self.topic, partition) {
-                Ok((_, end)) => standings.push(Standing { partition, end, landed_to, oldest_read }),
-                Err(error) => {
-                    // What was measured last stands; that the log is away is told by whoever reads it.
-                    tracing::debug!(%error, partition, "the end of the log is not known");
-                    return;
-                }
+        let is_due = self.asked_at.is_none_or(|asked_at| asked_at.elapsed() >= LOOK_INTERVAL);
+        if is_due && !self.is_asking {
+            self.asked_at = Some(Instant::now());
+            self.is_asking = self.ask(broker, lanes.map(|(partition, _)| partition).collect());
+        }
+    }
+
+    /// Sends somebody to ask.
+    fn ask(&self, broker: &Broker, partitions: Vec<u32>) -> bool {
+        let (broker, topic, answer) = (broker.clone(), self.topic.clone(), self.ends.0.clone());
+        let ask = move || {
+            let end = |partition: u32| Ok((partition, broker.watermarks(&topic, partition)?.1));
+            let ends: Result<Ends, ConsumeError> = partitions.into_iter().map(end).collect();
+            if let Err(error) = &ends {
+                // What was measured last stands; that the log is away is told by whoever reads it.
+                tracing::debug!(%error, "the end of the log is not known");
             }
-        }
-        let (records, age_ms) = self.measure(&standings, now());
-        metrics.lag.set(i64::try_from(records).unwrap_or(i64::MAX));
-        metrics.oldest_age.set(f64::from(u32::try_from(age_ms).unwrap_or(u32::MAX)) / 1_000.0);
+            if answer.send(ends.ok()).is_err() {
+                tracing::debug!("stopping: nobody asks for the lag any more");
+            }
+        };
+        thread::Builder::new().name("sink-lag".into()).spawn(ask).is_ok()
     }
 
     /// Records that have not landed, and the age of the oldest in milliseconds. Of records that were not read, nobody knows the time: they
