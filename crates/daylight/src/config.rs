@@ -150,13 +150,13 @@ impl Default for AdminConfig {
 pub(crate) struct LogsConfig {
     /// Text for people, JSON for machines.
     pub(crate) format: LogFormat,
-    /// `info`, or `info,ingest=debug`.
+    /// `info`, or `info,ingest=debug`. The embedded store is asked for its warnings only: it would tell of every file.
     pub(crate) level: String,
 }
 
 impl Default for LogsConfig {
     fn default() -> LogsConfig {
-        LogsConfig { format: LogFormat::Text, level: "info".into() }
+        LogsConfig { format: LogFormat::Text, level: "info,fjall=warn,lsm_tree=warn".into() }
     }
 }
 

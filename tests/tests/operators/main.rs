@@ -2,6 +2,8 @@
 //!
 //! The built binary on both sides: the process, and the commands as people type them.
 
+#![expect(clippy::indexing_slicing, reason = "a test may stop at the first surprise, and so may what only tests call")]
+
 mod apps;
 mod decisions;
 mod init;
