@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tests::{
     events::{OKTA_ORG, click, now_ms, okta_sso, page},
     http, poll,
-    servers::{Alertmanager, Daylight, Prometheus, Receiver, Setup, free_port, run_tool},
+    servers::{Alertmanager, Clickhouse, Daylight, Prometheus, Receiver, Setup, free_port, run_tool},
 };
 use toml::Table;
 
@@ -34,6 +34,11 @@ fn address_of(people: &Receiver) -> anyhow::Result<String> {
 /// The lines of the gauge, as scraped.
 fn gauge(daylight: &Daylight) -> anyhow::Result<Vec<String>> {
     Ok(daylight.metrics()?.lines().filter(|line| line.starts_with(GAUGE)).map(str::to_owned).collect())
+}
+
+/// The value of one series of a scrape.
+fn value(scrape: &str, series: &str) -> Option<f64> {
+    scrape.lines().find_map(|line| line.strip_prefix(series)?.trim().parse().ok())
 }
 
 /// (alertname, app) of each alert that people were told of, in order.
@@ -196,9 +201,6 @@ fn what_is_scraped_keeps_the_conventions_of_prometheus() -> anyhow::Result<()> {
     ] {
         ensure!(before.lines().any(|line| line == born_with_zero), "{born_with_zero} is not in\n{before}");
     }
-    let value = |metrics: &str, series: &str| -> Option<f64> {
-        metrics.lines().find_map(|line| line.strip_prefix(series)?.trim().parse().ok())
-    };
     let last_event = r#"daylight_ingest_last_event_timestamp_seconds{connection="okta"}"#;
     let started = value(&before, last_event).context("no start of the silence")?;
 
@@ -221,4 +223,30 @@ fn what_is_scraped_keeps_the_conventions_of_prometheus() -> anyhow::Result<()> {
     tests::servers::installed("promtool")?;
     run_tool("sh", &["-c".into(), script.into()])?;
     Ok(())
+}
+
+#[test]
+fn rows_that_do_not_land_are_counted_and_grow_old() -> anyhow::Result<()> {
+    let mut clickhouse = Clickhouse::start()?;
+    let daylight = Setup::new()
+        .connection("okta", "brightwater", "okta", OKTA_ORG)
+        .clickhouse(&clickhouse.url(), "daylight")
+        .start()?;
+    clickhouse.kill9();
+    daylight.accept("okta", &page(&[okta_sso(&click(1, "mia.roth@brightwater.example", "0oa1", "Zigzag Boards"))]))?;
+    let shows = |what: &str, is_it: fn(f64, f64, f64) -> bool| {
+        poll(WITHIN, what, || {
+            let scrape = daylight.metrics()?;
+            let series = |name: &str| value(&scrape, name).with_context(|| format!("no {name}"));
+            let (lag, age) =
+                (series("daylight_sink_lag_records ")?, series("daylight_sink_oldest_unlanded_age_seconds ")?);
+            let ready = series("daylight_component_ready{component=\"sink\"}")?;
+            ensure!(is_it(lag, age, ready), "lag {lag}, age {age} s, ready {ready}");
+            Ok(())
+        })
+    };
+    shows("the record waits, and the sink says so", |lag, age, ready| lag >= 1.0 && age > 4.0 && ready == 0.0)?;
+    clickhouse.restart()?;
+    shows("everything has landed", |lag, age, ready| lag == 0.0 && age == 0.0 && ready == 1.0)?;
+    daylight.expect(WITHIN, "SELECT count() FROM events", 1)
 }
