@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use rdkafka::{
     Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer as _},
-    error::KafkaError,
+    error::{KafkaError, RDKafkaErrorCode},
     message::{BorrowedMessage, Message},
 };
 
@@ -16,6 +16,10 @@ use crate::{Committed, ConsumeError, RecordRef};
 pub(super) const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
 /// How long a read may go without a record before it gives up.
 const RECORD_WITHIN: Duration = Duration::from_secs(30);
+/// How long a group's coordinator may take to be found: a cluster that starts makes the topic of offsets first.
+const COORDINATOR_WITHIN: Duration = Duration::from_secs(30);
+/// How often it is asked for.
+const COORDINATOR_LOOK_INTERVAL: Duration = Duration::from_millis(200);
 /// librdkafka wants a group's name for reading a partition. Nobody joins it and nothing is committed in it.
 const NO_GROUP: &str = "daylight-reader";
 
@@ -39,8 +43,17 @@ impl Engine {
         partition: u32,
     ) -> Result<Option<Committed>, ConsumeError> {
         let consumer: BaseConsumer = self.create_consumer(group)?;
-        let committed = committed_of(&consumer, topic, &[partition]).map_err(|error| consume_error(&error))?;
-        Ok(committed.into_iter().next().and_then(|(_, committed)| committed))
+        let deadline = Instant::now() + COORDINATOR_WITHIN;
+        loop {
+            match committed_of(&consumer, topic, &[partition]) {
+                Ok(committed) => return Ok(committed.into_iter().next().and_then(|(_, committed)| committed)),
+                // A cluster that has just started, or has lost a node, moves its coordinators for a while.
+                Err(error) if is_coordinator_moving(&error) && Instant::now() < deadline => {
+                    std::thread::sleep(COORDINATOR_LOOK_INTERVAL);
+                }
+                Err(error) => return Err(consume_error(&error)),
+            }
+        }
     }
 
     pub(crate) fn read(
@@ -95,6 +108,18 @@ impl Engine {
     pub(super) fn create_consumer(&self, group: &str) -> Result<BaseConsumer, ConsumeError> {
         consumer_config(&self.client, group).create().map_err(|error| consume_error(&error))
     }
+}
+
+/// Does the group have no coordinator *yet*? Asking again helps.
+fn is_coordinator_moving(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            RDKafkaErrorCode::NotCoordinator
+                | RDKafkaErrorCode::CoordinatorNotAvailable
+                | RDKafkaErrorCode::CoordinatorLoadInProgress
+        )
+    )
 }
 
 /// What the consumer's group has committed for partitions.
