@@ -1,6 +1,9 @@
 //! The ledger on its way to and from the compacted topic.
 
-use std::{collections::HashMap, ops::Range};
+use std::{
+    collections::{HashMap, HashSet},
+    ops::Range,
+};
 
 use broker::{Record, partition_of};
 use codec::{EncodeError, decode_ledger_entry, encode_ledger_entry, ledger_key};
@@ -62,7 +65,7 @@ pub(crate) struct Restoring {
     held: HashMap<Vec<u8>, Vec<u8>>,
     controls: Vec<ControlEntry>,
     /// The tenants met.
-    pub(crate) tenants: Vec<String>,
+    pub(crate) tenants: HashSet<String>,
     /// Entries taken in.
     pub(crate) entries: u64,
 }
@@ -84,8 +87,8 @@ impl Restoring {
         };
         let (tenant, entry) = decode_ledger_entry(value)?;
         self.entries += 1;
-        if self.tenants.last().is_none_or(|last| last != tenant) && !self.tenants.iter().any(|known| known == tenant) {
-            self.tenants.push(tenant.to_owned());
+        if !self.tenants.contains(tenant) {
+            self.tenants.insert(tenant.to_owned());
         }
         match entry {
             LedgerEntry::Held { .. } => {

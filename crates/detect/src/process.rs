@@ -5,23 +5,22 @@
 //! ```
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use broker::{
     Ack, AppendError, Assignment, Broker, CommitError, ConsumeError, Consumer, OpenError, Polled, Record, StartAt,
-    partition_of,
 };
 use codec::{DecodeError, EncodeError, Topic};
-use detection::{Engine, Findings};
+use detection::Engine;
 use enrichment::Enricher;
-use event::{LogId, Position, Timestamp};
+use event::{LogId, Timestamp};
 use runtime::{Backoff, Component, Registry, Shutdown};
 
 use crate::{
     Config,
-    ledger::{Restoring, change_record},
+    ledger::Restoring,
     metrics::Metrics,
     watch::Watch,
     work::{Place, Work},
@@ -107,8 +106,7 @@ impl Detect {
         let (metrics, watch) =
             (Metrics::register(registry).map_err(failed)?, Watch::register(registry).map_err(failed)?);
         let engine = Engine::new(config.settings());
-        let work =
-            Work { enricher, engine, findings: Findings::default(), controls: Vec::new(), tenants: BTreeSet::new() };
+        let work = Work::new(enricher, engine);
         Ok(Detect {
             broker,
             consumer,
@@ -128,24 +126,29 @@ impl Detect {
     /// `DetectError` when it must not go on.
     pub fn run(mut self, shutdown: &Shutdown, component: &Component) -> Result<(), DetectError> {
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5), 2);
+        let mut is_away = false;
         while !shutdown.is_requested() {
             match self.poll() {
                 Ok(Polled::Assigned(assigned)) => {
-                    for assignment in &assigned {
-                        self.restore(assignment)?;
-                    }
+                    assigned.iter().try_for_each(|assignment| self.take_up(assignment, shutdown, component))?;
                     component.ready();
                 }
                 Ok(Polled::Revoked(revoked)) => self.drop_partitions(&revoked),
-                Ok(Polled::Records(_)) => backoff.reset(),
+                Ok(Polled::Records(_)) => {
+                    if std::mem::take(&mut is_away) {
+                        backoff.reset();
+                        component.ready();
+                    }
+                }
                 Err(DetectError::Consume(ConsumeError::Unavailable { reason })) => {
+                    is_away = true;
                     component.not_ready(format!("the log cannot be read: {reason}"));
-                    std::thread::sleep(backoff.next_wait());
+                    shutdown.sleep(backoff.next_wait());
                     continue;
                 }
                 Err(error) => return Err(error),
             }
-            self.write_out(shutdown)?;
+            self.write_out(shutdown, component)?;
             self.watch.look(&mut self.work);
         }
         Ok(())
@@ -180,6 +183,28 @@ impl Detect {
         fatal.map_or(Ok(polled), Err)
     }
 
+    /// Takes up a partition, for as long as it takes to read what is remembered of it.
+    fn take_up(
+        &mut self,
+        assignment: &Assignment,
+        shutdown: &Shutdown,
+        component: &Component,
+    ) -> Result<(), DetectError> {
+        let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5), 4);
+        loop {
+            match self.restore(assignment) {
+                Err(DetectError::Consume(ConsumeError::Unavailable { reason })) => {
+                    component.not_ready(format!("the ledger cannot be read: {reason}"));
+                    shutdown.sleep(backoff.next_wait());
+                    if shutdown.is_requested() {
+                        return Ok(());
+                    }
+                }
+                result => return result,
+            }
+        }
+    }
+
     /// Reads what is remembered of a partition before its events are read on.
     fn restore(&mut self, assignment: &Assignment) -> Result<(), DetectError> {
         self.work.drop_partition(assignment.partition);
@@ -195,7 +220,7 @@ impl Detect {
             return Err(flaw);
         }
         let entries = restoring.entries;
-        self.work.tenants.extend(restoring.tenants.iter().map(|tenant| (assignment.partition, tenant.clone())));
+        restoring.tenants.iter().for_each(|tenant| self.work.know_tenant(assignment.partition, tenant));
         let start = assignment.committed.as_ref().map_or(assignment.low, |committed| committed.offset);
         let ahead = start..assignment.high;
         restoring
@@ -232,28 +257,19 @@ impl Detect {
     }
 
     /// Alerts, then the ledger, then the offsets: each durable before the next.
-    fn write_out(&mut self, shutdown: &Shutdown) -> Result<(), DetectError> {
-        if self.dirty.is_empty() && self.work.findings.alerts.is_empty() && self.work.findings.ledger.is_empty() {
+    fn write_out(&mut self, shutdown: &Shutdown, component: &Component) -> Result<(), DetectError> {
+        if self.dirty.is_empty() && self.work.is_silent() {
             return Ok(());
         }
-        let partitions = self.topics.partitions;
-        let alerts = self.work.findings.alerts.iter().map(|alert| {
-            let tenant = alert.tenant.as_bytes();
-            let value = codec::encode_alert(alert)?;
-            Ok(Record { partition: partition_of(tenant, partitions), key: Some(tenant.to_vec()), value: Some(value) })
-        });
-        let alerts = alerts.collect::<Result<Vec<_>, EncodeError>>()?;
-        let controls = self.work.controls.iter().map(|entry| entry.record(partitions));
-        let changes = self.work.findings.ledger.iter().map(|change| change_record(change, partitions));
-        let ledger = last_of_each_key(controls.chain(changes).collect::<Result<Vec<_>, EncodeError>>()?);
-        if !append_durably(&self.broker, &self.topics.alerts, alerts, shutdown)?
-            || !append_durably(&self.broker, &self.topics.ledger, ledger, shutdown)?
+        let outgoing = self.work.outgoing(self.topics.partitions)?;
+        let writer = Writer { broker: &self.broker, shutdown, component };
+        if !writer.append(&self.topics.alerts, outgoing.alerts)?
+            || !writer.append(&self.topics.ledger, outgoing.ledger)?
         {
             return Ok(());
         }
         self.count();
-        self.work.findings.clear();
-        self.work.controls.clear();
+        self.work.written();
         self.commit();
         Ok(())
     }
@@ -261,16 +277,9 @@ impl Detect {
     /// A commit that does not go through is done again with the next batch; a fenced one means that the partition goes.
     fn commit(&mut self) {
         for partition in std::mem::take(&mut self.dirty) {
-            let Some(next) = self.progress.get(&partition) else { continue };
-            match self.consumer.commit(partition, *next, "") {
-                Ok(()) => {
-                    // What was closed before the committed offset can never be asked for again.
-                    let before = Position { offset: *next, index: 0 };
-                    let work = &mut self.work;
-                    for (_, tenant) in work.tenants.iter().filter(|(of, _)| *of == partition) {
-                        work.engine.committed(tenant, before, &mut work.findings);
-                    }
-                }
+            let Some(next) = self.progress.get(&partition).copied() else { continue };
+            match self.consumer.commit(partition, next, "") {
+                Ok(()) => self.work.committed(partition, next),
                 Err(CommitError::Fenced) => tracing::info!(partition, "the partition belongs to another process now"),
                 Err(error) => {
                     tracing::warn!(%error, partition, "cannot commit; it is done again with the next batch");
@@ -299,51 +308,56 @@ impl Detect {
     }
 }
 
-/// The last record of each key. What is written once cannot be overtaken by an older value when a part of a batch is written again.
-fn last_of_each_key(records: Vec<Record>) -> Vec<Record> {
-    let mut last: HashMap<Option<Vec<u8>>, Record> = HashMap::with_capacity(records.len());
-    for record in records {
-        last.insert(record.key.clone(), record);
-    }
-    last.into_values().collect()
+/// Writes what must be durable before anything else happens.
+struct Writer<'a> {
+    broker: &'a Broker,
+    shutdown: &'a Shutdown,
+    component: &'a Component,
 }
 
-/// Appends records and waits until they are durable, for as long as it takes: nothing may be committed before. The same bytes again are
-/// harmless, because readers know alerts and ledger entries by their ids. False when the process stops before.
-fn append_durably(
-    broker: &Broker,
-    topic: &str,
-    records: Vec<Record>,
-    shutdown: &Shutdown,
-) -> Result<bool, DetectError> {
-    let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(5), 3);
-    let mut waiting = records;
-    while !waiting.is_empty() {
-        let mut acks: Vec<(Record, Result<Ack, AppendError>)> = Vec::with_capacity(waiting.len());
-        for record in waiting {
-            let ack = broker.append(topic, record.clone());
+impl Writer<'_> {
+    /// Appends records and waits until they are durable, for as long as it takes: nothing may be committed before. The same bytes again are
+    /// harmless, because readers know alerts and ledger entries by their ids. False when the process stops before.
+    fn append(&self, topic: &str, records: Vec<Record>) -> Result<bool, DetectError> {
+        let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(5), 3);
+        let mut waiting = records;
+        while !waiting.is_empty() {
+            let (failed, why) = self.attempt(topic, waiting)?;
+            if let Some(why) = why {
+                tracing::warn!(%why, topic, records = failed.len(), "not written, trying again");
+                self.component.not_ready(format!("{topic} cannot be written: {why}"));
+                self.shutdown.sleep(backoff.next_wait());
+                if self.shutdown.is_requested() {
+                    return Ok(false);
+                }
+            } else if backoff.attempts() > 0 {
+                self.component.ready();
+            }
+            waiting = failed;
+        }
+        Ok(true)
+    }
+
+    /// One attempt: the records that are not durable, and why the last of them is not.
+    fn attempt(&self, topic: &str, records: Vec<Record>) -> Result<(Vec<Record>, Option<AppendError>), DetectError> {
+        let mut acks: Vec<(Record, Result<Ack, AppendError>)> = Vec::with_capacity(records.len());
+        for record in records {
+            let ack = self.broker.append(topic, record.clone());
             acks.push((record, ack));
         }
-        let mut failed = Vec::new();
+        let (mut failed, mut why) = (Vec::new(), None);
         for (record, ack) in acks {
             match ack.and_then(Ack::wait) {
                 Ok(_) => {}
                 Err(error @ (AppendError::Refused { .. } | AppendError::Closed)) => return Err(error.into()),
                 Err(error) => {
-                    tracing::warn!(%error, topic, "not written, trying again");
                     failed.push(record);
+                    why = Some(error);
                 }
             }
         }
-        waiting = failed;
-        if !waiting.is_empty() {
-            if shutdown.is_requested() {
-                return Ok(false);
-            }
-            std::thread::sleep(backoff.next_wait());
-        }
+        Ok((failed, why))
     }
-    Ok(true)
 }
 
 fn now() -> Timestamp {

@@ -66,12 +66,16 @@ impl Watch {
             return;
         }
         self.looked_at = Some(Instant::now());
+        let tenants: Vec<String> = work.tenants().into_iter().map(str::to_owned).collect();
         let (engine, enricher, now) = (&mut work.engine, &mut work.enricher, self.log_time);
-        let tenants: BTreeSet<&str> = work.tenants.iter().map(|(_, tenant)| tenant.as_str()).collect();
         // A log that has said nothing yet has no last 24 hours.
         let tenants = tenants.into_iter().filter(|_| now.is_some());
-        let apps: BTreeMap<String, Vec<NewApp>> =
-            tenants.map(|tenant| (tenant.to_owned(), new_apps(tenant, now, engine, enricher))).collect();
+        let apps: BTreeMap<String, Vec<NewApp>> = tenants
+            .map(|tenant| {
+                let apps = new_apps(&tenant, now, engine, enricher);
+                (tenant, apps)
+            })
+            .collect();
         self.show(&select(apps.into_iter()));
     }
 

@@ -1,13 +1,14 @@
 //! One record of `events`: decode, enrich, observe; or, for a control record, change what later events are judged by.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use codec::{DecodeError, LogRecord, decode_log_record};
+use broker::{Record, partition_of};
+use codec::{DecodeError, EncodeError, LogRecord, decode_log_record};
 use detection::{Engine, Findings, Observation};
 use enrichment::Enricher;
 use event::{Control, Coordinates, LogId, Position, Timestamp};
 
-use crate::ledger::ControlEntry;
+use crate::ledger::{ControlEntry, change_record};
 
 /// What reading a partition changes: the tables, the memory, and what was found.
 pub(crate) struct Work {
@@ -19,8 +20,17 @@ pub(crate) struct Work {
     pub(crate) findings: Findings,
     /// Control records that came into force and are not written to the ledger yet.
     pub(crate) controls: Vec<ControlEntry>,
-    /// The tenants met, so that their memory can be dropped when their partition goes.
-    pub(crate) tenants: BTreeSet<(u32, String)>,
+    /// The tenants met in each partition, so that their memory can be dropped when it goes.
+    tenants: BTreeMap<u32, HashSet<String>>,
+}
+
+/// What was found, as records. The alerts are to be durable before any of the ledger is written: then no crash can lose one.
+#[derive(Debug, Default)]
+pub(crate) struct Outgoing {
+    /// For the topic of alerts, in the order of the log.
+    pub(crate) alerts: Vec<Record>,
+    /// For the ledger, one a key: what is written twice because an answer got lost cannot overtake a newer value.
+    pub(crate) ledger: Vec<Record>,
 }
 
 /// Where a record stands.
@@ -45,6 +55,16 @@ impl Place {
 }
 
 impl Work {
+    /// Nothing is remembered yet.
+    pub(crate) fn new(enricher: Enricher, engine: Engine) -> Work {
+        Work { enricher, engine, findings: Findings::default(), controls: Vec::new(), tenants: BTreeMap::new() }
+    }
+
+    /// Every tenant met, in order.
+    pub(crate) fn tenants(&self) -> BTreeSet<&str> {
+        self.tenants.values().flatten().map(String::as_str).collect()
+    }
+
     /// Takes one record. Pure but for its own state.
     ///
     /// # Errors
@@ -57,7 +77,8 @@ impl Work {
             }
             LogRecord::Events(batch) => {
                 self.know_tenant(place.partition, batch.header().tenant);
-                for (index, event) in (0u16..).zip(batch) {
+                // Not `0u16..`: behind the last index that a record may have, that has no next one.
+                for (index, event) in (0..=u16::MAX).zip(batch) {
                     let event = event?;
                     let enriched = self.enricher.enrich(&event);
                     self.engine.observe(place.observation(index), &enriched, &mut self.findings);
@@ -82,20 +103,68 @@ impl Work {
         }
     }
 
-    fn know_tenant(&mut self, partition: u32, tenant: &str) {
+    /// A tenant was met.
+    pub(crate) fn know_tenant(&mut self, partition: u32, tenant: &str) {
+        let tenants = self.tenants.entry(partition).or_default();
         // Looked up without an allocation: a tenant is new once.
-        if !self.tenants.iter().any(|(known_partition, known)| *known_partition == partition && known == tenant) {
-            self.tenants.insert((partition, tenant.to_owned()));
+        if !tenants.contains(tenant) {
+            tenants.insert(tenant.to_owned());
         }
     }
 
-    /// Forgets everything about the tenants of a partition that went to another process.
+    /// Forgets everything about the tenants of a partition that went to another process: it may come back at an earlier place, and what was
+    /// decided after that must not count yet.
     pub(crate) fn drop_partition(&mut self, partition: u32) {
-        let (gone, kept): (BTreeSet<_>, BTreeSet<_>) =
-            std::mem::take(&mut self.tenants).into_iter().partition(|(of, _)| *of == partition);
-        self.tenants = kept;
-        for (_, tenant) in gone {
-            self.engine.unload(&tenant);
+        let gone = self.tenants.remove(&partition).unwrap_or_default();
+        self.enricher.forget(|tenant| gone.contains(tenant));
+        gone.iter().for_each(|tenant| self.engine.unload(tenant));
+    }
+
+    /// Is there anything to write?
+    pub(crate) fn is_silent(&self) -> bool {
+        self.findings.alerts.is_empty() && self.findings.ledger.is_empty() && self.controls.is_empty()
+    }
+
+    /// What was found, as records of a log with so many partitions.
+    pub(crate) fn outgoing(&self, partitions: u32) -> Result<Outgoing, EncodeError> {
+        let alerts = self.findings.alerts.iter().map(|alert| {
+            let tenant = alert.tenant.as_bytes();
+            let value = codec::encode_alert(alert)?;
+            Ok(Record { partition: partition_of(tenant, partitions), key: Some(tenant.to_vec()), value: Some(value) })
+        });
+        let controls = self.controls.iter().map(|entry| entry.record(partitions));
+        let changes = self.findings.ledger.iter().map(|change| change_record(change, partitions));
+        let ledger = controls.chain(changes).collect::<Result<Vec<_>, EncodeError>>()?;
+        Ok(Outgoing { alerts: alerts.collect::<Result<_, EncodeError>>()?, ledger: last_of_each_key(ledger) })
+    }
+
+    /// What was found is durable.
+    pub(crate) fn written(&mut self) {
+        self.findings.clear();
+        self.controls.clear();
+    }
+
+    /// Everything before an offset of a partition is committed: what was closed there can never be asked for again.
+    pub(crate) fn committed(&mut self, partition: u32, next: u64) {
+        let before = Position { offset: next, index: 0 };
+        for tenant in self.tenants.get(&partition).into_iter().flatten() {
+            self.engine.committed(tenant, before, &mut self.findings);
         }
     }
 }
+
+/// The last record of each key, in order.
+fn last_of_each_key(records: Vec<Record>) -> Vec<Record> {
+    let mut met = HashSet::with_capacity(records.len());
+    let mut last: Vec<Record> = Vec::with_capacity(records.len());
+    for record in records.into_iter().rev() {
+        if met.insert(record.key.clone()) {
+            last.push(record);
+        }
+    }
+    last.reverse();
+    last
+}
+
+#[cfg(test)]
+mod tests;

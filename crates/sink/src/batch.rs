@@ -213,3 +213,6 @@ fn fold(checksum: u64, offset: u64, index: u16, event_id: u128) -> u64 {
     let row = offset.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ u64::from(index) ^ high.rotate_left(17) ^ low;
     (checksum.rotate_left(7) ^ row).wrapping_mul(0xd6e8_feb8_6659_fd93)
 }
+
+#[cfg(test)]
+mod tests;

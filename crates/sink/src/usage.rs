@@ -196,3 +196,6 @@ impl Texts {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,153 @@
+//! Usage against a naive model: lists of what happened, counted by looking at each.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use catalog::GrantRisk;
+use enrichment::AppInfo;
+use event::{EventId, Status, UserKey};
+use proptest::{prelude::*, test_runner::RngSeed};
+
+use super::*;
+
+const TENANTS: [&str; 2] = ["acme", "umbrella"];
+const APPS: [&str; 3] = ["slack.com", "okta:app_id:0oa1", "teams.microsoft.com"];
+const DEPARTMENTS: [&str; 3] = ["", "Sales", "Finance"];
+const SESSIONS: [&str; 3] = ["", "s1", "s2"];
+const KINDS: [Kind; 4] = [Kind::Sso, Kind::TokenUse, Kind::OauthGrant, Kind::Other];
+const OUTCOMES: [Outcome; 4] = [Outcome::Success, Outcome::Failure, Outcome::Denied, Outcome::Challenge];
+
+/// An event in small numbers: where each text stands in its list.
+#[derive(Clone, Debug)]
+struct Happened {
+    tenant: usize,
+    app: Option<usize>,
+    department: usize,
+    session: usize,
+    person: u64,
+    kind: usize,
+    outcome: usize,
+    occurred_ms: i64,
+}
+
+fn happened() -> impl Strategy<Value = Happened> {
+    let who = (0usize..2, prop::option::weighted(0.9, 0usize..3), 0usize..3, 0usize..3, 0u64..4);
+    let what = (0usize..4, prop_oneof![3 => Just(0usize), 1 => 0usize..4], -2i64..4 * 86_400);
+    (who, what).prop_map(|((tenant, app, department, session, person), (kind, outcome, second))| {
+        let occurred_ms = second * 1_000;
+        Happened { tenant, app, department, session, person, kind, outcome, occurred_ms }
+    })
+}
+
+/// (tenant, app, department, day)
+type Key = (String, String, String, u16);
+
+/// What people would count by hand.
+#[derive(Debug, Default, PartialEq)]
+struct Counted {
+    people: BTreeMap<(Key, u64), (i64, i64)>,
+    sessions: BTreeSet<(Key, u64)>,
+    /// rows, uses, grants, failures
+    cells: BTreeMap<Key, [u64; 4]>,
+    /// (tenant, app) → (first, last)
+    apps: BTreeMap<(String, String), (i64, i64)>,
+}
+
+impl Counted {
+    fn by_hand(all: &[Happened]) -> Counted {
+        let mut counted = Counted::default();
+        for one in all {
+            let Some(app) = one.app else { continue };
+            let day = u16::try_from(one.occurred_ms.div_euclid(86_400_000).max(0)).unwrap();
+            let (tenant, app) = (TENANTS[one.tenant].to_owned(), APPS[app].to_owned());
+            let key = (tenant.clone(), app.clone(), DEPARTMENTS[one.department].to_owned(), day);
+            let (has_worked, is_refused) = (one.outcome == 0, one.outcome == 1 || one.outcome == 2);
+            let is_use = one.kind <= 1 && has_worked;
+            let cell = counted.cells.entry(key.clone()).or_default();
+            let is_grant = one.kind == 2 && !is_refused;
+            for (count, is_so) in cell.iter_mut().zip([true, is_use, is_grant, is_refused]) {
+                *count += u64::from(is_so);
+            }
+            if is_use && one.person != 0 {
+                let times = counted.people.entry((key.clone(), one.person)).or_insert((i64::MAX, i64::MIN));
+                *times = (times.0.min(one.occurred_ms), times.1.max(one.occurred_ms));
+            }
+            if is_use && one.session != 0 {
+                counted.sessions.insert((key, session_key(Source::Okta, SESSIONS[one.session])));
+            }
+            let times = counted.apps.entry((tenant, app)).or_insert((i64::MAX, i64::MIN));
+            *times = (times.0.min(one.occurred_ms), times.1.max(one.occurred_ms));
+        }
+        counted
+    }
+
+    fn of(usage: &Usage) -> Counted {
+        let text = |number: u32| usage.texts.text(number).to_owned();
+        let key = |cell: &Cell| (text(cell.0), text(cell.1), text(cell.2), cell.3);
+        Counted {
+            people: usage.people.iter().map(|((cell, person), times)| ((key(cell), *person), *times)).collect(),
+            sessions: usage.sessions.iter().map(|(cell, session)| (key(cell), *session)).collect(),
+            cells: usage
+                .counts
+                .iter()
+                .map(|(cell, counts)| (key(cell), [counts.rows, counts.uses, counts.grants, counts.failures]))
+                .collect(),
+            apps: usage
+                .apps
+                .iter()
+                .map(|((tenant, app), seen)| ((text(*tenant), text(*app)), (seen.first, seen.last)))
+                .collect(),
+        }
+    }
+}
+
+fn take(usage: &mut Usage, one: &Happened) {
+    let mut event =
+        Event::new(EventId(1), Source::Okta, TENANTS[one.tenant], KINDS[one.kind], Timestamp(one.occurred_ms));
+    (event.user_key, event.session_id, event.outcome) =
+        (UserKey(one.person), SESSIONS[one.session], OUTCOMES[one.outcome]);
+    let info = one.app.map(|app| AppInfo { app_key: APPS[app].to_owned(), ..AppInfo::default() });
+    usage.take(&Enriched {
+        event: &event,
+        app: info.as_ref(),
+        status: Status::Unreviewed,
+        alternative: "",
+        department: DEPARTMENTS[one.department],
+        grant_risk: GrantRisk::default(),
+        tables_version: "",
+    });
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, rng_seed: RngSeed::Fixed(8), ..ProptestConfig::default() })]
+
+    #[test]
+    fn usage_is_what_people_would_count_by_hand_batch_after_batch(
+        batches in prop::collection::vec(prop::collection::vec(happened(), 0..60), 1..4),
+    ) {
+        let mut usage = Usage::default();
+        for batch in &batches {
+            batch.iter().for_each(|one| take(&mut usage, one));
+            let expected = Counted::by_hand(batch);
+            prop_assert_eq!(&Counted::of(&usage), &expected);
+            let blocks = usage.seal(BatchPlace { log_id: 7, partition: 1, offset: 5 });
+            let rows: BTreeMap<&str, usize> = blocks.iter().map(|block| (block.table, block.rows)).collect();
+            let all = [
+                ("app_person_days", expected.people.len()),
+                ("app_sessions", expected.sessions.len()),
+                ("app_days", expected.cells.len()),
+                ("apps", expected.apps.len()),
+            ];
+            prop_assert_eq!(rows, all.into_iter().filter(|(_, rows)| *rows > 0).collect());
+        }
+    }
+}
+
+#[test]
+fn texts_are_forgotten_between_batches_when_there_are_too_many() {
+    let mut usage = Usage::default();
+    for number in 0..=Texts::KEPT_MAX {
+        usage.texts.number(&number.to_string());
+    }
+    usage.seal(BatchPlace { log_id: 7, partition: 1, offset: 5 });
+    assert_eq!(usage.texts.texts.len(), 0);
+}
