@@ -157,6 +157,26 @@ mod tests {
         assert_eq!(KEY.person("  ", Source::Okta, ""), UserKey::NONE);
     }
 
+    /// Worked out apart from this code, from the definitions of BLAKE3 and of the frame.
+    #[test]
+    fn ids_are_these_numbers_for_ever() {
+        let event = EventIdHasher::new(Source::Okta, "acme.okta.com").field("u1").field("grant").finish();
+        let app = AppRef { source: Source::Okta, id_kind: crate::AppIdKind::AppId, id: "0oa1" };
+        for (what, id, vector) in [
+            ("event", event.to_string(), "e9bd472f05d14434cefd52b63d5d792a"),
+            ("content", content_id(Source::Entra, "t1", br#"{"a":1}"#).to_string(), "83cd1201a56fac5b47320e46e1d8cd2f"),
+            ("alert", alert_id("acme", "N1", "slack.com", "").to_string(), "dbfa386742dcdae30ad5e5a5efb1a2a5"),
+            ("dead letter", dead_letter_id("okta", &[9; 32]).to_string(), "ce814d7a0bac111d7f494afd49cec298"),
+            ("app", format!("{:016x}", stable_hash_64(&app)), "b97d4f02097582a3"),
+            ("session", format!("{:016x}", session_key(Source::Okta, "s1")), "a384aa16c918aed7"),
+            ("key", format!("{:016x}", KEY.fingerprint()), "daddbc1dbc1b1ce2"),
+            ("person by mail", KEY.person("Zoë@Example.com", Source::Okta, "00u1").to_string(), "03e6775f928f48d8"),
+            ("person by id", KEY.person("", Source::Okta, "00u1").to_string(), "1b43e31802e184f1"),
+        ] {
+            assert_eq!(id, vector, "{what}");
+        }
+    }
+
     #[test]
     fn fields_are_framed() {
         let id = |a: &str, b: &str| EventIdHasher::new(Source::Okta, "acme.okta.com").field(a).field(b).finish();
