@@ -84,13 +84,23 @@ impl Daylight {
         let process = self.keeper().start()?;
         let ready = if self.setup.is_ready_awaited { "readyz" } else { "livez" };
         let running = poll(READY_WITHIN, "Daylight is ready", || {
-            ensure_running(process)?;
+            if !is_running(process) {
+                return Ok(None);
+            }
             let running = read_endpoints(&endpoints, process)?;
             let answer = http::get(&format!("{}/{ready}", running.admin))?;
             ensure!(answer.status == 200, "not ready: {}", answer.text());
-            Ok(running)
+            Ok(Some(running))
         });
         let running = running.with_context(|| format!("its last words:\n{}", self.keeper().last_words()))?;
+        let Some(running) = running else {
+            let code = self.keeper().wait()?;
+            bail!(
+                "daylight {} ended with code {code}; its last words:\n{}",
+                self.setup.role,
+                self.keeper().last_words()
+            );
+        };
         say(&format!(
             "daylight {} in {}, process {process}, admin {}, ClickHouse {}, ready after {:.1} s",
             self.setup.role,
@@ -287,14 +297,6 @@ impl Daylight {
     fn keeper(&self) -> MutexGuard<'_, Keeper> {
         self.keeper.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn ensure_running(process: u32) -> anyhow::Result<()> {
-    // `env` is another program for a moment; only a process that is gone has ended.
-    if !is_running(process) {
-        bail!("the process has ended");
-    }
-    Ok(())
 }
 
 fn read_endpoints(path: &Path, process: u32) -> anyhow::Result<Running> {
