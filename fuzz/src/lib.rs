@@ -7,8 +7,10 @@
 //! Two rooms are private to their crates and stay so: their source is included here by its path.
 
 #[path = "../../crates/sink/src/plan.rs"]
+#[allow(dead_code, reason = "what its crate uses beside reading and writing")]
 mod plan_source;
 #[path = "../../crates/ingest/src/parse/time.rs"]
+#[allow(dead_code, reason = "as above")]
 mod time_source;
 
 use std::io::Write;
