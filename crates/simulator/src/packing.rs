@@ -65,11 +65,13 @@ impl Packing {
         element
     }
 
-    /// Two neighbours without structure cannot be told from one, so the second is damaged in another way. Lines tell even those apart.
+    /// Behind an element without structure, the next one is found by what an event looks like. Where it does not look like one either, the
+    /// two cannot be told from one, so the second is damaged in another way. Lines tell two broken events apart, too.
     fn told_apart(&mut self, moment: &Moment) -> Moment {
         let was_shapeless = self.is_last_shapeless;
         self.is_last_shapeless = matches!(moment.role, Role::Malformed(malformation) if malformation.is_shapeless());
-        if was_shapeless && self.is_last_shapeless && self.form != Form::Lines {
+        let is_no_event = matches!(moment.role, Role::Malformed(Malformation::NotAnEvent));
+        if was_shapeless && (is_no_event || (self.is_last_shapeless && self.form != Form::Lines)) {
             self.is_last_shapeless = false;
             return Moment { role: Role::Malformed(Malformation::NoTime), ..*moment };
         }

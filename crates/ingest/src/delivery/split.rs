@@ -127,9 +127,19 @@ impl<'a> Elements<'a> {
                     return Some(self.broken(start, broken.is_too_deep));
                 }
             },
-            _ => return Some(self.broken(start, false)),
+            // JSON, and no event: the parser says so.
+            _ => match value(self.body, start) {
+                Ok(value) if self.is_alone(value.end) => return Some(self.whole(start, value, value.end)),
+                Ok(_) | Err(_) => return Some(self.broken(start, false)),
+            },
         }
         None
+    }
+
+    /// Does a value that stands by itself end where its line does, or the body?
+    fn is_alone(&self, end: usize) -> bool {
+        let rest = self.body.get(end..).unwrap_or_default();
+        rest.iter().find(|byte| !matches!(byte, b' ' | b'\t' | b'\r')).is_none_or(|byte| *byte == b'\n')
     }
 
     fn open_array(&mut self, first: usize, closers: u8) {

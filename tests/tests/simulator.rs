@@ -1,0 +1,59 @@
+//! The simulator and the parsers were written apart, from the same descriptions of the formats: here they must agree, element by element.
+
+use event::{Source, TenantKey};
+use ingest::{
+    delivery::EVENTS_PER_DELIVERY_MAX,
+    parse::{Outcome, ParseContext, parse_body},
+};
+use simulator::{Company, Delivery, ElementTruth, Provider, Settings};
+
+/// Any time: the end of the simulated history.
+const ANCHOR_MS: i64 = 1_772_442_000_000;
+
+/// What the parser makes of each element, and what the simulator says of it, in the same words.
+fn read_and_meant(company: &Company, delivery: &Delivery, key: &TenantKey) -> (Vec<String>, Vec<String>) {
+    let settings = company.settings();
+    let (source, provider_tenant) = match delivery.provider {
+        Provider::Okta => (Source::Okta, &settings.okta_host),
+        Provider::Entra => (Source::Entra, &settings.entra_tenant),
+    };
+    let mut context = ParseContext::new("brightwater", source.as_str(), key);
+    context.provider_tenant = Some(provider_tenant);
+    let mut read = Vec::new();
+    parse_body(source, &delivery.body, &context, EVENTS_PER_DELIVERY_MAX, &mut |_, outcome| {
+        read.push(match outcome {
+            Outcome::Event(event, _) => format!("event {}", event.native_id),
+            Outcome::Ignored { native_type } => format!("ignored {native_type}"),
+            Outcome::Rejected { reason, .. } => format!("rejected {reason}"),
+        });
+    });
+    let mean = |element: &ElementTruth| match element {
+        ElementTruth::Event { native_id, .. } | ElementTruth::Duplicate { native_id } => format!("event {native_id}"),
+        ElementTruth::Ignored { native_type } => format!("ignored {native_type}"),
+        ElementTruth::Rejected { reason } => format!("rejected {reason}"),
+    };
+    (read, delivery.elements.iter().map(mean).collect())
+}
+
+#[test]
+fn the_parsers_read_every_element_as_the_simulator_means_it() {
+    let key = TenantKey::new([1; 32]);
+    let people = std::env::var("SIMULATED_PEOPLE").ok().and_then(|people| people.parse().ok()).unwrap_or(150);
+    let company = Company::new(Settings { people, ..Settings::new(1, ANCHOR_MS) });
+    let mut elements = 0;
+    for (number, delivery) in company.deliveries().enumerate() {
+        let (read, meant) = read_and_meant(&company, &delivery, &key);
+        elements += meant.len();
+        let at = read.iter().zip(&meant).position(|(read, meant)| read != meant).unwrap_or(meant.len().min(read.len()));
+        let around = |list: &[String]| list.iter().skip(at.saturating_sub(2)).take(5).cloned().collect::<Vec<_>>();
+        assert!(
+            read == meant,
+            "delivery {number} ({:?} {:?}), element {at}: read {:?}, meant {:?}",
+            delivery.provider,
+            delivery.form,
+            around(&read),
+            around(&meant)
+        );
+    }
+    assert!(elements > 10_000, "only {elements} elements");
+}
