@@ -1,5 +1,13 @@
 //! The whole, from native events to alerts, in a small company: the same on the embedded log and on real Apache Kafka.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test stops at the first surprise"
+)]
+
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -28,7 +36,17 @@ fn the_same_seed_gives_the_same_rows_and_alerts_on_the_embedded_log_and_on_kafka
     println!("started Kafka at {}", kafka.bootstrap);
     let embedded = demo(&folder.join("embedded"), &[]);
     let on_kafka = demo(&folder.join("kafka"), &["--kafka", &kafka.bootstrap]);
-    for key in ["events", "rows", "duplicates", "ignored", "rejected", "dead_letters", "incidents", "rows_checksum", "alerts_checksum"] {
+    for key in [
+        "events",
+        "rows",
+        "duplicates",
+        "ignored",
+        "rejected",
+        "dead_letters",
+        "incidents",
+        "rows_checksum",
+        "alerts_checksum",
+    ] {
         assert_eq!(embedded[key], on_kafka[key], "{key}");
     }
     assert!(embedded["rows"].as_u64().unwrap() > 1_000, "{embedded}");

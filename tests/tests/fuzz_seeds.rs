@@ -20,7 +20,7 @@ const TARGETS: &[Target] = &[
     ("delivery_entra", fuzz::delivery_entra, "crates/ingest/tests/fixtures/entra"),
     ("delivery_okta", fuzz::delivery_okta, "crates/ingest/tests/fixtures/okta"),
     ("plan", fuzz::plan, "fuzz/seeds/plan"),
-    ("scrub", fuzz::scrub, "crates/ingest/tests/fixtures/okta"),
+    ("scrub", fuzz::scrub, "fuzz/seeds/scrub"),
     ("time", fuzz::time, "fuzz/seeds/time"),
 ];
 

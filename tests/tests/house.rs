@@ -1,5 +1,13 @@
 //! The house rules that a machine can check, as one test each, so that a review can speak of what matters.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test stops at the first surprise"
+)]
+
 use std::{
     fs,
     path::{Path, PathBuf},

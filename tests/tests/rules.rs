@@ -1,6 +1,14 @@
 //! Each rule, on the events of a provider: what must fire it and what must not. Native JSON goes in, through the real parsers, tables and
 //! engine; no process and no server.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test stops at the first surprise"
+)]
+
 use std::sync::Arc;
 
 use catalog::Catalogue;
@@ -24,6 +32,10 @@ const FALSE_TEAMS: (&str, &str) = ("7a100000-0000-4000-8000-000000000002", "Micr
 /// Facts of public lists: a rogue app, and a first-party app of Microsoft.
 const EM_CLIENT: (&str, &str) = ("e9a7fea1-1cc0-4cd9-a31b-9137ca5deedd", "eM Client");
 const TEAMS: (&str, &str) = ("1fec8e78-bce4-4aaf-ab1b-5451cc387264", "Microsoft Teams");
+
+/// Two of them as decisions name them.
+const WIDGETS_REF: &str = "okta:app_id:0oawidgets0000000001";
+const TOOL_REF: &str = "entra:client_id:7a100000-0000-4000-8000-000000000001";
 
 /// What happens, in order.
 enum Step {
@@ -73,8 +85,10 @@ fn crowd(people: u64) -> Vec<Step> {
 }
 
 fn cases() -> Vec<Case> {
-    let widgets = "okta:app_id:0oawidgets0000000001";
-    let tool = "entra:client_id:7a100000-0000-4000-8000-000000000001";
+    [new_app_cases(), consent_cases(), identity_and_people_cases()].into_iter().flatten().collect()
+}
+
+fn new_app_cases() -> Vec<Case> {
     vec![
         ("N1", "the first sign-in to an app that nobody knows", vec![sso(1, ANN, WIDGETS)], true),
         ("N1", "a consent to an app that nobody knows", vec![consent(1, TOOL, &["User.Read"])], true),
@@ -88,7 +102,7 @@ fn cases() -> Vec<Case> {
         (
             "N1",
             "an app that IT has sanctioned",
-            vec![Step::Decide(widgets, Status::Sanctioned), sso(1, ANN, WIDGETS)],
+            vec![Step::Decide(WIDGETS_REF, Status::Sanctioned), sso(1, ANN, WIDGETS)],
             false,
         ),
         ("N1", "an app of Microsoft's own", vec![consent(1, TEAMS, &["User.Read"])], false),
@@ -96,13 +110,18 @@ fn cases() -> Vec<Case> {
         ("N2", "the same person again", vec![sso(1, ANN, WIDGETS), sso(2, ANN, WIDGETS)], false),
         ("N4", "the fifth person", crowd(5), true),
         ("N4", "the fourth person", crowd(4), false),
+    ]
+}
+
+fn consent_cases() -> Vec<Case> {
+    vec![
         ("C1", "all mail, by one person", vec![consent(1, TOOL, &["Mail.ReadWrite"])], true),
         ("C1", "the headers of mail only", vec![consent(1, TOOL, &["Mail.ReadBasic"])], false),
         ("C1", "sign-in only", vec![consent(1, TOOL, &["openid", "User.Read"])], false),
         (
             "C1",
             "all mail, for an app that IT has sanctioned",
-            vec![Step::Decide(tool, Status::Sanctioned), consent(1, TOOL, &["Mail.ReadWrite"])],
+            vec![Step::Decide(TOOL_REF, Status::Sanctioned), consent(1, TOOL, &["Mail.ReadWrite"])],
             false,
         ),
         (
@@ -127,6 +146,11 @@ fn cases() -> Vec<Case> {
         ),
         ("C4", "a consent for everybody", vec![consent_for_all(1, TOOL, &["User.Read"])], true),
         ("C4", "a consent for oneself", vec![consent(1, TOOL, &["User.Read"])], false),
+    ]
+}
+
+fn identity_and_people_cases() -> Vec<Case> {
+    vec![
         ("R1", "a known rogue app, by its id", vec![consent(1, EM_CLIENT, &["User.Read"])], true),
         ("R1", "an app that only has the name of one", vec![consent(1, (TOOL.0, EM_CLIENT.1), &["User.Read"])], false),
         ("R2", "a name that only looks like a brand's", vec![consent(1, FALSE_TEAMS, &["User.Read"])], true),
@@ -135,19 +159,19 @@ fn cases() -> Vec<Case> {
         (
             "L2",
             "use of an app that IT has blocked",
-            vec![Step::Decide(widgets, Status::Blocked), sso(1, ANN, WIDGETS)],
+            vec![Step::Decide(WIDGETS_REF, Status::Blocked), sso(1, ANN, WIDGETS)],
             true,
         ),
         (
             "L2",
             "a refused attempt on it: there the block works",
-            vec![Step::Decide(widgets, Status::Blocked), refused_sso(1, ANN, WIDGETS)],
+            vec![Step::Decide(WIDGETS_REF, Status::Blocked), refused_sso(1, ANN, WIDGETS)],
             false,
         ),
         (
             "L2",
             "use of an app that is merely unwanted",
-            vec![Step::Decide(widgets, Status::Unsanctioned), sso(1, ANN, WIDGETS)],
+            vec![Step::Decide(WIDGETS_REF, Status::Unsanctioned), sso(1, ANN, WIDGETS)],
             false,
         ),
     ]

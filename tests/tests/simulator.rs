@@ -1,5 +1,13 @@
 //! The simulator and the parsers were written apart, from the same descriptions of the formats: here they must agree, element by element.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test stops at the first surprise"
+)]
+
 use event::{Source, TenantKey};
 use ingest::{
     delivery::EVENTS_PER_DELIVERY_MAX,

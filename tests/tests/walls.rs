@@ -1,6 +1,14 @@
 //! The walls: who may import whom, and which crate owns which dependency from outside. A new crate or dependency needs a line here, and
 //! the line is where a reviewer asks why.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test stops at the first surprise"
+)]
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,

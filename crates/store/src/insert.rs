@@ -131,6 +131,10 @@ mod tests {
     fn a_query_id_is_table_and_token_in_plain_letters() {
         assert_eq!(query_id("events", "0af/3/10-20/r1"), "events/0af/3/10-20/r1");
         assert_eq!(query_id("apps", "a b'\n"), "apps/a_b__");
-        assert_ne!(query_id("apps", "0af/3/10-20"), query_id("app_days", "0af/3/10-20"), "blocks of one batch must not meet");
+        assert_ne!(
+            query_id("apps", "0af/3/10-20"),
+            query_id("app_days", "0af/3/10-20"),
+            "blocks of one batch must not meet"
+        );
     }
 }

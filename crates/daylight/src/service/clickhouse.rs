@@ -30,7 +30,12 @@ pub(crate) struct Clickhouse {
 
 /// Starts the hosted server again when it ended by itself (a crash, the kernel's want of memory), on the same ports and data, until asked
 /// to stop. Gives the server back, to be stopped when nobody needs it any more.
-pub(crate) async fn keep(mut server: EmbeddedServer, folder: DataFolder, component: Component, shutdown: Shutdown) -> EmbeddedServer {
+pub(crate) async fn keep(
+    mut server: EmbeddedServer,
+    folder: DataFolder,
+    component: Component,
+    shutdown: Shutdown,
+) -> EmbeddedServer {
     component.ready();
     while !shutdown.is_requested() {
         tokio::select! {
@@ -86,10 +91,14 @@ fn host_command(library: &Path) -> anyhow::Result<HostCommand> {
         return ours(found);
     }
     let path = env::var_os("PATH").unwrap_or_default();
-    if let Some(program) = env::split_paths(&path).map(|folder| folder.join("clickhouse")).find(|program| program.is_file()) {
+    if let Some(program) =
+        env::split_paths(&path).map(|folder| folder.join("clickhouse")).find(|program| program.is_file())
+    {
         return Ok(HostCommand { program, prefix: vec!["local".into()] });
     }
-    bail!("there is no ClickHouse: run `make run` (it fetches one), put `clickhouse` on PATH, name a library as [clickhouse] library, or a server as [clickhouse] url")
+    bail!(
+        "there is no ClickHouse: run `make run` (it fetches one), put `clickhouse` on PATH, name a library as [clickhouse] library, or a server as [clickhouse] url"
+    )
 }
 
 /// Where the library may lie: where the environment says, beside the binary, in the build folder above it.
@@ -97,6 +106,10 @@ fn candidates() -> Vec<PathBuf> {
     let stack = env::var_os("DAYLIGHT_STACK").map(|stack| PathBuf::from(stack).join("clickhouse").join(LIBRARY));
     let binary = env::current_exe().ok();
     let beside = binary.as_deref().and_then(Path::parent).map(|folder| folder.join(LIBRARY));
-    let build = binary.as_deref().and_then(Path::parent).and_then(Path::parent).map(|folder| folder.join("stack/clickhouse").join(LIBRARY));
+    let build = binary
+        .as_deref()
+        .and_then(Path::parent)
+        .and_then(Path::parent)
+        .map(|folder| folder.join("stack/clickhouse").join(LIBRARY));
     [stack, beside, build].into_iter().flatten().collect()
 }

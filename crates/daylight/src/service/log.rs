@@ -24,7 +24,8 @@ pub(crate) fn open(config: &LogConfig, folder: &DataFolder) -> anyhow::Result<Br
 }
 
 fn spec(topic: Topic, config: &LogConfig) -> TopicSpec {
-    let kept = |days: u32, retention_bytes| Cleanup::Delete { retention_ms: Some(u64::from(days) * DAY_MS), retention_bytes };
+    let kept =
+        |days: u32, retention_bytes| Cleanup::Delete { retention_ms: Some(u64::from(days) * DAY_MS), retention_bytes };
     let cleanup = match topic {
         Topic::Ledger | Topic::Deliveries | Topic::Cursors | Topic::Identities => Cleanup::Compact,
         Topic::Events => kept(config.events_retention_days, Some(config.events_retention_bytes)),

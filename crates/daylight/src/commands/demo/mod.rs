@@ -30,7 +30,7 @@ use crate::{
 
 use pipeline::Pipeline;
 use receiver::{Arrived, Receiver, now_ms};
-use sender::Sender;
+use sender::{Receipt, Sender};
 use summary::{Judged, Latency, ProcessorCost, Stored, Summary, alerts_checksum, judge};
 
 /// Rows and alerts that have not come after so long without progress will not come.
@@ -92,7 +92,68 @@ fn settings(args: &DemoArgs, anchor_ms: i64) -> Settings {
 }
 
 /// Sends everything and compares what arrived with the truth.
-async fn observe(args: &DemoArgs, company: &Company, pipeline: &Pipeline, receiver: &Receiver, began: Instant) -> anyhow::Result<Run> {
+async fn observe(
+    args: &DemoArgs,
+    company: &Company,
+    pipeline: &Pipeline,
+    receiver: &Receiver,
+    began: Instant,
+) -> anyhow::Result<Run> {
+    let sent = send(company, pipeline, receiver).await?;
+    let truth = company_truth(company);
+    let stored = stored(pipeline, &sent.expected, company.settings().anchor_ms).await?;
+    let arrived = receiver.arrived();
+    let tenant_key = parse_tenant_key(&pipeline::tenant_key_text(args.seed))?;
+    let judged = judge(company.incidents(), &arrived, |mail| person(&tenant_key, mail));
+    let (incidents, missed) = (company.incidents().len() as u64, judged.missed.len() as u64);
+    let (alerts, false_alerts) = (arrived.alerts.len() as u64, judged.unexplained.len() as u64);
+    let summary = Summary {
+        seed: args.seed,
+        people: company.settings().people,
+        days: company.settings().days,
+        provider_events: truth.provider_events,
+        events: truth.events,
+        duplicates: truth.duplicates,
+        ignored: sent.receipts.ignored,
+        rejected: sent.receipts.rejected,
+        rows: stored.rows,
+        rows_missing: stored.missing,
+        rows_doubled: stored.doubled,
+        dead_letters: stored.dead_letters,
+        incidents,
+        incidents_alerted: incidents - missed,
+        alerts,
+        false_alerts,
+        precision: share(alerts - false_alerts, alerts),
+        recall: share(incidents - missed, incidents),
+        alert_latency_ms: alert_latency(&arrived, sent.live_began_ms),
+        queryable_latency_ms: Latency::of(sent.queryable_ms),
+        events_per_second: per_second(sent.history_events, sent.drained),
+        wall_s: began.elapsed().as_secs_f64(),
+        rows_checksum: stored.checksum,
+        alerts_checksum: alerts_checksum(&arrived),
+        cpu_s_per_million_events: sent.cost,
+    };
+    let failures = summary.failures(&truth, &sent.receipts, &arrived);
+    Ok(Run { summary, judged, failures })
+}
+
+/// What was sent, and what was measured on the way.
+struct Sent {
+    expected: Expected,
+    receipts: Receipt,
+    /// Events of the history.
+    history_events: usize,
+    /// From the first delivery of the history to its last row.
+    drained: Duration,
+    /// Processor time of the drain.
+    cost: ProcessorCost,
+    live_began_ms: i64,
+    queryable_ms: Vec<i64>,
+}
+
+/// History as fast as it goes, then the live phase when it is due.
+async fn send(company: &Company, pipeline: &Pipeline, receiver: &Receiver) -> anyhow::Result<Sent> {
     let mut sender = Sender::new(pipeline);
     let mut expected = Expected::default();
     let mut deliveries = company.deliveries().peekable();
@@ -104,11 +165,14 @@ async fn observe(args: &DemoArgs, company: &Company, pipeline: &Pipeline, receiv
         expected.add(&delivery.elements);
         sender.send(delivery).await?;
     }
-    expected.wait(pipeline, receiver, "rows of the history").await?;
-    let drained = drain_began.elapsed();
-    let time_after = pipeline.processor_time();
+    expected.wait(pipeline, "rows of the history").await?;
+    let (drained, time_after) = (drain_began.elapsed(), pipeline.processor_time());
     let history_events = expected.native_ids.len();
-    note(&format!("History: {history_events} events in {:.1} s. Now half a minute as it happens.", drained.as_secs_f64()));
+    note(&format!(
+        "History: {history_events} events in {:.1} s. Now half a minute as it happens.",
+        drained.as_secs_f64()
+    ));
+    wait_until_quiet(receiver).await;
 
     sender.begin("live");
     let live_began_ms = now_ms();
@@ -118,7 +182,7 @@ async fn observe(args: &DemoArgs, company: &Company, pipeline: &Pipeline, receiv
     let watching = queryable::watch(pipeline, live_began_ms, Arc::clone(&stop));
     let sending = async {
         sender.send_live(live.into_iter()).await?;
-        expected.wait(pipeline, receiver, "rows of the live phase").await?;
+        expected.wait(pipeline, "rows of the live phase").await?;
         wait_until_quiet(receiver).await;
         stop.notify_one();
         anyhow::Ok(())
@@ -126,49 +190,15 @@ async fn observe(args: &DemoArgs, company: &Company, pipeline: &Pipeline, receiv
     let (sent, queryable_ms) = tokio::join!(sending, watching);
     sent?;
     sender.finish();
-
-    let truth = company_truth(company);
-    let stored = stored(pipeline, &expected, company.settings().anchor_ms).await?;
-    let arrived = receiver.arrived();
-    let tenant_key = parse_tenant_key(&pipeline::tenant_key_text(args.seed))?;
-    let judged = judge(company.incidents(), &arrived, |mail| person(&tenant_key, mail));
-    let per_million = |seconds: f64| seconds * 1e6 / f64::from(u32::try_from(history_events.max(1)).unwrap_or(u32::MAX));
-    let alerts = arrived.alerts.len() as u64;
-    let (incidents, missed) = (company.incidents().len() as u64, judged.missed.len() as u64);
-    let false_alerts = judged.unexplained.len() as u64;
-    let summary = Summary {
-        seed: args.seed,
-        people: company.settings().people,
-        days: company.settings().days,
-        provider_events: truth.provider_events,
-        events: truth.events,
-        duplicates: truth.duplicates,
-        ignored: sender.receipts.ignored,
-        rejected: sender.receipts.rejected,
-        rows: stored.rows,
-        rows_missing: stored.missing,
-        rows_doubled: stored.doubled,
-        dead_letters: stored.dead_letters,
-        incidents,
-        incidents_alerted: incidents - missed,
-        alerts,
-        false_alerts,
-        precision: share(alerts - false_alerts, alerts),
-        recall: share(incidents - missed, incidents),
-        alert_latency_ms: alert_latency(&arrived, live_began_ms),
-        queryable_latency_ms: Latency::of(queryable_ms?),
-        events_per_second: per_second(history_events, drained),
-        wall_s: began.elapsed().as_secs_f64(),
-        rows_checksum: stored.checksum,
-        alerts_checksum: alerts_checksum(&arrived),
-        cpu_s_per_million_events: ProcessorCost {
-            daylight: per_million(time_after.daylight_s - time_before.daylight_s),
-            clickhouse: per_million(time_after.clickhouse_s - time_before.clickhouse_s),
-        },
-    };
     sender.surprises.iter().for_each(|surprise| note(&format!("surprise: {surprise}")));
-    let failures = summary.failures(&truth, &sender.receipts, &arrived);
-    Ok(Run { summary, judged, failures })
+    let per_million =
+        |seconds: f64| seconds * 1e6 / f64::from(u32::try_from(history_events.max(1)).unwrap_or(u32::MAX));
+    let cost = ProcessorCost {
+        daylight: per_million(time_after.daylight_s - time_before.daylight_s),
+        clickhouse: per_million(time_after.clickhouse_s - time_before.clickhouse_s),
+    };
+    let (receipts, queryable_ms) = (sender.receipts, queryable_ms?);
+    Ok(Sent { expected, receipts, history_events, drained, cost, live_began_ms, queryable_ms })
 }
 
 /// The truth over the whole run. Made anew, because deliveries count as they are handed out.
@@ -193,14 +223,13 @@ impl Expected {
         }
     }
 
-    /// Waits until the table has as many distinct events as are expected so far, and no further alert comes.
-    async fn wait(&self, pipeline: &Pipeline, receiver: &Receiver, what: &str) -> anyhow::Result<()> {
+    /// Waits until the table has as many distinct events as are expected so far.
+    async fn wait(&self, pipeline: &Pipeline, what: &str) -> anyhow::Result<()> {
         let expected = self.native_ids.len() as u64;
         let (mut best, mut progress_at) = (0, Instant::now());
         loop {
             let rows = pipeline.number("SELECT uniqExact(event_id) FROM events").await?;
             if rows >= expected {
-                wait_until_quiet(receiver).await;
                 return Ok(());
             }
             if rows > best {
@@ -236,7 +265,8 @@ async fn stored(pipeline: &Pipeline, expected: &Expected, anchor_ms: i64) -> any
     for native_id in missing.iter().take(5) {
         note(&format!("missing in ClickHouse: {native_id}"));
     }
-    let doubled = "SELECT count() FROM (SELECT 1 FROM events GROUP BY _log_id, _partition, _offset, _index HAVING count() > 1)";
+    let doubled =
+        "SELECT count() FROM (SELECT 1 FROM events GROUP BY _log_id, _partition, _offset, _index HAVING count() > 1)";
     Ok(Stored {
         rows: pipeline.number("SELECT uniqExact(event_id) FROM events").await?,
         missing: missing.len() as u64,
@@ -255,7 +285,11 @@ async fn rows_checksum(pipeline: &Pipeline, anchor_ms: i64) -> anyhow::Result<St
          toUnixTimestamp64Milli(occurred_at) - {anchor_ms})))) FROM (SELECT * FROM events LIMIT 1 BY event_id)"
     );
     let rows = pipeline.rows(&query).await?;
-    rows.first().and_then(|row| row.first()).and_then(serde_json::Value::as_str).map(str::to_owned).context("no checksum")
+    rows.first()
+        .and_then(|row| row.first())
+        .and_then(serde_json::Value::as_str)
+        .map(str::to_owned)
+        .context("no checksum")
 }
 
 fn person(tenant_key: &TenantKey, mail: &str) -> String {

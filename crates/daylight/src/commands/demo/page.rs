@@ -15,12 +15,32 @@ use crate::cli::DemoArgs;
 const LIST_LINES: usize = 8;
 
 /// The page, line by line.
-pub(crate) async fn render(pipeline: &Pipeline, summary: &Summary, arrived: &Arrived, args: &DemoArgs) -> anyhow::Result<Vec<String>> {
+pub(crate) async fn render(
+    pipeline: &Pipeline,
+    summary: &Summary,
+    arrived: &Arrived,
+    args: &DemoArgs,
+) -> anyhow::Result<Vec<String>> {
     let mut lines = vec![String::new(), headline(summary)];
-    section(&mut lines, "WHAT IS NEW", "apps that nobody has decided on, first used in the last 14 days", &rows(pipeline, NEW_APPS).await?);
-    section(&mut lines, "WHAT GROWS", "people in the last 7 days, and in the 7 days before", &rows(pipeline, GROWING_APPS).await?);
+    section(
+        &mut lines,
+        "WHAT IS NEW",
+        "apps that nobody has decided on, first used in the last 14 days",
+        &rows(pipeline, NEW_APPS).await?,
+    );
+    section(
+        &mut lines,
+        "WHAT GROWS",
+        "people in the last 7 days, and in the 7 days before",
+        &rows(pipeline, GROWING_APPS).await?,
+    );
     section(&mut lines, "WHAT IS DANGEROUS", "the loudest alerts", &dangerous(arrived));
-    section(&mut lines, "WHAT WAITS FOR A DECISION", "most used first, and for how long already", &rows(pipeline, WAITING_APPS).await?);
+    section(
+        &mut lines,
+        "WHAT WAITS FOR A DECISION",
+        "most used first, and for how long already",
+        &rows(pipeline, WAITING_APPS).await?,
+    );
     figures(&mut lines, summary);
     next(&mut lines, pipeline, args);
     Ok(lines)
@@ -51,7 +71,10 @@ async fn rows(pipeline: &Pipeline, query: &str) -> anyhow::Result<Vec<String>> {
 }
 
 fn headline(summary: &Summary) -> String {
-    format!("Daylight watched {} people for {} days: {} events, {} alerts.", summary.people, summary.days, summary.events, summary.alerts)
+    format!(
+        "Daylight watched {} people for {} days: {} events, {} alerts.",
+        summary.people, summary.days, summary.events, summary.alerts
+    )
 }
 
 fn section(lines: &mut Vec<String>, title: &str, subtitle: &str, entries: &[String]) {
@@ -85,9 +108,15 @@ fn dangerous(arrived: &Arrived) -> Vec<String> {
         let mut rules: Vec<&str> = alerts.iter().map(|alert| alert.rule.as_str()).collect();
         rules.sort_unstable();
         rules.dedup();
-        let offer =
-            if loudest.alternative.is_empty() { String::new() } else { format!("; offer {} instead", loudest.alternative) };
-        lines.push((loudness(loudest), format!("{:<9}{}  ({}{offer})", loudest.severity, loudest.title, rules.join(" "))));
+        let offer = if loudest.alternative.is_empty() {
+            String::new()
+        } else {
+            format!("; offer {} instead", loudest.alternative)
+        };
+        lines.push((
+            loudness(loudest),
+            format!("{:<9}{}  ({}{offer})", loudest.severity, loudest.title, rules.join(" ")),
+        ));
     }
     lines.sort();
     lines.into_iter().map(|(_, line)| line).collect()
@@ -110,7 +139,10 @@ fn figures(lines: &mut Vec<String>, summary: &Summary) {
     ));
     lines.push(format!(
         "  alert at the receiver after {} ms (p99 {} ms), event queryable after {} ms (p99 {} ms)",
-        summary.alert_latency_ms.p50, summary.alert_latency_ms.p99, summary.queryable_latency_ms.p50, summary.queryable_latency_ms.p99
+        summary.alert_latency_ms.p50,
+        summary.alert_latency_ms.p99,
+        summary.queryable_latency_ms.p50,
+        summary.queryable_latency_ms.p99
     ));
     lines.push(format!(
         "  {} events a second, {:.1} + {:.1} processor seconds a million events (Daylight + ClickHouse), {:.0} s in all",
@@ -124,11 +156,24 @@ fn next(lines: &mut Vec<String>, pipeline: &Pipeline, args: &DemoArgs) {
     lines.push("WHAT TO TYPE NEXT".into());
     let commands: BTreeMap<u8, String> = if args.keep {
         BTreeMap::from([
-            (0, format!("daylight sql --data-folder {data} \"SELECT rule, severity, title FROM alerts FINAL ORDER BY score DESC LIMIT 20\"")),
-            (1, format!("daylight sql --data-folder {data} \"SELECT app_key, uniqExact(user_key) AS people FROM app_person_days GROUP BY app_key ORDER BY people DESC LIMIT 20\"")),
+            (
+                0,
+                format!(
+                    "daylight sql --data-folder {data} \"SELECT rule, severity, title FROM alerts FINAL ORDER BY score DESC LIMIT 20\""
+                ),
+            ),
+            (
+                1,
+                format!(
+                    "daylight sql --data-folder {data} \"SELECT app_key, uniqExact(user_key) AS people FROM app_person_days GROUP BY app_key ORDER BY people DESC LIMIT 20\""
+                ),
+            ),
         ])
     } else {
-        BTreeMap::from([(0, "make demo DEMO=--keep     the same, and the pipeline runs on for your own questions".to_owned()), (1, "make run                  everything in one process, for your own events".to_owned())])
+        BTreeMap::from([
+            (0, "make demo DEMO=--keep     the same, and the pipeline runs on for your own questions".to_owned()),
+            (1, "make run                  everything in one process, for your own events".to_owned()),
+        ])
     };
     lines.extend(commands.into_values().map(|command| format!("  {command}")));
     lines.push(String::new());

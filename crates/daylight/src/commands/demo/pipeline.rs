@@ -51,11 +51,17 @@ pub(crate) struct ProcessorTime {
 
 impl Pipeline {
     /// Writes the configuration, starts the child, waits until it is ready, and tells it what IT had decided.
-    pub(crate) async fn start(args: &DemoArgs, company: &Company, receiver_url: &str, receiver_key: &str) -> anyhow::Result<Pipeline> {
+    pub(crate) async fn start(
+        args: &DemoArgs,
+        company: &Company,
+        receiver_url: &str,
+        receiver_key: &str,
+    ) -> anyhow::Result<Pipeline> {
         let out = &args.out;
         let data = out.join("data");
         if data.exists() {
-            fs::remove_dir_all(&data).with_context(|| format!("cannot clear {}; does another demo run there?", data.display()))?;
+            fs::remove_dir_all(&data)
+                .with_context(|| format!("cannot clear {}; does another demo run there?", data.display()))?;
         }
         fs::create_dir_all(out)?;
         let run = format!("{}_{}", args.seed, company.settings().anchor_ms);
@@ -98,7 +104,11 @@ impl Pipeline {
             }
             tokio::time::sleep(LOOK_INTERVAL).await;
         }
-        bail!("the pipeline is not ready after {} s; its words are in {}", READY_TIMEOUT.as_secs(), self.log().display())
+        bail!(
+            "the pipeline is not ready after {} s; its words are in {}",
+            READY_TIMEOUT.as_secs(),
+            self.log().display()
+        )
     }
 
     async fn decide(&self, decision: &simulator::StartingDecision) -> anyhow::Result<()> {
@@ -122,7 +132,11 @@ impl Pipeline {
         let response = self
             .client
             .post(&self.endpoints.clickhouse)
-            .query(&[("database", self.database.as_str()), ("output_format_json_quote_64bit_integers", "0"), ("readonly", "2")])
+            .query(&[
+                ("database", self.database.as_str()),
+                ("output_format_json_quote_64bit_integers", "0"),
+                ("readonly", "2"),
+            ])
             .body(format!("{query} FORMAT JSONCompact"))
             .send()
             .await?;
@@ -138,7 +152,10 @@ impl Pipeline {
     /// The one number that a query gives.
     pub(crate) async fn number(&self, query: &str) -> anyhow::Result<u64> {
         let rows = self.rows(query).await?;
-        rows.first().and_then(|row| row.first()).and_then(Value::as_u64).with_context(|| format!("no number from {query}"))
+        rows.first()
+            .and_then(|row| row.first())
+            .and_then(Value::as_u64)
+            .with_context(|| format!("no number from {query}"))
     }
 
     /// Processor time used so far, by the kernel's accounting.
@@ -206,7 +223,13 @@ struct Written<'a> {
 }
 
 impl Written<'_> {
-    fn config(&self, args: &DemoArgs, company: &Company, receiver_url: &str, receiver_key: &str) -> anyhow::Result<String> {
+    fn config(
+        &self,
+        args: &DemoArgs,
+        company: &Company,
+        receiver_url: &str,
+        receiver_key: &str,
+    ) -> anyhow::Result<String> {
         let settings = company.settings();
         let file = |name: &str, text: &str| -> anyhow::Result<String> {
             let path = self.out.join(name);

@@ -94,7 +94,8 @@ impl Receiver {
 
 async fn receive(State(inbox): State<Inbox>, headers: HeaderMap, body: Bytes) -> StatusCode {
     let arrived_at_ms = now_ms();
-    let delivered = is_signed(&inbox, &headers, &body).then(|| serde_json::from_slice::<Delivered>(&body).ok()).flatten();
+    let delivered =
+        is_signed(&inbox, &headers, &body).then(|| serde_json::from_slice::<Delivered>(&body).ok()).flatten();
     let mut arrived = lock(&inbox.arrived);
     match delivered {
         None => {

@@ -87,7 +87,8 @@ impl Sender {
             debug_assert_eq!(delivery.phase, Phase::Live);
             let due = Duration::from_millis(u64::try_from(delivery.due_offset_ms).unwrap_or(0));
             tokio::time::sleep_until((began + due).into()).await;
-            let (expected, request, client) = (expected(&delivery.elements), self.request(&delivery), self.client.clone());
+            let (expected, request, client) =
+                (expected(&delivery.elements), self.request(&delivery), self.client.clone());
             posts.spawn(async move { (post(client, request, delivery.body).await, expected) });
             while let Some(done) = posts.try_join_next() {
                 let (receipt, expected) = done?;

@@ -109,7 +109,10 @@ pub(crate) fn judge(incidents: &[Incident], arrived: &Arrived, user_key: impl Fn
         incident.kind != IncidentKind::UseOfBlockedApp || alert.user_key == user_key(&incident.person_mail)
     };
     let is_found = |incident: &&Incident| {
-        arrived.alerts.values().any(|alert| incident.is_found_by(&alert.rule, &app_id(alert)) && is_same_person(incident, alert))
+        arrived
+            .alerts
+            .values()
+            .any(|alert| incident.is_found_by(&alert.rule, &app_id(alert)) && is_same_person(incident, alert))
     };
     let is_explained =
         |alert: &&Delivered| incidents.iter().any(|incident| incident.explains(&alert.rule, &app_id(alert)));
@@ -140,18 +143,30 @@ impl Summary {
         must(self.rows == self.events, format!("{} rows for {} events", self.rows, self.events));
         must(self.rows_missing == 0, format!("{} events are missing in ClickHouse", self.rows_missing));
         must(self.rows_doubled == 0, format!("{} coordinates occur twice", self.rows_doubled));
-        must(receipts.read == self.provider_events, format!("ingest read {} of {} native events", receipts.read, self.provider_events));
+        must(
+            receipts.read == self.provider_events,
+            format!("ingest read {} of {} native events", receipts.read, self.provider_events),
+        );
         must(self.ignored == truth.ignored, format!("{} ignored, the truth is {}", self.ignored, truth.ignored));
         must(self.rejected == truth.rejected, format!("{} rejected, the truth is {}", self.rejected, truth.rejected));
         must(
             self.events + self.duplicates + self.ignored + self.rejected == self.provider_events,
             "events, duplicates, ignored and rejected do not add up to the native events".into(),
         );
-        must(self.dead_letters == truth.rejected, format!("{} dead letters for {} rejected", self.dead_letters, truth.rejected));
-        must(self.incidents_alerted == self.incidents, format!("{} of {} incidents alerted", self.incidents_alerted, self.incidents));
+        must(
+            self.dead_letters == truth.rejected,
+            format!("{} dead letters for {} rejected", self.dead_letters, truth.rejected),
+        );
+        must(
+            self.incidents_alerted == self.incidents,
+            format!("{} of {} incidents alerted", self.incidents_alerted, self.incidents),
+        );
         must(self.precision >= 0.95, format!("precision {:.3}", self.precision));
         must(self.alert_latency_ms.p99 < 1_000, format!("alert latency p99 {} ms", self.alert_latency_ms.p99));
-        must(self.queryable_latency_ms.p99 < 2_500, format!("queryable latency p99 {} ms", self.queryable_latency_ms.p99));
+        must(
+            self.queryable_latency_ms.p99 < 2_500,
+            format!("queryable latency p99 {} ms", self.queryable_latency_ms.p99),
+        );
         must(arrived.repeated == 0, format!("{} alerts were posted again after a 200", arrived.repeated));
         must(arrived.invalid == 0, format!("{} posts had a wrong signature or body", arrived.invalid));
         failures.into_iter().collect()
