@@ -50,7 +50,7 @@ test: toolchain stack ## Run every test, on real servers
 	$(CARGO) test --locked --workspace --no-fail-fast
 
 .PHONY: check
-check: toolchain ## Format, lints and documentation, without a warning
+check: toolchain ## Format and lints, without a warning
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 

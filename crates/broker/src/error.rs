@@ -39,7 +39,7 @@ pub enum OpenError {
     },
     /// A topic exists with other partitions.
     #[error(
-        "topic {topic} has {found} partitions and the configuration says {expected}; they are fixed when the topic is created (see `daylight ledger repartition`)"
+        "topic {topic} has {found} partitions and the configuration says {expected}; they are fixed when the topic is created: set [log] partitions to what the topic has, or choose another [log] topic_prefix"
     )]
     PartitionMismatch {
         /// The topic.
@@ -64,7 +64,7 @@ pub enum OpenError {
 pub enum ConsumeError {
     /// The offset is gone or not yet written. Halt and ask: going on would lose records in silence.
     #[error(
-        "partition {partition}: the committed offset is outside of what the log holds; a person must decide (see the runbook `offset-out-of-range`)"
+        "partition {partition}: the committed offset is outside of what the log holds; a person must decide: the records in between are lost to this group (raise the retention), then reset its offset"
     )]
     OffsetOutOfRange {
         /// The partition.

@@ -35,9 +35,7 @@ pub(crate) struct Plan {
 
 /// A plan that cannot be read: written by another version, or not by us.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "the commit metadata is not a plan of version {VERSION}: {flaw}; deploy the version that wrote it, or reset the group after `daylight verify`"
-)]
+#[error("the commit metadata is not a plan of version {VERSION}: {flaw}; deploy the version that wrote it")]
 pub(crate) struct BadPlan {
     flaw: &'static str,
 }

@@ -374,7 +374,7 @@ fn dead_record(record: &RecordRef<'_>, flaw: DecodeError) -> Dead {
 
 fn unlike_planned(partition: u32, planned: Range) -> SinkError {
     let reason = format!(
-        "offsets {} to {} do not give the rows that were planned ({}); the log was changed, or another version planned them: run `daylight verify`",
+        "offsets {} to {} do not give the rows that were planned ({}); the log was changed, or another version planned them. Compare the rows of these offsets in the table with the log, then reset the offset of the group `sink`",
         planned.start, planned.end, planned.rows
     );
     SinkError::Plan { partition, reason }
