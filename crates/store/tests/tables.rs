@@ -122,6 +122,23 @@ async fn dead_letters_and_identities_come_back_whole_and_once() {
     stack.insert_twice(&identities.take()).await;
     let expected = r#"{"tenant":"acme","user_key":"7","source":"entra","native_id":"n","email":"ada@example.com","display_name":"Ada Lovelace","seen_at":"2026-03-01 09:30:00.124"}"#;
     assert_eq!(unquoted(&stack.row("identities").await), unquoted(expected), "the latest name counts");
+    // Only `reveal`, which is audited, reads names; a question that a person types finds none, however it is put.
+    for question in [
+        "SELECT count() FROM identities",
+        "SELECT count() FROM daylight.identities FINAL WHERE email != ''",
+        "SELECT count() FROM view(SELECT * FROM identities)",
+        "SELECT count() FROM dead_letters AS d, identities AS i",
+    ] {
+        assert_eq!(stack.client.ask(question, "TSV").await.unwrap(), "0\n", "{question}");
+    }
+    for question in [
+        "SELECT count() FROM merge('daylight', 'identities')",
+        "SELECT count() FROM identities SETTINGS additional_table_filters = {}",
+        "SELECT count() FROM remote('127.0.0.1', daylight.identities)",
+    ] {
+        assert!(stack.client.ask(question, "TSV").await.is_err(), "{question}");
+    }
+    assert_ne!(stack.client.ask("SELECT count() FROM dead_letters", "TSV").await.unwrap(), "0\n");
     stack.stop().await;
 }
 

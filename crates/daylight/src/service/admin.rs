@@ -74,7 +74,7 @@ async fn sql(State(admin): State<Arc<Admin>>, question: String) -> Response {
     let Some(client) = &admin.client else {
         return (StatusCode::NOT_FOUND, "no role of this process uses ClickHouse\n").into_response();
     };
-    match client.query_text(&question, &[], FORMAT).await {
+    match client.ask(&question, FORMAT).await {
         Ok(answer) => answer.into_response(),
         Err(error) => (StatusCode::BAD_REQUEST, format!("{error}\n")).into_response(),
     }
