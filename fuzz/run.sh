@@ -26,7 +26,7 @@ for target in "${targets[@]}"; do
   case $target in
     delivery_okta) seeds=$fixtures/okta; options=(-dict=json.dict -max_len=65536) ;;
     delivery_entra) seeds=$fixtures/entra; options=(-dict=json.dict -max_len=65536) ;;
-    scrub) seeds=$fixtures/okta; options=(-dict=json.dict -max_len=65536) ;;
+    scrub) seeds=seeds/scrub; options=(-dict=json.dict -max_len=65536) ;;
     *) seeds=seeds/$target; options=(-max_len=4096) ;;
   esac
   mkdir -p "$build/corpus/$target"
@@ -35,6 +35,6 @@ for target in "${targets[@]}"; do
   log=$build/$target.log
   cargo +nightly fuzz run --fuzz-dir . --sanitizer none --target-dir "$build" "$target" "$build/corpus/$target" "$seeds" -- \
     -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 "${options[@]}" >"$log" 2>&1 || failed+=("$target")
-  say "$target: $(grep -oP 'number_of_executed_units: \K\d+' "$log" || echo no) executions, $(grep -oP 'cov: \K\d+' "$log" | tail -1) edges covered, log in $log"
+  say "$target: $(grep -aoP 'number_of_executed_units: \K\d+' "$log" || echo no) executions, $(grep -aoP 'cov: \K\d+' "$log" | tail -1) edges covered, log in $log"
 done
 [ ${#failed[@]} = 0 ] || { say "findings in: ${failed[*]}; the inputs are in fuzz/artifacts, the words in the logs" >&2; exit 1; }
