@@ -1,0 +1,198 @@
+//! The whole process on a real embedded log, stopped and started again and again, against one that is left alone: the same alerts to the byte,
+//! and the same ledger.
+
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may stop at the first surprise")]
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::Path,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use broker::{Broker, Cleanup, Limits, Record, TopicSpec, partition_of};
+use catalog::Catalogue;
+use codec::{BatchHeader, BatchWriter, Topic};
+use detect::{Config, Detect, GROUP};
+use enrichment::Enricher;
+use event::{
+    AppIdKind, AppRef, ConsentType, Control, Event, EventId, Kind, LedgerEntry, Outcome, Source, Tick, Timestamp,
+    Tokens, UserKey,
+};
+use runtime::{Health, Registry, Shutdown};
+
+const PARTITIONS: u32 = 2;
+const RECORDS: u64 = 600;
+const SEED: u64 = 20_260_302;
+const DEADLINE: Duration = Duration::from_secs(60);
+const START_MS: i64 = 1_772_500_000_000;
+
+/// A number for each place, the same at every run.
+fn mixed(number: u64) -> u64 {
+    let mut mixed = (number ^ SEED).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    mixed = (mixed ^ mixed >> 29).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed ^ mixed >> 32
+}
+
+/// The record of a number: sign-ons and consents of one of three tenants, now and then a tick, rarely something unreadable.
+fn record(number: u64) -> Record {
+    let tenant = format!("tenant-{}", mixed(number) % 3);
+    let now = Timestamp(START_MS + i64::try_from(number).unwrap() * 40_000);
+    let partition = partition_of(tenant.as_bytes(), PARTITIONS);
+    let value = match mixed(number + 10_000) % 40 {
+        0..3 => codec::encode_control(&tenant, &Control::Tick(Tick { at: now })).unwrap(),
+        3 => b"broken".to_vec(),
+        _ => events(number, &tenant, now),
+    };
+    Record { partition, key: Some(tenant.into_bytes()), value: Some(value) }
+}
+
+fn events(number: u64, tenant: &str, now: Timestamp) -> Vec<u8> {
+    let dice: Vec<u64> = (0..3).map(|row| mixed(number * 10 + row)).collect();
+    let ids: Vec<String> = dice.iter().map(|dice| format!("app-{}", dice % 30)).collect();
+    let event = |(row, dice): (usize, &u64)| {
+        let id = EventId(u128::from(number) * 10 + row as u128 + 1);
+        let mut event = Event::new(id, Source::Entra, tenant, Kind::Sso, now);
+        event.app = AppRef { source: Source::Entra, id_kind: AppIdKind::AppId, id: &ids[row] };
+        (event.app_name, event.user_key, event.outcome) = ("Notes", UserKey(dice / 64 % 50 + 1), Outcome::Success);
+        (event.connection, event.received_at) = ("entra", now);
+        if dice / 8 % 6 == 0 {
+            (event.kind, event.consent_type) = (Kind::OauthGrant, ConsentType::User);
+            event.scopes = Tokens::from_canonical("Mail.ReadWrite offline_access");
+            event.correlation_id = ["click-0", "click-1"][row % 2];
+            event.is_supporting = dice / 7 % 2 == 0;
+        }
+        event
+    };
+    let events: Vec<Event<'_>> = dice.iter().enumerate().map(event).collect();
+    let mut writer = BatchWriter::new(BatchHeader::of(&events[0]));
+    events.iter().for_each(|event| writer.push(event).unwrap());
+    writer.finish()
+}
+
+fn open(folder: &Path) -> Broker {
+    let broker = Broker::open_embedded(folder, Limits::default()).unwrap();
+    let delete = Cleanup::Delete { retention_ms: None, retention_bytes: None };
+    let topics = [(Topic::Events, delete), (Topic::Alerts, delete), (Topic::Ledger, Cleanup::Compact)];
+    let topics = topics.map(|(topic, cleanup)| TopicSpec { name: topic.name("t."), partitions: PARTITIONS, cleanup });
+    broker.ensure_topics(&topics).unwrap();
+    broker
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let to = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &to)
+        } else {
+            fs::copy(entry.path(), to).map(drop).unwrap()
+        }
+    }
+}
+
+/// One run of the process, until `is_over`.
+fn run(broker: &Broker, records_max: usize, is_over: impl Fn() -> bool) {
+    let config = Config { learning_days: 0, poll_records_max: records_max, poll_timeout_ms: 5, ..Config::default() };
+    let enricher = Enricher::new(Arc::new(Catalogue::embedded().unwrap()));
+    let (shutdown, component) = (Shutdown::new(), Health::new().component("detect"));
+    let detect = Detect::new(broker.clone(), "t.", enricher, config, &Registry::new()).unwrap();
+    let stop = shutdown.clone();
+    let running = thread::spawn(move || detect.run(&stop, &component));
+    let began = Instant::now();
+    while !is_over() {
+        assert!(!running.is_finished(), "detection ended");
+        assert!(began.elapsed() < DEADLINE, "not within {DEADLINE:?}");
+        thread::sleep(Duration::from_millis(1));
+    }
+    shutdown.request();
+    running.join().unwrap().unwrap();
+}
+
+fn done(broker: &Broker) -> u64 {
+    let committed = |partition| broker.committed(GROUP, "t.events", partition).unwrap();
+    (0..PARTITIONS).filter_map(committed).map(|committed| committed.offset).sum()
+}
+
+fn read(broker: &Broker, topic: &str) -> Vec<(Vec<u8>, Option<Vec<u8>>)> {
+    let mut records = Vec::new();
+    for partition in 0..PARTITIONS {
+        let mut visit = |record: broker::RecordRef<'_>| {
+            records.push((record.key.unwrap().to_vec(), record.value.map(<[u8]>::to_vec)));
+        };
+        broker.read(topic, partition, None, &mut visit).unwrap();
+    }
+    records
+}
+
+/// Every alert by its id, and what the ledger says of each key.
+type Outcomes = (BTreeMap<u128, event::Alert>, BTreeMap<Vec<u8>, Vec<u8>>);
+
+fn outcomes(broker: &Broker) -> Outcomes {
+    let mut alerts = BTreeMap::new();
+    for (_, value) in read(broker, "t.alerts") {
+        let alert = codec::decode_alert(&value.unwrap()).unwrap();
+        if let Some(known) = alerts.insert(alert.id.0, alert.clone()) {
+            assert_eq!(known, alert, "told again, it says something else");
+        }
+    }
+    let mut ledger = BTreeMap::new();
+    for (key, value) in read(broker, "t.ledger") {
+        match value {
+            Some(value) => ledger.insert(key, value),
+            None => ledger.remove(&key),
+        };
+    }
+    (alerts, ledger)
+}
+
+/// Is everything that was closed forgotten?
+fn is_settled(broker: &Broker) -> bool {
+    let closed = |value: &Vec<u8>| {
+        matches!(codec::decode_ledger_entry(value).unwrap().1, LedgerEntry::Held { closed: Some(_), .. })
+    };
+    !outcomes(broker).1.values().any(closed)
+}
+
+#[test]
+fn stops_anywhere_change_neither_an_alert_nor_the_ledger() {
+    let folder = tempfile::tempdir().unwrap();
+    let (first, second) = (folder.path().join("first"), folder.path().join("second"));
+    let broker = open(&first);
+    for number in 0..RECORDS {
+        broker.append("t.events", record(number)).unwrap();
+    }
+    broker.append("t.events", record(RECORDS)).unwrap().wait().unwrap();
+    drop(broker);
+    copy(&first, &second);
+
+    let quiet = open(&first);
+    run(&quiet, 256, || done(&quiet) == RECORDS + 1);
+    let expected = outcomes(&quiet);
+    assert!(expected.0.len() > 50, "{} alerts", expected.0.len());
+
+    let stopped = open(&second);
+    let mut starts = 0;
+    while done(&stopped) < RECORDS + 1 {
+        let until = done(&stopped) + mixed(starts) % 40;
+        run(&stopped, 1 + usize::try_from(mixed(starts) % 9).unwrap(), || done(&stopped) >= until.min(RECORDS + 1));
+        starts += 1;
+    }
+    assert!(starts > 10, "{starts} starts");
+    // What a stop left to be forgotten is forgotten after the next commit.
+    for broker in [&quiet, &stopped] {
+        let tick = Control::Tick(Tick { at: Timestamp(START_MS) });
+        for tenant in ["tenant-0", "tenant-1", "tenant-2"] {
+            let value = Some(codec::encode_control(tenant, &tick).unwrap());
+            let partition = partition_of(tenant.as_bytes(), PARTITIONS);
+            broker.append("t.events", Record { partition, key: None, value }).unwrap().wait().unwrap();
+        }
+        run(broker, 256, || done(broker) == RECORDS + 4 && is_settled(broker));
+    }
+    let (alerts, ledger) = outcomes(&stopped);
+    assert_eq!(alerts, expected.0);
+    assert_eq!(ledger, outcomes(&quiet).1);
+}
