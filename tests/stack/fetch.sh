@@ -19,7 +19,7 @@ need() {
     [ -n "${apt_updated:-}" ] || apt-get update -qq
     apt_updated=yes
     # No service may start by itself: the tests start their own servers on ports of their own.
-    DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y -qq --no-install-recommends "$2" >/dev/null
+    DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get -o DPkg::Lock::Timeout=300 install -y -qq --no-install-recommends "$2" >/dev/null
   else
     say "$1 is missing. Install it with:  sudo apt-get install $2" >&2
     exit 1
