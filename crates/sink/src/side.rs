@@ -146,6 +146,7 @@ impl Side {
                     metrics.dead_records.inc();
                     tracing::error!(topic, partition, offset, %error, "a record cannot be read and is passed over");
                 }
+                // A tombstone of `identities` leaves its row: deleting it is for erasure, which nobody can ask for yet.
                 Some(Ok(())) | None => {}
             }
             let next = offset + 1;

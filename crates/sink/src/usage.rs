@@ -1,6 +1,10 @@
 //! Who uses what, derived from a batch: sets of person-days and sessions, counts, first and last sights.
 //!
 //! Every table's merge is idempotent, so a batch that is sent again changes nothing. Counts carry the batch's coordinates in their key.
+//!
+//! Use is a sign-on or a token that was given or used, unless it failed, was refused, or more was asked for. A grant is none: who consents
+//! need not come back. Second copies of an event count as rows and never as people or sessions. The provider's own apps are counted like all
+//! others, and the inventory says which they are: a list of what people bring in leaves them out, the number of active people does not.
 
 use enrichment::Enriched;
 use event::{AppIdKind, AppRef, Event, Kind, Outcome, Source, Timestamp, session_key};
