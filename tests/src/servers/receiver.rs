@@ -46,6 +46,7 @@ pub struct Receiver {
 struct Inbox {
     posts: Vec<Post>,
     failures_left: usize,
+    refused: String,
     is_hanging: bool,
     is_closed: bool,
 }
@@ -90,6 +91,11 @@ impl Receiver {
     /// Answers the next `times` posts with 500.
     pub fn fail(&self, times: usize) {
         lock(&self.inbox).failures_left = times;
+    }
+
+    /// Answers posts with 500 whose body holds this text; none for an empty text.
+    pub fn refuse(&self, text: &str) {
+        lock(&self.inbox).refused = text.to_owned();
     }
 
     /// Answers nothing, or everything again.
@@ -142,12 +148,13 @@ fn serve(stream: TcpStream, inbox: &Mutex<Inbox>, mac: &Hmac<Sha256>) -> Option<
     reader.read_exact(&mut body).ok()?;
     let (id, timestamp) = (header("webhook-id").to_owned(), header("webhook-timestamp"));
     let is_signed = is_signed(mac.clone(), &format!("{id}.{timestamp}."), &body, header("webhook-signature"));
-    let body = serde_json::from_slice(&body).ok()?;
+    let body: Value = serde_json::from_slice(&body).ok()?;
     let mut kept = lock(inbox);
+    let is_refused = !kept.refused.is_empty() && body.to_string().contains(&kept.refused);
     let answer = if kept.is_hanging {
         0
-    } else if kept.failures_left > 0 {
-        kept.failures_left -= 1;
+    } else if is_refused || kept.failures_left > 0 {
+        kept.failures_left = kept.failures_left.saturating_sub(usize::from(!is_refused));
         500
     } else {
         200

@@ -86,6 +86,28 @@ fn killed_under_load_and_started_again_it_has_every_row_once_and_no_alert_more_o
     Ok(())
 }
 
+/// `ingest` alone, so that a start takes no time: large deliveries, each killed in the moment of its answer.
+#[test]
+fn what_was_answered_is_in_the_log_though_the_process_is_killed_in_the_same_moment() -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let setup = || Setup::new().connection("okta", "acme", "okta", OKTA_ORG).data_folder(&folder.path().join("data"));
+    let ingest = setup().role("ingest").start()?;
+    let (rounds, events) = (8u64, 4_000u64);
+    for round in 0..rounds {
+        let clicks = (0..events).map(|event| {
+            let email = format!("person{event}@brightwater.example");
+            okta_sso(&click(round * events + event, &email, "0oaMoment", "Momentary"))
+        });
+        let receipt = ingest.accept("okta", &page(&clicks.collect::<Vec<_>>()))?;
+        ingest.kill9()?;
+        ensure!(receipt["events"] == events, "{receipt}");
+        ingest.restart()?;
+    }
+    ingest.kill9()?;
+    let daylight = setup().start()?;
+    daylight.expect(SOON, "SELECT uniqExact(event_id) FROM events", rounds * events)
+}
+
 /// Waits until so many further pages are acknowledged.
 fn after_pages(load: &Load, more: u64) -> anyhow::Result<()> {
     let goal = load.pages() + more;
@@ -162,9 +184,25 @@ fn a_webhook_is_retried_until_its_2xx_over_restarts_and_never_posted_again_after
         use_app(number)?;
         accepted(usize::try_from(number)?)?;
     }
+    // An alert that waits does not make those behind it come again, though nothing behind it can be committed.
+    receiver.refuse("0oaHook6");
+    use_app(6)?;
+    use_app(7)?;
+    accepted(6)?;
+    for _ in 0..2 {
+        daylight.kill9()?;
+        daylight.restart()?;
+        let tried = receiver.posts().len();
+        poll(SOON, "the alert that waits is tried again", || {
+            ensure!(receiver.posts().len() > tried, "not yet");
+            Ok(())
+        })?;
+    }
+    receiver.refuse("");
+    accepted(7)?;
     ensure!(daylight.stop()? == 0);
-    accepted(5)?;
+    accepted(7)?;
     let ids: BTreeSet<String> = receiver.posts().into_iter().map(|post| post.id).collect();
-    ensure!(ids.len() == 5, "five apps, and the alert ids {ids:?}");
+    ensure!(ids.len() == 7, "seven apps, and the alert ids {ids:?}");
     Ok(())
 }

@@ -79,9 +79,10 @@ fn good_elements_of_a_broken_batch_land_and_the_bad_one_is_one_dead_letter_howev
     for _ in 0..3 {
         let receipt = daylight.accept("batch", body.as_bytes())?;
         ensure!(receipt["read"] == 3 && receipt["events"] == 2 && receipt["rejected"] == 1, "{receipt}");
+        // Waited for, so that a second copy would be a second insert, and not replaced within one.
+        daylight.expect(SOON, "SELECT count() FROM events WHERE tenant = 'batch'", 2)?;
+        daylight.expect(SOON, "SELECT count() FROM dead_letters WHERE tenant = 'batch'", 1)?;
     }
-    daylight.expect(SOON, "SELECT count() FROM events WHERE tenant = 'batch'", 2)?;
-    daylight.expect(SOON, "SELECT count() FROM dead_letters WHERE tenant = 'batch'", 1)?;
     // One whole flush later nothing was added: a further good event has passed the same way behind the three deliveries.
     daylight.accept("batch", format!("[{},{{\"no\":1}}]", sso(203)).as_bytes())?;
     daylight.expect(SOON, "SELECT count() FROM events WHERE tenant = 'batch'", 3)?;
