@@ -106,7 +106,7 @@ fn run(broker: &Broker, records_max: usize, is_over: impl Fn() -> bool) {
     while !is_over() {
         assert!(!running.is_finished(), "detection ended");
         assert!(began.elapsed() < DEADLINE, "not within {DEADLINE:?}");
-        thread::sleep(Duration::from_millis(1));
+        shutdown.sleep(Duration::from_millis(1));
     }
     shutdown.request();
     running.join().unwrap().unwrap();

@@ -155,13 +155,13 @@ fn record(number: u64) -> (Record, u64) {
 }
 
 fn append(broker: &Broker, numbers: std::ops::Range<u64>) -> u64 {
-    let mut rows = 0;
+    let (mut rows, live) = (0, Shutdown::new());
     for number in numbers {
         let (record, more) = record(number);
         broker.append("t.events", record).unwrap().wait().unwrap();
         rows += more;
         // Live, so that age seals batches where a restart, which finds everything there, would seal them by their rows.
-        thread::sleep(Duration::from_millis(mixed(number) % 9));
+        live.sleep(Duration::from_millis(mixed(number) % 9));
     }
     rows
 }
@@ -194,7 +194,7 @@ fn run(broker: &Broker, url: &str, handle: &Handle, is_over: impl Fn() -> bool) 
     while !is_over() {
         assert!(!running.is_finished(), "the sink ended: {:?}", running.join());
         assert!(began.elapsed() < DEADLINE, "not within {DEADLINE:?}");
-        thread::sleep(Duration::from_millis(3));
+        shutdown.sleep(Duration::from_millis(3));
     }
     shutdown.request();
     running.join().unwrap().unwrap();
