@@ -3,9 +3,8 @@
 //! People are pseudonyms here as everywhere: e-mails are turned into `user_key` while the text is read, and no e-mail is kept, not even in
 //! an error. Departments are looked up by the time of the event, so that a person who moved is counted where they were.
 
-use std::collections::HashMap;
-
 use event::{Source, TenantKey, Timestamp, UserKey};
+use hashbrown::HashMap;
 
 /// Lines that a directory may have: more than the largest employer has people, with their moves.
 const LINES_MAX: usize = 10_000_000;
