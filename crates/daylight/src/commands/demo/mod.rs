@@ -158,7 +158,7 @@ async fn send(company: &Company, pipeline: &Pipeline, receiver: &Receiver) -> an
     let mut expected = Expected::default();
     let mut deliveries = company.deliveries().peekable();
 
-    sender.begin("history");
+    sender.begin("history", u64::from(company.settings().days), "days");
     let (drain_began, time_before) = (Instant::now(), pipeline.processor_time());
     while deliveries.peek().is_some_and(|delivery| delivery.phase == Phase::History) {
         let Some(delivery) = deliveries.next() else { break };
@@ -169,12 +169,13 @@ async fn send(company: &Company, pipeline: &Pipeline, receiver: &Receiver) -> an
     let (drained, time_after) = (drain_began.elapsed(), pipeline.processor_time());
     let history_events = expected.native_ids.len();
     note(&format!(
-        "History: {history_events} events in {:.1} s. Now half a minute as it happens.",
-        drained.as_secs_f64()
+        "History: {history_events} events in {:.1} s. Now {} seconds as it happens.",
+        drained.as_secs_f64(),
+        company.settings().live_ms / 1_000
     ));
     wait_until_quiet(receiver).await;
 
-    sender.begin("live");
+    sender.begin("live", u64::try_from(company.settings().live_ms / 1_000).unwrap_or(0), "seconds");
     let live_began_ms = now_ms();
     let live: Vec<_> = deliveries.by_ref().collect();
     live.iter().for_each(|delivery| expected.add(&delivery.elements));

@@ -45,16 +45,19 @@ pub(crate) struct Sender {
     /// The first deliveries whose receipt is not what the simulator knows to be true.
     pub(crate) surprises: Vec<String>,
     bar: ProgressBar,
+    unit: &'static str,
 }
 
+/// Milliseconds in a day.
+const DAY_MS: u64 = 86_400_000;
 /// Surprises that are told.
 const SURPRISES_MAX: usize = 10;
 
 impl Sender {
     /// Sends to a pipeline.
     pub(crate) fn new(pipeline: &Pipeline) -> Sender {
-        let style = ProgressStyle::with_template("{msg:<22} {bar:32} {pos:>8} events  {per_sec}  {elapsed}").ok();
-        let bar = style.map_or_else(ProgressBar::no_length, |style| ProgressBar::no_length().with_style(style));
+        let style = ProgressStyle::with_template("{msg:<8} {bar:40} {pos}/{len} {prefix}  {elapsed}").ok();
+        let bar = style.map_or_else(|| ProgressBar::new(0), |style| ProgressBar::new(0).with_style(style));
         Sender {
             client: reqwest::Client::new(),
             ingest: pipeline.endpoints.ingest.clone(),
@@ -62,20 +65,40 @@ impl Sender {
             receipts: Receipt::default(),
             surprises: Vec::new(),
             bar,
+            unit: "",
         }
     }
 
-    /// Names what comes next.
-    pub(crate) fn begin(&self, phase: &'static str) {
+    /// Names what comes next: `length` units of simulated time.
+    pub(crate) fn begin(&mut self, phase: &'static str, length: u64, unit: &'static str) {
+        self.unit = unit;
         self.bar.set_message(phase);
+        self.bar.set_length(length);
+        self.bar.set_position(0);
         self.bar.reset_elapsed();
+    }
+
+    /// Simulated time has come so far.
+    fn advance(&self, position: u64) {
+        let elapsed_ms = self.bar.elapsed().as_millis().max(1);
+        let sent = self.receipts.read;
+        let rate = u128::from(sent) * 1_000 / elapsed_ms;
+        let is_history = self.unit == "days";
+        self.bar.set_prefix(if is_history {
+            format!("{}, {sent} events, {rate} a second", self.unit)
+        } else {
+            format!("{}, {sent} events", self.unit)
+        });
+        self.bar.set_position(position);
     }
 
     /// Sends one delivery of history and waits for the answer.
     pub(crate) async fn send(&mut self, delivery: Delivery) -> anyhow::Result<()> {
         let expected = expected(&delivery.elements);
+        let days_left = delivery.due_offset_ms.min(0).unsigned_abs() / DAY_MS;
         let receipt = post(self.client.clone(), self.request(&delivery), delivery.body).await?;
         self.take(receipt, expected);
+        self.advance(self.bar.length().unwrap_or(0).saturating_sub(days_left));
         Ok(())
     }
 
@@ -87,6 +110,7 @@ impl Sender {
             debug_assert_eq!(delivery.phase, Phase::Live);
             let due = Duration::from_millis(u64::try_from(delivery.due_offset_ms).unwrap_or(0));
             tokio::time::sleep_until((began + due).into()).await;
+            self.advance(due.as_secs());
             let (expected, request, client) =
                 (expected(&delivery.elements), self.request(&delivery), self.client.clone());
             posts.spawn(async move { (post(client, request, delivery.body).await, expected) });
@@ -117,7 +141,6 @@ impl Sender {
     }
 
     fn take(&mut self, receipt: Receipt, expected: Receipt) {
-        self.bar.inc(receipt.read);
         let is_expected = (receipt.read, receipt.events, receipt.ignored, receipt.rejected)
             == (expected.read, expected.events, expected.ignored, expected.rejected);
         if !is_expected && self.surprises.len() < SURPRISES_MAX {
