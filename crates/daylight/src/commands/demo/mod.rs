@@ -11,7 +11,7 @@ mod sender;
 mod summary;
 
 use std::{
-    collections::HashSet,
+    collections::{BTreeMap, HashSet},
     fs,
     sync::Arc,
     time::{Duration, Instant},
@@ -130,11 +130,11 @@ async fn observe(
         queryable_latency_ms: Latency::of(sent.queryable_ms),
         events_per_second: per_second(sent.history_events, sent.drained),
         wall_s: began.elapsed().as_secs_f64(),
-        rows_checksum: stored.checksum,
+        rows_checksum: stored.checksum.clone(),
         alerts_checksum: alerts_checksum(&arrived),
         cpu_s_per_million_events: sent.cost,
     };
-    let failures = summary.failures(&truth, &sent.receipts, &arrived);
+    let failures = summary.failures(&truth, &sent.receipts, &arrived, &stored.dead_by_reason);
     Ok(Run { summary, judged, failures })
 }
 
@@ -266,6 +266,14 @@ async fn stored(pipeline: &Pipeline, expected: &Expected, anchor_ms: i64) -> any
     for native_id in missing.iter().take(5) {
         note(&format!("missing in ClickHouse: {native_id}"));
     }
+    let by_reason = "SELECT toString(reason), uniqExact(dead_letter_id) FROM dead_letters GROUP BY reason";
+    let mut dead_by_reason = BTreeMap::new();
+    for row in pipeline.rows(by_reason).await? {
+        if let [reason, count] = row.as_slice() {
+            let reason = reason.as_str().unwrap_or_default().to_owned();
+            dead_by_reason.insert(reason, count.as_u64().unwrap_or_default());
+        }
+    }
     let doubled =
         "SELECT count() FROM (SELECT 1 FROM events GROUP BY _log_id, _partition, _offset, _index HAVING count() > 1)";
     Ok(Stored {
@@ -273,6 +281,7 @@ async fn stored(pipeline: &Pipeline, expected: &Expected, anchor_ms: i64) -> any
         missing: missing.len() as u64,
         doubled: pipeline.number(doubled).await?,
         dead_letters: pipeline.number("SELECT uniqExact(dead_letter_id) FROM dead_letters").await?,
+        dead_by_reason,
         checksum: rows_checksum(pipeline, anchor_ms).await?,
     })
 }

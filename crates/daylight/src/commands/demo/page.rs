@@ -152,6 +152,8 @@ fn figures(lines: &mut Vec<String>, summary: &Summary) {
 
 fn next(lines: &mut Vec<String>, pipeline: &Pipeline, args: &DemoArgs) {
     let data = pipeline.data().display();
+    // As it was called, because it need not be on PATH.
+    let daylight = std::env::args().next().unwrap_or_else(|| "daylight".to_owned());
     lines.push(String::new());
     lines.push("WHAT TO TYPE NEXT".into());
     let commands: BTreeMap<u8, String> = if args.keep {
@@ -159,13 +161,13 @@ fn next(lines: &mut Vec<String>, pipeline: &Pipeline, args: &DemoArgs) {
             (
                 0,
                 format!(
-                    "daylight sql --data-folder {data} \"SELECT rule, severity, title FROM alerts FINAL ORDER BY score DESC LIMIT 20\""
+                    "{daylight} sql --data-folder {data} \"SELECT rule, severity, title FROM alerts FINAL ORDER BY score DESC LIMIT 20\""
                 ),
             ),
             (
                 1,
                 format!(
-                    "daylight sql --data-folder {data} \"SELECT app_key, uniqExact(user_key) AS people FROM app_person_days GROUP BY app_key ORDER BY people DESC LIMIT 20\""
+                    "{daylight} sql --data-folder {data} \"SELECT app_key, uniqExact(user_key) AS people FROM app_person_days GROUP BY app_key ORDER BY people DESC LIMIT 20\""
                 ),
             ),
         ])

@@ -1,6 +1,6 @@
 //! What came of it, in figures: what arrived against what the simulator knows to be true.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -91,6 +91,8 @@ pub(crate) struct Stored {
     pub(crate) missing: u64,
     pub(crate) doubled: u64,
     pub(crate) dead_letters: u64,
+    /// The dead letters by the reason that they carry.
+    pub(crate) dead_by_reason: BTreeMap<String, u64>,
     pub(crate) checksum: String,
 }
 
@@ -133,7 +135,13 @@ pub(crate) fn alerts_checksum(arrived: &Arrived) -> String {
 
 impl Summary {
     /// What a correct run must show, and this one does not: one sentence each.
-    pub(crate) fn failures(&self, truth: &Truth, receipts: &Receipt, arrived: &Arrived) -> Vec<String> {
+    pub(crate) fn failures(
+        &self,
+        truth: &Truth,
+        receipts: &Receipt,
+        arrived: &Arrived,
+        dead_by_reason: &BTreeMap<String, u64>,
+    ) -> Vec<String> {
         let mut failures = BTreeSet::new();
         let mut must = |is_so: bool, sentence: String| {
             if !is_so {
@@ -156,6 +164,11 @@ impl Summary {
         must(
             self.dead_letters == truth.rejected,
             format!("{} dead letters for {} rejected", self.dead_letters, truth.rejected),
+        );
+        let expected = truth.rejected_by_reason.iter().map(|(reason, count)| ((*reason).to_owned(), *count));
+        must(
+            expected.eq(dead_by_reason.iter().map(|(reason, count)| (reason.clone(), *count))),
+            format!("dead letters by reason {dead_by_reason:?}, the truth is {:?}", truth.rejected_by_reason),
         );
         must(
             self.incidents_alerted == self.incidents,
