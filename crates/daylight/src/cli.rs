@@ -4,7 +4,12 @@ mod operator;
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{
+    Args, Parser, Subcommand,
+    builder::{PossibleValuesParser, TypedValueParser},
+};
+use event::Source;
+use ingest::parse::{readable_provider, readable_providers};
 
 pub(crate) use operator::{AppsArgs, DecideArgs, InitArgs, ReloadArgs, RevealArgs};
 
@@ -99,8 +104,8 @@ pub(crate) struct DemoArgs {
 #[derive(Args, Debug, Clone)]
 pub(crate) struct ParseArgs {
     /// Whose format it is.
-    #[arg(long, value_enum)]
-    pub(crate) provider: ProviderName,
+    #[arg(long, value_parser = provider())]
+    pub(crate) provider: Source,
     /// One JSON object a line (the only form so far, so this changes nothing).
     #[arg(long)]
     pub(crate) json: bool,
@@ -110,20 +115,6 @@ pub(crate) struct ParseArgs {
     /// JSON array, page, hub envelope or NDJSON.
     #[arg(required = true)]
     pub(crate) files: Vec<PathBuf>,
-}
-
-/// Providers, as typed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-#[value(rename_all = "snake_case")]
-pub(crate) enum ProviderName {
-    /// Okta System Log.
-    Okta,
-    /// Google Workspace Reports.
-    GoogleWorkspace,
-    /// Microsoft Entra sign-ins and audit.
-    Entra,
-    /// Microsoft 365 unified audit log.
-    M365Ual,
 }
 
 /// Arguments of `replay`.
@@ -181,4 +172,9 @@ pub(crate) struct ClickhouseHostArgs {
     /// The arguments for the engine, as `clickhouse local` takes them.
     #[arg(last = true)]
     pub(crate) arguments: Vec<String>,
+}
+
+/// Reads the name of a provider; the manual lists those that are read.
+fn provider() -> impl TypedValueParser<Value = Source> {
+    PossibleValuesParser::new(readable_providers().map(Source::as_str)).try_map(|name| readable_provider(&name))
 }

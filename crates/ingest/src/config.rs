@@ -6,6 +6,8 @@ use event::Source;
 use runtime::SecretSource;
 use serde::Deserialize;
 
+use crate::parse::readable_provider;
+
 /// The section `[ingest]`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -74,7 +76,5 @@ pub struct ConnectionConfig {
 
 fn source<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Source, D::Error> {
     let text = String::deserialize(deserializer)?;
-    Source::parse(&text).ok_or_else(|| {
-        serde::de::Error::custom(format!("provider is {text:?}; it must be one of {}", Source::NAMES.join(", ")))
-    })
+    readable_provider(&text).map_err(serde::de::Error::custom)
 }

@@ -96,7 +96,7 @@ fn several_files_are_one_sum_and_clear_shows_names() -> anyhow::Result<()> {
 fn what_cannot_be_parsed_at_all_is_a_sentence_and_no_success() -> anyhow::Result<()> {
     for (provider, path, words) in [
         ("okta", "/nowhere/log.json", ["/nowhere/log.json", "name a file"]),
-        ("google_workspace", "/dev/null", ["google_workspace", "no parser"]),
+        ("oktaa", "/dev/null", ["oktaa", "possible values: okta"]),
     ] {
         let output = parse(provider, &[], &[Path::new(path)])?;
         let told = String::from_utf8_lossy(&output.stderr).into_owned();

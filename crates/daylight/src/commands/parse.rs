@@ -5,28 +5,18 @@
 use std::io::{self, BufWriter, Write};
 
 use event::TenantKey;
-use ingest::parse::{FileOptions, parse_files, readable_provider};
+use ingest::parse::{FileOptions, parse_files};
 use serde_json::json;
 
-use crate::{
-    cli::{ParseArgs, ProviderName},
-    commands::note,
-    service,
-};
+use crate::{cli::ParseArgs, commands::note, service};
 
 /// Pseudonyms of `parse` are the same in every run and tell nothing about any tenant's.
 const PARSE_KEY: TenantKey = TenantKey::new(*b"daylight parse: no tenant's key.");
 
 pub(crate) fn run(args: &ParseArgs) -> anyhow::Result<()> {
-    let name = match args.provider {
-        ProviderName::Okta => "okta",
-        ProviderName::GoogleWorkspace => "google_workspace",
-        ProviderName::Entra => "entra",
-        ProviderName::M365Ual => "m365_ual",
-    };
     service::load_catalogue()?;
     let options = FileOptions {
-        provider: readable_provider(name)?,
+        provider: args.provider,
         is_clear: args.clear,
         tenant_key: &PARSE_KEY,
         is_first_party: service::is_first_party,

@@ -24,7 +24,7 @@ pub use clamp::{FUTURE_MS_MAX, PAST_DAYS_MAX, clamp};
 pub use files::{Counts, FILE_BYTES_MAX, FileError, FileOptions, parse_files};
 pub use json::{Named, write_event};
 pub use outcome::{IdentityRef, Outcome};
-pub use provider::{ProviderError, markers, readable_provider};
+pub use provider::{ProviderError, markers, readable_provider, readable_providers};
 
 use event::{RejectReason, Source, TenantKey, Timestamp};
 
@@ -99,14 +99,10 @@ pub fn parse_element(
         sink(rejected(fault));
         return;
     }
-    let parse = match provider {
-        Source::Okta => okta::parse,
-        Source::Entra => entra::parse,
-        _ => {
-            let detail = format!("there is no parser for {provider} yet");
-            sink(Outcome::Rejected { reason: RejectReason::NotAnEvent, detail });
-            return;
-        }
+    let Some(parse) = provider::parser(provider) else {
+        let detail = format!("there is no parser for {provider}");
+        sink(Outcome::Rejected { reason: RejectReason::NotAnEvent, detail });
+        return;
     };
     let Err(error) = parse(element.bytes, context, sink) else { return };
     let repaired = content::repaired(element.bytes);

@@ -3,7 +3,7 @@
 use event::Source;
 use ingest::{
     delivery::{EVENT_BYTES_MAX, EVENTS_PER_DELIVERY_MAX, Elements, Fault, JSON_DEPTH_MAX},
-    parse::markers,
+    parse::{markers, readable_providers},
 };
 use proptest::prelude::*;
 use serde_json::json;
@@ -252,7 +252,7 @@ proptest! {
             prop_assert!(start >= end_before && end > start && end <= body.len());
             end_before = end;
         }
-        for source in [Source::Okta, Source::Entra] {
+        for source in readable_providers() {
             parse_all(source, &body, &context());
         }
         prop_assert!(ingest::delivery::scrub(&body, &[]).text.len() <= EVENT_BYTES_MAX);
