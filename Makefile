@@ -17,6 +17,9 @@ toolchain:
 	@command -v cc >/dev/null && command -v make >/dev/null || { \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then apt-get update -qq && apt-get install -y -qq gcc g++ make >/dev/null; \
 	  else echo "A C compiler is missing. Install it with:  sudo apt-get install gcc g++ make"; exit 1; fi; }
+	@pkg-config --exists openssl 2>/dev/null || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then apt-get update -qq && apt-get install -y -qq pkg-config libssl-dev >/dev/null; \
+	  else echo "The headers of OpenSSL 3 are missing. Install them with:  sudo apt-get install pkg-config libssl-dev"; exit 1; fi; }
 
 .PHONY: stack
 stack: ## Fetch real Kafka, ClickHouse, Prometheus and Alertmanager for the tests (once)

@@ -179,6 +179,9 @@ fn the_image_holds_the_binary_with_its_libraries_and_nothing_else_that_runs() {
     assert!(image.root.join("etc/ssl/certs/ca-certificates.crt").is_file());
     let data = fs::metadata(image.root.join("data")).unwrap();
     assert_eq!((data.uid(), data.gid()), (ACCOUNT, ACCOUNT), "/data belongs to the account");
+    let environment =
+        image.buildah(&["inspect", "--type", "image", "--format", "{{.OCIv1.Config.Env}}", "daylight:test"]);
+    assert!(environment.contains("SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt"), "{environment}");
     let format =
         "{{.OCIv1.Config.User}} {{.OCIv1.Config.WorkingDir}} {{.OCIv1.Config.Entrypoint}} {{.OCIv1.Config.Cmd}}";
     let config = image.buildah(&["inspect", "--type", "image", "--format", format, "daylight:test"]);

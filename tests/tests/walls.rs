@@ -58,6 +58,10 @@ const OWNED: &[(&str, &[&str])] = &[
     ("fjall", &["broker"]),
     ("clickhouse", &["store"]),
     ("libloading", &["store"]),
+    // TLS is one library, the system's OpenSSL (docs/adr/0010). `openssl` itself is for signatures and keys: nobody's `Cargo.toml` names a
+    // second library, and deny.toml keeps it out of the tree.
+    ("rustls", &[]),
+    ("ring", &[]),
     ("axum", &["runtime", "ingest", "daylight"]),
     ("tracing-subscriber", &["runtime"]),
     ("anyhow", &["daylight"]),
