@@ -14,8 +14,10 @@ pub struct Config {
     pub retry_wait_ms: u64,
     /// The longest wait between two attempts. Milliseconds.
     pub retry_wait_max_ms: u64,
-    /// Alerts that wait for one receiver. Beyond it, reading of alerts pauses (none is dropped).
+    /// Alerts that wait for one receiver in memory. Beyond it, reading of alerts for this receiver pauses (none is dropped).
     pub waiting_alerts_max: usize,
+    /// A receiver that is new is told of alerts of so many hours before it came.
+    pub new_receiver_backlog_hours: u32,
     /// Requests to one receiver at the same time.
     pub requests_in_flight_max: usize,
     /// How long Alertmanager is told that an alert is active, from the log's time of the event. Milliseconds. The default is longer than
@@ -32,6 +34,7 @@ impl Default for Config {
             retry_wait_ms: 250,
             retry_wait_max_ms: 60_000,
             waiting_alerts_max: 10_000,
+            new_receiver_backlog_hours: 24,
             requests_in_flight_max: 8,
             alertmanager_active_ms: 90_000_000,
             alertmanager_repost_ms: 60_000,
@@ -43,7 +46,8 @@ impl Default for Config {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReceiverConfig {
-    /// Its name: in metrics, in logs, and in the state of deliveries. Renaming it delivers everything that waits under the new name.
+    /// Its name: in metrics, in logs, and in the state of deliveries. Renaming it delivers the last
+    /// `new_receiver_backlog_hours` under the new name.
     pub id: String,
     /// What it speaks.
     pub kind: ReceiverKind,

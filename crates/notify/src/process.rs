@@ -1,7 +1,9 @@
-//! The process: reads alerts on a thread of its own (`reader`), which hands each to its receivers' queues and commits what is done.
+//! The process: each receiver reads alerts in a consumer group of its own, on a thread of its own (`reader`), which hands them to the
+//! receiver's queue and commits what is done. So a receiver that is away for days holds up nobody but itself.
 //!
 //! ```text
-//! alerts ─► reader thread ─► queue (≤ waiting_alerts_max) ─► receiver ─► 2xx ─► deliveries ─► done ─► commit
+//! alerts ─┬► reader thread ─► queue (≤ waiting_alerts_max) ─► receiver ─► 2xx ─► deliveries ─► done ─► commit
+//!         └► reader thread ─► …
 //! ```
 
 use std::{sync::Arc, thread, time::Duration};
@@ -10,8 +12,11 @@ use broker::Broker;
 use codec::Topic;
 use event::Alert;
 use hashbrown::HashSet;
-use runtime::{Component, Registry, Shutdown};
-use tokio::sync::mpsc;
+use runtime::{Component, Health, Registry, Shutdown};
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::JoinSet,
+};
 
 use crate::{
     Config, NotifyError, ReceiverConfig, ReceiverKind,
@@ -27,23 +32,32 @@ const ACTIVE_QUEUE_MAX: usize = 1_024;
 
 /// The process, ready to run.
 pub struct Notify {
-    pub(crate) broker: Broker,
-    pub(crate) topic_prefix: String,
+    log: Log,
     partitions: u32,
-    pub(crate) config: Arc<Config>,
-    receivers: Vec<Arc<Receiver>>,
-    pub(crate) metrics: Metrics,
+    config: Arc<Config>,
+    receivers: Vec<(Arc<Receiver>, Component)>,
+    metrics: Metrics,
 }
 
-/// One receiver as the reader sees it.
+/// Where alerts and deliveries are read.
+#[derive(Clone)]
+pub(crate) struct Log {
+    pub(crate) broker: Broker,
+    pub(crate) alerts: String,
+    pub(crate) deliveries: String,
+}
+
+/// A receiver as its reader sees it.
 pub(crate) struct Lane {
     pub(crate) receiver: Arc<Receiver>,
     pub(crate) jobs: mpsc::Sender<Job>,
     pub(crate) active: mpsc::Sender<Arc<Alert>>,
+    pub(crate) config: Arc<Config>,
+    pub(crate) metrics: Metrics,
 }
 
 impl Notify {
-    /// Checks the receivers and reads their secrets.
+    /// Checks the receivers and reads their secrets. Each is a component of `health`: ready when it has its alerts to read.
     ///
     /// # Errors
     /// `NotifyError` naming the receiver.
@@ -54,6 +68,7 @@ impl Notify {
         config: Config,
         receivers: &[ReceiverConfig],
         registry: &Registry,
+        health: &Health,
     ) -> Result<Notify, NotifyError> {
         let mut names = HashSet::new();
         if let Some(second) = receivers.iter().find(|receiver| !names.insert(receiver.id.as_str())) {
@@ -61,35 +76,59 @@ impl Notify {
             let reason = "two receivers have this id; each needs its own".to_owned();
             return Err(NotifyError::Receiver { receiver: second.id.clone(), reason });
         }
-        let receivers =
-            receivers.iter().map(|config| Receiver::new(config).map(Arc::new)).collect::<Result<Vec<_>, _>>()?;
         let metrics = Metrics::register(registry).map_err(|error| NotifyError::Start(error.to_string()))?;
-        receivers.iter().for_each(|receiver| metrics.know(&receiver.id));
-        Ok(Notify {
-            broker,
-            topic_prefix: topic_prefix.to_owned(),
-            partitions,
-            config: Arc::new(config),
-            receivers,
-            metrics,
-        })
+        let open = |config: &ReceiverConfig| {
+            let receiver = Receiver::new(config)?;
+            metrics.know(&receiver.id);
+            let component = health.component(&format!("notify {}", receiver.id));
+            Ok((Arc::new(receiver), component))
+        };
+        let receivers = receivers.iter().map(open).collect::<Result<Vec<_>, NotifyError>>()?;
+        let (alerts, deliveries) = (Topic::Alerts.name(topic_prefix), Topic::Deliveries.name(topic_prefix));
+        Ok(Notify { log: Log { broker, alerts, deliveries }, partitions, config: Arc::new(config), receivers, metrics })
     }
 
     /// Works until asked to stop.
     ///
     /// # Errors
     /// `NotifyError` when the log refuses to be read.
-    pub async fn run(self, shutdown: Shutdown, component: Component) -> Result<(), NotifyError> {
+    pub async fn run(self, shutdown: Shutdown) -> Result<(), NotifyError> {
         let timeout = Duration::from_millis(self.config.request_timeout_ms);
         let client = reqwest::Client::builder()
             .timeout(timeout)
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .map_err(|error| NotifyError::Start(error.to_string()))?;
+        let mut reading = JoinSet::new();
+        for (receiver, component) in &self.receivers {
+            let finished = self.read_for(receiver, component, &client, &shutdown)?;
+            reading.spawn(async {
+                finished
+                    .await
+                    .unwrap_or_else(|_| Err(NotifyError::Start("a reader thread ended without a word".into())))
+            });
+        }
+        shutdown.requested().await;
+        let mut result = Ok(());
+        while let Some(ended) = reading.join_next().await {
+            let ended = ended.unwrap_or_else(|error| Err(NotifyError::Start(error.to_string())));
+            result = result.and(ended);
+        }
+        result
+    }
+
+    /// Starts the tasks of a receiver and the thread that reads for it. The thread asks everybody to stop when it ends.
+    fn read_for(
+        &self,
+        receiver: &Arc<Receiver>,
+        component: &Component,
+        client: &reqwest::Client,
+        shutdown: &Shutdown,
+    ) -> Result<oneshot::Receiver<Result<(), NotifyError>>, NotifyError> {
         let (done_sender, done) = mpsc::unbounded_channel();
         let courier = Courier {
-            broker: self.broker.clone(),
-            deliveries: Topic::Deliveries.name(&self.topic_prefix),
+            broker: self.log.broker.clone(),
+            deliveries: self.log.deliveries.clone(),
             partitions: self.partitions,
             client: client.clone(),
             config: Arc::clone(&self.config),
@@ -97,19 +136,19 @@ impl Notify {
             shutdown: shutdown.clone(),
             done: done_sender,
         };
-        let lanes: Vec<Lane> = self.receivers.iter().map(|receiver| lane(receiver, &courier, &client)).collect();
+        let lane = lane(receiver, &courier, client);
         // The reader waits until nobody has one any more.
         drop(courier);
-        let (finished_sender, finished) = tokio::sync::oneshot::channel();
-        thread::Builder::new()
-            .name("notify".into())
-            .spawn(move || {
-                let result = Reader::new(self, lanes, done).and_then(|reader| reader.run(&shutdown, &component));
-                shutdown.request();
-                finished_sender.send(result)
-            })
-            .map_err(|error| NotifyError::Start(error.to_string()))?;
-        finished.await.unwrap_or_else(|_| Err(NotifyError::Start("the reader thread ended without a word".into())))
+        let (log, stop, component) = (self.log.clone(), shutdown.clone(), component.clone());
+        let (finished_sender, finished) = oneshot::channel();
+        let read = move || {
+            let result = Reader::new(log, lane, done).and_then(|reader| reader.run(&stop, &component));
+            stop.request();
+            finished_sender.send(result)
+        };
+        let name = format!("notify {}", receiver.id);
+        thread::Builder::new().name(name).spawn(read).map_err(|error| NotifyError::Start(error.to_string()))?;
+        Ok(finished)
     }
 }
 
@@ -122,5 +161,6 @@ fn lane(receiver: &Arc<Receiver>, courier: &Courier, client: &reqwest::Client) -
         let (config, shutdown) = (Arc::clone(&courier.config), courier.shutdown.clone());
         tokio::spawn(repost(Arc::clone(receiver), active_queue, client.clone(), config, shutdown));
     }
-    Lane { receiver: Arc::clone(receiver), jobs, active }
+    let (config, metrics) = (Arc::clone(&courier.config), courier.metrics.clone());
+    Lane { receiver: Arc::clone(receiver), jobs, active, config, metrics }
 }

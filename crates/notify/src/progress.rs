@@ -1,41 +1,39 @@
-//! How far a partition of alerts is done: an offset may be committed when nothing before it waits for a receiver.
+//! How far a partition of alerts is done: an offset may be committed when nothing before it waits for the receiver.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
-/// One partition: offsets in work, and how many receivers each still waits for.
+/// One partition: offsets in work.
 #[derive(Debug, Default)]
 pub(crate) struct Progress {
-    waiting: BTreeMap<u64, usize>,
+    waiting: BTreeSet<u64>,
     next: u64,
 }
 
 impl Progress {
     /// Nothing is in work, and reading begins here.
     pub(crate) fn starting_at(offset: u64) -> Progress {
-        Progress { waiting: BTreeMap::new(), next: offset }
+        Progress { waiting: BTreeSet::new(), next: offset }
     }
 
-    /// An alert was read that `receivers` are to be told of.
-    pub(crate) fn begin(&mut self, offset: u64, receivers: usize) {
-        if receivers > 0 {
-            self.waiting.insert(offset, receivers);
-        }
+    /// An alert was read that the receiver is to be told of.
+    pub(crate) fn begin(&mut self, offset: u64) {
+        self.waiting.insert(offset);
+        self.pass(offset);
+    }
+
+    /// An alert was read that the receiver is not to be told of.
+    pub(crate) fn pass(&mut self, offset: u64) {
         self.next = self.next.max(offset + 1);
     }
 
-    /// One receiver has been told.
+    /// The receiver has been told.
     pub(crate) fn complete(&mut self, offset: u64) {
-        if let Some(receivers) = self.waiting.get_mut(&offset) {
-            *receivers = receivers.saturating_sub(1);
-            if *receivers == 0 {
-                self.waiting.remove(&offset);
-            }
-        }
+        self.waiting.remove(&offset);
     }
 
     /// The offset that may be committed: everything before it is done.
     pub(crate) fn committable(&self) -> u64 {
-        self.waiting.keys().next().copied().unwrap_or(self.next)
+        self.waiting.first().copied().unwrap_or(self.next)
     }
 }
 
@@ -48,19 +46,23 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig { failure_persistence: None, rng_seed: RngSeed::Fixed(6), ..ProptestConfig::default() })]
 
-        /// Alerts with their receivers, and the order in which these are told.
+        /// Alerts that are told or passed, and the order in which the receiver takes them.
         #[test]
-        fn it_agrees_with_a_list_of_who_waits(
-            receivers in prop::collection::vec(0usize..3, 1..20),
+        fn it_agrees_with_a_list_of_what_waits(
+            is_told in prop::collection::vec(any::<bool>(), 1..40),
             order in prop::collection::vec(any::<prop::sample::Index>(), 0..60),
         ) {
             let mut progress = Progress::starting_at(100);
             let mut waiting: Vec<u64> = Vec::new();
-            for (offset, receivers) in (100u64..).zip(&receivers) {
-                progress.begin(offset, *receivers);
-                waiting.extend(std::iter::repeat_n(offset, *receivers));
+            for (offset, is_told) in (100u64..).zip(&is_told) {
+                if *is_told {
+                    progress.begin(offset);
+                    waiting.push(offset);
+                } else {
+                    progress.pass(offset);
+                }
             }
-            let end = 100 + receivers.len() as u64;
+            let end = 100 + is_told.len() as u64;
             for index in order {
                 let expected = waiting.iter().min().copied().unwrap_or(end);
                 prop_assert_eq!(progress.committable(), expected);
@@ -74,13 +76,12 @@ mod tests {
     #[test]
     fn an_offset_is_committed_when_nothing_before_it_waits() {
         let mut progress = Progress::default();
-        progress.begin(10, 2);
-        progress.begin(11, 0);
-        progress.begin(12, 1);
+        progress.begin(10);
+        progress.pass(11);
+        progress.begin(12);
         assert_eq!(progress.committable(), 10);
         progress.complete(12);
-        progress.complete(10);
-        assert_eq!(progress.committable(), 10, "one of two receivers was told");
+        assert_eq!(progress.committable(), 10);
         progress.complete(10);
         assert_eq!(progress.committable(), 13);
     }

@@ -10,12 +10,14 @@ use std::{
     path::Path,
     sync::{Arc, Mutex},
     thread,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use broker::{Broker, Cleanup, Limits, Record, TopicSpec, partition_of};
 use codec::Topic;
-use event::{Alert, AlertId, AlertState, Coordinates, EventId, Factor, Severity, Timestamp, UserKey};
+use event::{
+    Alert, AlertId, AlertState, Coordinates, Delivery, DeliveryState, EventId, Factor, Severity, Timestamp, UserKey,
+};
 use notify::{Config, Notify, NotifyError, ReceiverConfig, ReceiverKind, SeverityMin};
 use runtime::{Health, Registry, Shutdown};
 use tokio::task::JoinHandle;
@@ -135,7 +137,7 @@ fn alert(number: u128) -> Alert {
         technique: String::new(),
         occurred_at: Timestamp(1_700_000_000_000),
         received_at: Timestamp(1_700_000_000_000),
-        logged_at: Timestamp(1_700_000_000_000),
+        logged_at: hours_ago(0),
         is_late: false,
         coordinates: Coordinates::default(),
         tables_version: String::new(),
@@ -151,13 +153,22 @@ fn open(folder: &Path) -> Broker {
     broker
 }
 
+fn hours_ago(hours: i64) -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    Timestamp(i64::try_from(since.as_millis()).unwrap() - hours * 3_600_000)
+}
+
 fn write(broker: &Broker, numbers: impl Iterator<Item = u128>) {
-    let record = |number| {
-        let tenant = tenant(number).into_bytes();
-        let value = Some(codec::encode_alert(&alert(number)).unwrap());
+    write_alerts(broker, numbers.map(alert));
+}
+
+fn write_alerts(broker: &Broker, alerts: impl Iterator<Item = Alert>) {
+    let record = |alert: Alert| {
+        let tenant = alert.tenant.clone().into_bytes();
+        let value = Some(codec::encode_alert(&alert).unwrap());
         Record { partition: partition_of(&tenant, PARTITIONS), key: Some(tenant), value }
     };
-    let acks = broker.append_all(&Topic::Alerts.name("t."), numbers.map(record).collect()).unwrap();
+    let acks = broker.append_all(&Topic::Alerts.name("t."), alerts.map(record).collect()).unwrap();
     acks.into_iter().for_each(|ack| {
         tokio::task::block_in_place(|| ack.wait()).unwrap();
     });
@@ -186,10 +197,13 @@ struct Running {
 }
 
 fn start(broker: &Broker, receivers: &[ReceiverConfig]) -> Running {
+    start_with(broker, receivers, config())
+}
+
+fn start_with(broker: &Broker, receivers: &[ReceiverConfig], config: Config) -> Running {
     let (shutdown, health) = (Shutdown::new(), Health::new());
-    let component = health.component("notify");
-    let notify = Notify::new(broker.clone(), "t.", PARTITIONS, config(), receivers, &Registry::new()).unwrap();
-    let ended = tokio::spawn(notify.run(shutdown.clone(), component));
+    let notify = Notify::new(broker.clone(), "t.", PARTITIONS, config, receivers, &Registry::new(), &health).unwrap();
+    let ended = tokio::spawn(notify.run(shutdown.clone()));
     Running { shutdown, health, ended }
 }
 
@@ -250,8 +264,14 @@ async fn each_receiver_is_told_of_each_alert_once_through_restarts_and_refusals(
     assert_eq!(bad.accepted(), once(1..=131), "never again after a 2xx");
     for partition in 0..PARTITIONS {
         let (_, end) = broker.watermarks("t.alerts", partition).unwrap();
-        let committed = broker.committed("notify", "t.alerts", partition).unwrap();
-        assert_eq!(committed.map_or(0, |committed| committed.offset), end, "partition {partition} is done");
+        for group in ["notify-good", "notify-bad"] {
+            let committed = broker.committed(group, "t.alerts", partition).unwrap();
+            assert_eq!(
+                committed.map_or(0, |committed| committed.offset),
+                end,
+                "{group}: partition {partition} is done"
+            );
+        }
     }
 }
 
@@ -271,6 +291,91 @@ async fn alerts_that_a_receiver_always_refuses_keep_no_other_from_it() {
     until("all are told", || picky.accepted().len() == 90).await;
     running.stop().await;
     assert_eq!(picky.accepted(), once(1..=90));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receiver_that_is_away_holds_up_no_other_however_much_waits_for_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let broker = open(folder.path());
+    let (good, away) = (Site::open(|_, _| Answer::Status(200)), Site::open(|_, _| Answer::HangUp));
+    let receivers = [receiver("good", &good), receiver("away", &away)];
+    // More than the queue of the one that is away can hold.
+    write(&broker, 1..=1_000);
+    let config = Config { waiting_alerts_max: 300, ..config() };
+    let running = start_with(&broker, &receivers, config.clone());
+    until("the good one is told", || good.accepted().len() == 1_000).await;
+    assert!(away.accepted().is_empty());
+    away.behave(|_, _| Answer::Status(200));
+    until("the other is told when it is back", || away.accepted().len() == 1_000).await;
+    running.stop().await;
+    assert_eq!((good.accepted(), away.accepted()), (once(1..=1_000), once(1..=1_000)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_receiver_is_told_of_the_last_hours_and_not_of_the_last_months() {
+    let folder = tempfile::tempdir().unwrap();
+    let broker = open(folder.path());
+    let old = |number| Alert { logged_at: hours_ago(25), ..alert(number) };
+    // The first of each partition is told, so that nothing but the time itself is there to be committed.
+    write_alerts(&broker, (1..=10).map(alert).chain((11..=40).map(old)).chain((41..=50).map(alert)));
+    let (first, second) = (Site::open(|_, _| Answer::Status(503)), Site::open(|_, _| Answer::Status(200)));
+    // It refuses them all, so they are not done when the process stops.
+    let running = start(&broker, &[receiver("first", &first)]);
+    until("it is tried", || first.posts() >= 10).await;
+    let is_noted = |partition| {
+        let committed = broker.committed("notify-first", "t.alerts", partition).unwrap();
+        committed.is_some_and(|committed| committed.metadata.starts_with("since="))
+    };
+    until("the time is kept", || (0..PARTITIONS).all(is_noted)).await;
+    running.stop().await;
+    first.behave(|_, _| Answer::Status(200));
+    // What was old for it stays so: the time is not reckoned anew at the next start.
+    let later = Config { new_receiver_backlog_hours: 100, ..config() };
+    write(&broker, 51..=60);
+    let running = start_with(&broker, &[receiver("first", &first), receiver("second", &second)], later);
+    until("both are told", || first.accepted().len() == 30 && second.accepted().len() == 60).await;
+    running.stop().await;
+    assert_eq!((first.accepted(), second.accepted()), (once((1..=10).chain(41..=60)), once(1..=60)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_told_longer_ago_than_alerts_are_kept_is_removed_from_the_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let broker = open(folder.path());
+    let site = Site::open(|_, _| Answer::Status(200));
+    let kept = |number: u128, days: i64| {
+        let (tenant, at) = (tenant(number), hours_ago(days * 24));
+        let key = codec::delivery_key(&tenant, AlertId(number), "site");
+        let delivery = Delivery {
+            tenant: tenant.clone(),
+            alert_id: AlertId(number),
+            receiver: "site".into(),
+            state: DeliveryState::Delivered,
+            attempts: 1,
+            first_attempt_at: at,
+            last_attempt_at: at,
+            delivered_at: at,
+        };
+        let partition = partition_of(tenant.as_bytes(), PARTITIONS);
+        let value = codec::encode_delivery(&delivery).unwrap();
+        let ack = broker.append("t.deliveries", Record { partition, key: Some(key), value: Some(value) }).unwrap();
+        tokio::task::block_in_place(|| ack.wait()).unwrap();
+    };
+    (1..=5).for_each(|number| kept(number, 91));
+    (6..=10).for_each(|number| kept(number, 89));
+    let running = start(&broker, &[receiver("site", &site)]);
+    let remaining = || {
+        let mut last = BTreeMap::new();
+        for partition in 0..PARTITIONS {
+            let mut visit = |record: broker::RecordRef<'_>| {
+                last.insert(record.key.unwrap().to_vec(), record.value.is_some());
+            };
+            broker.read("t.deliveries", partition, None, &mut visit).unwrap();
+        }
+        last.values().filter(|is_there| **is_there).count()
+    };
+    until("the old ones are removed", || tokio::task::block_in_place(remaining) == 5).await;
+    running.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -317,7 +422,8 @@ async fn two_receivers_of_one_name_are_refused() {
     let broker = open(folder.path());
     let site = Site::open(|_, _| Answer::Status(200));
     let twice = [receiver("a", &site), receiver("b", &site), receiver("a", &site)];
-    let Err(error) = Notify::new(broker, "t.", PARTITIONS, config(), &twice, &Registry::new()) else {
+    let made = Notify::new(broker, "t.", PARTITIONS, config(), &twice, &Registry::new(), &Health::new());
+    let Err(error) = made else {
         panic!("two receivers share a name");
     };
     assert!(error.to_string().starts_with("receiver a: two receivers"), "{error}");

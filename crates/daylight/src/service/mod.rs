@@ -309,10 +309,11 @@ impl Part {
             config.notify.clone(),
             receivers,
             &self.registry,
+            &self.health,
         );
         let notify = notify.map_err(|error| BadConfig(error.to_string()))?;
-        let (shutdown, component) = (self.shutdown.clone(), self.health.component("notify"));
-        running.spawn(async move { notify.run(shutdown, component).await.map_err(anyhow::Error::from) });
+        let shutdown = self.shutdown.clone();
+        running.spawn(async move { notify.run(shutdown).await.map_err(anyhow::Error::from) });
         Ok(())
     }
 }
