@@ -20,7 +20,7 @@ use event::{Event, Source, TenantKey, Timestamp};
 use ingest::{
     ConnectionConfig,
     delivery::{Elements, scrub as scrub_text},
-    parse::{Outcome, ParseContext, clamp, markers, parse_element},
+    parse::{Outcome, ParseContext, clamp, framing, parse_element},
 };
 use runtime::load_config;
 use serde::Deserialize;
@@ -136,7 +136,7 @@ pub fn time(bytes: &[u8]) {
 }
 
 fn delivery(provider: Source, body: &[u8]) {
-    let mut elements = Elements::new(body, markers(provider), ELEMENTS_MAX);
+    let mut elements = Elements::new(body, framing(provider), ELEMENTS_MAX);
     let mut end = body.as_ptr() as usize;
     let mut count = 0;
     while let Some(element) = elements.next() {

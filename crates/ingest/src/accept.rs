@@ -24,7 +24,7 @@ use crate::{
     connections::Connection,
     delivery::{EVENTS_PER_DELIVERY_MAX, Element, Elements, Fault, JSON_DEPTH_MAX, scrub},
     metrics::{Metrics, NATIVE_TYPES_MAX},
-    parse::{IdentityRef, Outcome, ParseContext, clamp, markers, parse_element},
+    parse::{IdentityRef, Outcome, ParseContext, clamp, framing, parse_element},
     window::Window,
 };
 
@@ -126,13 +126,13 @@ impl Acceptor {
         body: &[u8],
     ) -> Result<Appended, AcceptError> {
         let mut delivery = Delivery::new(self, connection, route, now());
-        let mut elements = Elements::new(body, markers(connection.provider), EVENTS_PER_DELIVERY_MAX);
+        let mut elements = Elements::new(body, framing(connection.provider), EVENTS_PER_DELIVERY_MAX);
         while let Some(element) = elements.next() {
             if element.fault == Some(Fault::TooMany) {
                 return Err(AcceptError::TooMany { limit: EVENTS_PER_DELIVERY_MAX });
             }
             // Beside others, it is a dead letter like any element that cannot be read. Alone, it is no delivery of events.
-            if element.index == 0 && element.fault == Some(Fault::TooDeep) && is_alone(body) {
+            if element.index == 0 && element.fault == Some(Fault::TooDeep) && is_alone(body, connection) {
                 return Err(AcceptError::TooDeep { limit: JSON_DEPTH_MAX });
             }
             delivery.take(&element, elements.source())?;
@@ -357,8 +357,8 @@ impl<'a> Delivery<'a> {
 }
 
 /// Does the body hold one element and no second?
-fn is_alone(body: &[u8]) -> bool {
-    Elements::new(body, &[], EVENTS_PER_DELIVERY_MAX).nth(1).is_none()
+fn is_alone(body: &[u8], connection: &Connection) -> bool {
+    Elements::new(body, framing(connection.provider), EVENTS_PER_DELIVERY_MAX).nth(1).is_none()
 }
 
 /// A hash of what the event says, whoever delivered it and whenever.

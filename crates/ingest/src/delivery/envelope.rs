@@ -3,13 +3,41 @@
 //! | sender | shape |
 //! |---|---|
 //! | Okta event hook | `{"source":"https://{org}/…","data":{"events":[…]}}` |
-//! | Okta log streaming (EventBridge) | `{"detail-type":"SystemLog","detail":{…}}`: one event |
-//! | Event Hubs, diagnostic settings | `{"records":[…]}` |
+//! | EventBridge (Okta, Auth0, Salesforce) | `{"detail-type":"SystemLog","detail":{…}}`: one event |
+//! | Event Hubs, diagnostic settings; Salesforce queries | `{"records":[…]}` |
 //! | Microsoft Graph | `{"value":[…]}` |
 //! | Google Reports API | `{"items":[…]}` |
+//! | Slack | `{"entries":[…]}`, `{"logs":[…]}`, `{"logins":[…]}` |
+//! | Auth0 log stream | `{"logs":[…]}` |
+//! | OneLogin | `{"data":[…]}` |
+//! | Dropbox | `{"events":[…]}` |
 //! | anything else | the object is the event |
+//!
+//! Which of them are looked for is the provider's `Framing`, and not all for everybody: `events` is the page of one and a field of
+//! another's event (a Google activity, a GitHub webhook with `data.events`).
 
 use super::scan::{Broken, Value, Walk, members, skip_space, value};
+
+/// How a provider frames its events.
+#[derive(Clone, Copy, Debug)]
+pub struct Framing<'a> {
+    /// Keys of which each native event has at least one: how an event is known from an object inside one, after damage.
+    pub markers: &'a [&'a [u8]],
+    /// Keys of a top-level object that hold an array of events; `outer.inner` stands for an array in an object.
+    pub pages: &'a [&'a [u8]],
+}
+
+impl Framing<'_> {
+    /// Is this key one that holds an array of events?
+    fn is_page(&self, key: &[u8]) -> bool {
+        self.pages.contains(&key)
+    }
+
+    /// The key of the array in the object that this key holds.
+    fn inner(&self, key: &[u8]) -> Option<&[u8]> {
+        self.pages.iter().find_map(|page| page.strip_prefix(key)?.strip_prefix(b"."))
+    }
+}
 
 /// What a top-level object turned out to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,18 +60,20 @@ pub(crate) struct Opened<'a> {
 
 /// Looks at the object that begins at `start`. An array of events is found before the walk reaches what stands in it, so damage there
 /// does not hide it.
-pub(crate) fn open(body: &[u8], start: usize) -> Result<Opened<'_>, Broken> {
+pub(crate) fn open<'a>(body: &'a [u8], start: usize, framing: &Framing<'_>) -> Result<Opened<'a>, Broken> {
     let mut array = None;
     let mut source = None;
     let mut detail_at = None;
     let mut is_log_stream = false;
     let walked = members(body, start, |key, at| {
         match (key, body.get(at)) {
-            (b"records" | b"value" | b"items", Some(b'[')) => array = Some((at + 1, 1)),
-            (b"data", Some(b'{')) => array = events_of(body, at).map(|first| (first, 2)),
+            (key, Some(b'[')) if framing.is_page(key) => array = Some((at + 1, 1)),
             (b"source", Some(b'"')) => source = text_at(body, at),
             (b"detail-type", _) => is_log_stream = true,
             (b"detail", Some(b'{')) => detail_at = Some(at),
+            (key, Some(b'{')) => {
+                array = framing.inner(key).and_then(|inner| array_of(body, at, inner)).map(|first| (first, 2));
+            }
             _ => {}
         }
         if array.is_some() { Walk::Stop } else { Walk::On }
@@ -87,11 +117,11 @@ pub(crate) fn close(body: &[u8], mut at: usize, closers: u8) -> Result<usize, us
     }
 }
 
-/// The first byte of the array `events` of the hook's `data`.
-fn events_of(body: &[u8], data: usize) -> Option<usize> {
+/// The first byte of the array of that name in the object at a position.
+fn array_of(body: &[u8], object: usize, name: &[u8]) -> Option<usize> {
     let mut found = None;
-    members(body, data, |key, at| {
-        if key == b"events" && body.get(at) == Some(&b'[') {
+    members(body, object, |key, at| {
+        if key == name && body.get(at) == Some(&b'[') {
             found = Some(at + 1);
             return Walk::Stop;
         }
@@ -125,6 +155,12 @@ fn text_at(body: &[u8], at: usize) -> Option<&[u8]> {
 mod tests {
     use super::*;
 
+    const FRAMING: Framing<'_> = Framing { markers: &[], pages: &[b"records", b"value", b"items", b"data.events"] };
+
+    fn open(body: &[u8], start: usize) -> Result<Opened<'_>, Broken> {
+        super::open(body, start, &FRAMING)
+    }
+
     #[test]
     fn each_envelope_is_recognised() {
         for (body, closers) in [
@@ -141,6 +177,17 @@ mod tests {
         }
         let hook = br#"{"data":{"events":[]},"source":"https://acme.okta.com/x"}"#;
         assert_eq!(open(hook, 0).unwrap().source, Some(&b"https://acme.okta.com/x"[..]), "the source may stand behind");
+    }
+
+    #[test]
+    fn only_the_providers_own_envelopes_are_looked_for() {
+        let webhook = br#"{"action":"hook.create","data":{"hook_id":1,"events":["push","fork"]}}"#;
+        let activity = br#"{"id":{},"events":[{"name":"authorize"}]}"#;
+        let shape = |body, pages| super::open(body, 0, &Framing { markers: &[], pages }).unwrap().shape;
+        assert!(matches!(shape(webhook, &[b"records"]), Shape::Event(_)));
+        assert!(matches!(shape(webhook, &[b"data.events"]), Shape::Array { closers: 2, .. }));
+        assert!(matches!(shape(activity, &[b"items"]), Shape::Event(_)));
+        assert!(matches!(shape(activity, &[b"events"]), Shape::Array { closers: 1, .. }));
     }
 
     #[test]

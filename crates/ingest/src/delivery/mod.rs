@@ -8,6 +8,7 @@ mod scan;
 mod scrub;
 mod split;
 
+pub use envelope::Framing;
 pub use scrub::{Scrubbed, TEXT_OF_TOO_LARGE_BYTES_MAX, scrub};
 pub use split::{Element, Elements, Fault};
 

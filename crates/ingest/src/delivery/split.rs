@@ -12,7 +12,7 @@
 
 use super::{
     EVENT_BYTES_MAX,
-    envelope::{self, Opened, Shape},
+    envelope::{self, Framing, Opened, Shape},
     scan::{Value, Walk, members, skip_space, value},
 };
 
@@ -48,7 +48,7 @@ pub enum Fault {
 /// The elements of a body, in order.
 pub struct Elements<'a> {
     body: &'a [u8],
-    markers: &'a [&'a [u8]],
+    framing: Framing<'a>,
     limit: usize,
     at: usize,
     index: usize,
@@ -67,15 +67,15 @@ pub struct Elements<'a> {
 }
 
 impl<'a> Elements<'a> {
-    /// Begins. `markers`: keys of which an event of this provider has at least one; only asked for after damage. `limit`: most elements.
+    /// Begins. `framing`: the provider's. `limit`: most elements.
     #[must_use]
-    pub fn new(body: &'a [u8], markers: &'a [&'a [u8]], limit: usize) -> Elements<'a> {
+    pub fn new(body: &'a [u8], framing: Framing<'a>, limit: usize) -> Elements<'a> {
         let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
         let budget_bytes = body.len().saturating_mul(RESYNC_FACTOR);
         let planned = Vec::new().into_iter();
         Elements {
             body,
-            markers,
+            framing,
             limit,
             at: 0,
             index: 0,
@@ -107,7 +107,7 @@ impl<'a> Elements<'a> {
         self.source = None;
         match self.body.get(start)? {
             b'[' => self.open_array(start + 1, 0),
-            b'{' => match envelope::open(self.body, start) {
+            b'{' => match envelope::open(self.body, start, &self.framing) {
                 Ok(Opened { shape: Shape::Event(value), .. }) if self.is_followed_well(value.end) => {
                     return Some(self.whole(start, value, value.end));
                 }
@@ -294,7 +294,7 @@ impl<'a> Elements<'a> {
         if opening.is_some_and(|key| key != b"id" && Some(key) == self.opening) {
             return true;
         }
-        let (mut has_marker, markers) = (false, self.markers);
+        let (mut has_marker, markers) = (false, self.framing.markers);
         let walked = members(self.body, at, |key, _| {
             has_marker |= markers.contains(&key);
             Walk::On

@@ -24,7 +24,7 @@ pub use clamp::{FUTURE_MS_MAX, PAST_DAYS_MAX, clamp};
 pub use files::{Counts, FILE_BYTES_MAX, FileError, FileOptions, parse_files};
 pub use json::{Named, write_event};
 pub use outcome::{IdentityRef, Outcome};
-pub use provider::{ProviderError, markers, readable_provider, readable_providers};
+pub use provider::{ProviderError, framing, readable_provider, readable_providers};
 
 use event::{RejectReason, Source, TenantKey, Timestamp};
 
@@ -81,7 +81,7 @@ pub fn parse_body(
     elements_max: usize,
     sink: &mut dyn FnMut(&Element<'_>, Outcome<'_>),
 ) {
-    let mut elements = Elements::new(body, markers(provider), elements_max);
+    let mut elements = Elements::new(body, framing(provider), elements_max);
     while let Some(element) = elements.next() {
         let context = ParseContext { envelope_source: elements.source(), ..*context };
         parse_element(provider, &element, &context, &mut |outcome| sink(&element, outcome));

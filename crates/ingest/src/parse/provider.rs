@@ -4,6 +4,7 @@ use event::Source;
 use thiserror::Error;
 
 use super::{Outcome, ParseContext, entra, okta};
+use crate::delivery::Framing;
 
 /// Parses one element. It calls the sink exactly once for each native event; an error, before the sink was called, where the bytes are
 /// no JSON.
@@ -12,17 +13,23 @@ pub(crate) type Parse = fn(&[u8], &ParseContext<'_>, &mut dyn FnMut(Outcome<'_>)
 /// How the native events of one provider are read.
 struct Reader {
     source: Source,
-    /// Keys of which each native event has at least one.
-    markers: &'static [&'static [u8]],
+    /// Keys of which each native event has at least one, and what may stand around events.
+    framing: Framing<'static>,
     parse: Parse,
 }
 
+/// What may stand around the events of the providers that come through a hub, a hook or a page of a Microsoft or Google API.
+const PAGES: &[&[u8]] = &[b"records", b"value", b"items", b"data.events"];
+
 /// Every provider that is read. The configuration, `daylight parse`, the splitter and the tests all take it from here.
 const READERS: &[Reader] = &[
-    Reader { source: Source::Okta, markers: &[b"eventType"], parse: okta::parse },
+    Reader { source: Source::Okta, framing: Framing { markers: &[b"eventType"], pages: PAGES }, parse: okta::parse },
     Reader {
         source: Source::Entra,
-        markers: &[b"properties", b"createdDateTime", b"activityDateTime", b"activityDisplayName"],
+        framing: Framing {
+            markers: &[b"properties", b"createdDateTime", b"activityDateTime", b"activityDisplayName"],
+            pages: PAGES,
+        },
         parse: entra::parse,
     },
 ];
@@ -48,10 +55,10 @@ pub fn readable_provider(name: &str) -> Result<Source, ProviderError> {
     readable_providers().find(|source| source.as_str() == name).ok_or_else(|| ProviderError { name: name.to_owned() })
 }
 
-/// Keys of which each native event of a provider has at least one: how the splitter knows an event from an object inside one.
+/// How a provider frames its events.
 #[must_use]
-pub fn markers(provider: Source) -> &'static [&'static [u8]] {
-    reader(provider).map_or(&[], |reader| reader.markers)
+pub fn framing(provider: Source) -> Framing<'static> {
+    reader(provider).map_or(Framing { markers: &[], pages: &[] }, |reader| reader.framing)
 }
 
 /// The parser of a provider, if there is one.
@@ -86,7 +93,7 @@ mod tests {
     #[test]
     fn every_provider_is_listed_once_and_has_markers() {
         for source in readable_providers() {
-            assert!(!markers(source).is_empty(), "{source}: after damage, nothing would be found again");
+            assert!(!framing(source).markers.is_empty(), "{source}: after damage, nothing would be found again");
             assert_eq!(readable_providers().filter(|other| *other == source).count(), 1, "{source}");
         }
     }

@@ -3,7 +3,7 @@
 use event::Source;
 use ingest::{
     delivery::{EVENT_BYTES_MAX, EVENTS_PER_DELIVERY_MAX, Elements, Fault, JSON_DEPTH_MAX},
-    parse::{markers, readable_providers},
+    parse::{framing, readable_providers},
 };
 use proptest::prelude::*;
 use serde_json::json;
@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::check::{Got, context, edited, fixture, parse_all};
 
 fn split(body: &[u8]) -> Vec<(usize, usize, Option<Fault>)> {
-    Elements::new(body, markers(Source::Okta), EVENTS_PER_DELIVERY_MAX)
+    Elements::new(body, framing(Source::Okta), EVENTS_PER_DELIVERY_MAX)
         .map(|element| (element.offset, element.offset + element.bytes.len(), element.fault))
         .collect()
 }
@@ -167,7 +167,7 @@ fn a_body_made_to_cost_time_costs_little() {
             let body = format!("{before}{}", unit.repeat(1_000_000 / unit.len()));
             let began = std::time::Instant::now();
             let mut end = 0;
-            for element in Elements::new(body.as_bytes(), markers(Source::Okta), usize::MAX) {
+            for element in Elements::new(body.as_bytes(), framing(Source::Okta), usize::MAX) {
                 assert!(element.offset >= end);
                 end = element.offset + element.bytes.len();
             }
