@@ -36,7 +36,8 @@ pub struct Assignment {
 pub enum Polled {
     /// So many records went to the visitor (0 when the time ran out).
     Records(usize),
-    /// The group gave these partitions. Reading begins at the committed offset, or as `StartAt` says, unless `seek` is called now.
+    /// The group gave these partitions. Reading begins at the committed offset, or as `StartAt` says, unless `seek` is called now. On Kafka
+    /// also none: a member that the group has nothing (more) for belongs to it all the same, and stands by.
     Assigned(Vec<Assignment>),
     /// The group took these partitions: drop what is in flight for them. They can no longer be committed.
     Revoked(Vec<u32>),

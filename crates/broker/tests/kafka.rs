@@ -110,6 +110,27 @@ fn a_member_that_slept_past_its_session_cannot_commit() {
     }
 }
 
+#[test]
+fn a_member_that_the_group_has_no_partition_for_hears_that_it_belongs_to_it() {
+    let server = KafkaServer::start().expect("a real Kafka: run make stack");
+    let broker = open(&server.bootstrap, Limits::default());
+    let topic = new_topic(&broker, 1, KEEP);
+    let mut members = [(); 2].map(|()| broker.consumer("group", &topic, StartAt::Earliest).unwrap());
+    let (mut heard, mut owned) = ([false; 2], [0; 2]);
+    let deadline = Instant::now() + DEADLINE;
+    while heard != [true; 2] || owned.iter().sum::<usize>() != 1 {
+        assert!(Instant::now() < deadline, "heard {heard:?}, own {owned:?}");
+        for (member, consumer) in members.iter_mut().enumerate() {
+            match consumer.poll(Duration::from_millis(50), 10, &mut |record| panic!("{record:?}")) {
+                Ok(Polled::Assigned(given)) => (heard[member], owned[member]) = (true, owned[member] + given.len()),
+                Ok(Polled::Revoked(taken)) => owned[member] -= taken.len(),
+                Ok(Polled::Records(_)) => {}
+                Err(error) => println!("member {member}: {error}"),
+            }
+        }
+    }
+}
+
 /// Five times: a writer appends, the broker is killed amid it and started again. What was acknowledged is there, with its bytes, and a consumer
 /// that lived through it reads everything once.
 #[test]

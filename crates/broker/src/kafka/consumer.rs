@@ -197,6 +197,10 @@ impl Consumer {
                     self.unresolved.retain(|partition| !partitions.contains(partition));
                     self.news.push_back(Ok(Polled::Revoked(partitions)));
                 }
+                // A member of a group that has more members than partitions is told, once it belongs to it.
+                Decision::Assigned(partitions) if partitions.is_empty() => {
+                    self.news.push_back(Ok(Polled::Assigned(Vec::new())));
+                }
                 Decision::Assigned(partitions) => {
                     self.unresolved.extend(partitions);
                     self.resolve()?;
@@ -325,7 +329,7 @@ impl ConsumerContext for Group {
         if let Err(error) = answered {
             tracing::error!(%error, "answering a rebalance");
         }
-        if !partitions.is_empty() {
+        if is_assigned || !partitions.is_empty() {
             let decision = if is_assigned { Decision::Assigned(partitions) } else { Decision::Revoked(partitions) };
             self.decisions.lock().unwrap_or_else(PoisonError::into_inner).push_back(decision);
         }
