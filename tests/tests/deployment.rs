@@ -114,10 +114,10 @@ fn with_every_key(text: &str) -> String {
 /// Every key of the configuration, from the source of its structs.
 fn keys_of_the_configuration() -> BTreeSet<String> {
     let crates = deploy().join("../crates");
-    let sources = ["daylight", "ingest", "detect", "sink", "notify"];
+    let sections = ["daylight", "ingest", "detect", "sink", "notify"].map(|section| format!("{section}/src/config.rs"));
     let mut keys = BTreeSet::new();
-    for source in sources {
-        let text = fs::read_to_string(crates.join(source).join("src/config.rs")).unwrap();
+    for source in sections.into_iter().chain(["runtime/src/http_client.rs".to_owned()]) {
+        let text = fs::read_to_string(crates.join(source)).unwrap();
         for line in text.lines() {
             let field = line.strip_prefix("    pub(crate) ").or_else(|| line.strip_prefix("    pub "));
             if let Some((name, _)) = field.and_then(|field| field.split_once(": ")) {

@@ -30,8 +30,8 @@ const MAY_IMPORT: &[(&str, &str, &str)] = &[
     ("simulator", "", ""),
     // Edges.
     ("broker", "", "fjall rdkafka thiserror tokio tracing"),
-    ("store", "", "bytes clickhouse hashbrown libloading reqwest serde sha2 thiserror tokio tracing"),
-    ("runtime", "", "axum prometheus serde subtle thiserror tokio tokio-util toml tracing tracing-subscriber"),
+    ("store", "", "bytes clickhouse hashbrown hyper-tls hyper-util libloading native-tls reqwest serde sha2 thiserror tokio tracing"),
+    ("runtime", "", "axum native-tls prometheus reqwest serde subtle thiserror tokio tokio-util toml tracing tracing-subscriber"),
     // Processes.
     (
         "ingest",
@@ -60,6 +60,10 @@ const OWNED: &[(&str, &[&str])] = &[
     ("libloading", &["store"]),
     // TLS is one library, the system's OpenSSL (docs/adr/0010). `openssl` itself is for signatures and keys: nobody's `Cargo.toml` names a
     // second library, and deny.toml keeps it out of the tree.
+    // `runtime` says whom we trust; `store` hands that on to the client of the `clickhouse` crate, which is hyper's.
+    ("native-tls", &["runtime", "store"]),
+    ("hyper-tls", &["store"]),
+    ("hyper-util", &["store"]),
     ("rustls", &[]),
     ("ring", &[]),
     ("axum", &["runtime", "ingest", "daylight"]),

@@ -31,6 +31,8 @@ pub(crate) struct Config {
     pub(crate) tenants: Vec<TenantConfig>,
     /// Who may send events.
     pub(crate) connections: Vec<ingest::ConnectionConfig>,
+    /// Whom outgoing connections trust.
+    pub(crate) tls: runtime::TlsConfig,
     /// Who is told.
     pub(crate) receivers: Vec<notify::ReceiverConfig>,
 }
@@ -97,7 +99,7 @@ impl Default for LogConfig {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct ClickhouseConfig {
-    /// `http://host:port` of a server; empty to host one on this machine.
+    /// `http://host:port` or `https://host:port` of a server; empty to host one on this machine.
     pub(crate) url: String,
     /// The database, which is made if need be.
     pub(crate) database: String,

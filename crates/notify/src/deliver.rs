@@ -7,7 +7,7 @@ use std::{
 
 use broker::{AppendError, Broker, Record, partition_of};
 use event::{Alert, Delivery, DeliveryState, Timestamp};
-use runtime::{Backoff, Shutdown};
+use runtime::{Backoff, Shutdown, why_unreachable};
 use tokio::{
     sync::{Semaphore, mpsc},
     task::{JoinError, JoinSet},
@@ -179,7 +179,11 @@ async fn post(receiver: &Receiver, job: &Job, courier: &Courier) -> &'static str
     match request.send().await {
         Ok(response) if response.status().is_success() => "delivered",
         Ok(_) => "refused",
-        Err(_) => "unreachable",
+        Err(error) => {
+            let reason = why_unreachable(&error);
+            tracing::warn!(receiver = %receiver.id, reason, "the receiver cannot be reached");
+            "unreachable"
+        }
     }
 }
 

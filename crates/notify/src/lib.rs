@@ -17,4 +17,4 @@ mod told;
 
 pub use config::{Config, ReceiverConfig, ReceiverKind, SeverityMin};
 pub use error::NotifyError;
-pub use process::Notify;
+pub use process::{Notify, Setup};

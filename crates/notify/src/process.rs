@@ -12,7 +12,7 @@ use broker::Broker;
 use codec::Topic;
 use event::Alert;
 use hashbrown::HashSet;
-use runtime::{Component, Health, Registry, Shutdown};
+use runtime::{Component, Health, HttpClients, Registry, Shutdown};
 use tokio::{
     sync::{mpsc, oneshot},
     task::JoinSet,
@@ -36,7 +36,28 @@ pub struct Notify {
     partitions: u32,
     config: Arc<Config>,
     receivers: Vec<(Arc<Receiver>, Component)>,
+    client: reqwest::Client,
     metrics: Metrics,
+}
+
+/// What `notify` is given by whoever starts it.
+pub struct Setup<'a> {
+    /// The log.
+    pub broker: Broker,
+    /// What the names of its topics begin with.
+    pub topic_prefix: &'a str,
+    /// How many partitions they have.
+    pub partitions: u32,
+    /// The section `[notify]`.
+    pub config: Config,
+    /// `[[receivers]]`.
+    pub receivers: &'a [ReceiverConfig],
+    /// Make clients of HTTP.
+    pub clients: &'a HttpClients,
+    /// Where metrics are registered.
+    pub registry: &'a Registry,
+    /// Where each receiver's reader says whether it is ready.
+    pub health: &'a Health,
 }
 
 /// Where alerts and deliveries are read.
@@ -61,15 +82,8 @@ impl Notify {
     ///
     /// # Errors
     /// `NotifyError` naming the receiver.
-    pub fn new(
-        broker: Broker,
-        topic_prefix: &str,
-        partitions: u32,
-        config: Config,
-        receivers: &[ReceiverConfig],
-        registry: &Registry,
-        health: &Health,
-    ) -> Result<Notify, NotifyError> {
+    pub fn new(setup: Setup<'_>) -> Result<Notify, NotifyError> {
+        let Setup { broker, topic_prefix, partitions, config, receivers, clients, registry, health } = setup;
         let mut names = HashSet::new();
         if let Some(second) = receivers.iter().find(|receiver| !names.insert(receiver.id.as_str())) {
             // What is delivered is remembered by the name.
@@ -85,7 +99,10 @@ impl Notify {
         };
         let receivers = receivers.iter().map(open).collect::<Result<Vec<_>, NotifyError>>()?;
         let (alerts, deliveries) = (Topic::Alerts.name(topic_prefix), Topic::Deliveries.name(topic_prefix));
-        Ok(Notify { log: Log { broker, alerts, deliveries }, partitions, config: Arc::new(config), receivers, metrics })
+        let client = clients.client(Duration::from_millis(config.request_timeout_ms));
+        let client = client.map_err(|error| NotifyError::Start(error.to_string()))?;
+        let (log, config) = (Log { broker, alerts, deliveries }, Arc::new(config));
+        Ok(Notify { log, partitions, config, receivers, client, metrics })
     }
 
     /// Works until asked to stop.
@@ -93,15 +110,9 @@ impl Notify {
     /// # Errors
     /// `NotifyError` when the log refuses to be read.
     pub async fn run(self, shutdown: Shutdown) -> Result<(), NotifyError> {
-        let timeout = Duration::from_millis(self.config.request_timeout_ms);
-        let client = reqwest::Client::builder()
-            .timeout(timeout)
-            .redirect(reqwest::redirect::Policy::none())
-            .build()
-            .map_err(|error| NotifyError::Start(error.to_string()))?;
         let mut reading = JoinSet::new();
         for (receiver, component) in &self.receivers {
-            let finished = self.read_for(receiver, component, &client, &shutdown)?;
+            let finished = self.read_for(receiver, component, &shutdown)?;
             reading.spawn(async {
                 finished
                     .await
@@ -122,7 +133,6 @@ impl Notify {
         &self,
         receiver: &Arc<Receiver>,
         component: &Component,
-        client: &reqwest::Client,
         shutdown: &Shutdown,
     ) -> Result<oneshot::Receiver<Result<(), NotifyError>>, NotifyError> {
         let (done_sender, done) = mpsc::unbounded_channel();
@@ -130,13 +140,13 @@ impl Notify {
             broker: self.log.broker.clone(),
             deliveries: self.log.deliveries.clone(),
             partitions: self.partitions,
-            client: client.clone(),
+            client: self.client.clone(),
             config: Arc::clone(&self.config),
             metrics: self.metrics.clone(),
             shutdown: shutdown.clone(),
             done: done_sender,
         };
-        let lane = lane(receiver, &courier, client);
+        let lane = lane(receiver, &courier);
         // The reader waits until nobody has one any more.
         drop(courier);
         let (log, stop, component) = (self.log.clone(), shutdown.clone(), component.clone());
@@ -153,13 +163,13 @@ impl Notify {
 }
 
 /// Starts the tasks of one receiver.
-fn lane(receiver: &Arc<Receiver>, courier: &Courier, client: &reqwest::Client) -> Lane {
+fn lane(receiver: &Arc<Receiver>, courier: &Courier) -> Lane {
     let (jobs, job_queue) = mpsc::channel(courier.config.waiting_alerts_max.max(POLL_RECORDS_MAX));
     let (active, active_queue) = mpsc::channel(ACTIVE_QUEUE_MAX);
     tokio::spawn(serve(Arc::clone(receiver), job_queue, active.clone(), courier.clone()));
     if receiver.kind == ReceiverKind::Alertmanager {
         let (config, shutdown) = (Arc::clone(&courier.config), courier.shutdown.clone());
-        tokio::spawn(repost(Arc::clone(receiver), active_queue, client.clone(), config, shutdown));
+        tokio::spawn(repost(Arc::clone(receiver), active_queue, courier.client.clone(), config, shutdown));
     }
     let (config, metrics) = (Arc::clone(&courier.config), courier.metrics.clone());
     Lane { receiver: Arc::clone(receiver), jobs, active, config, metrics }

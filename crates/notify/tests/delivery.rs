@@ -18,8 +18,8 @@ use codec::Topic;
 use event::{
     Alert, AlertId, AlertState, Coordinates, Delivery, DeliveryState, EventId, Factor, Severity, Timestamp, UserKey,
 };
-use notify::{Config, Notify, NotifyError, ReceiverConfig, ReceiverKind, SeverityMin};
-use runtime::{Health, Registry, Shutdown};
+use notify::{Config, Notify, NotifyError, ReceiverConfig, ReceiverKind, Setup, SeverityMin};
+use runtime::{Health, HttpClients, Registry, Shutdown, TlsConfig};
 use tokio::task::JoinHandle;
 
 const PARTITIONS: u32 = 2;
@@ -190,6 +190,18 @@ fn config() -> Config {
     Config { retry_wait_ms: 2, retry_wait_max_ms: 20, requests_in_flight_max: 4, ..Config::default() }
 }
 
+fn open_notify(
+    broker: &Broker,
+    receivers: &[ReceiverConfig],
+    config: Config,
+    health: &Health,
+) -> Result<Notify, NotifyError> {
+    let clients = HttpClients::new(&TlsConfig::default()).unwrap();
+    let (broker, topic_prefix, partitions) = (broker.clone(), "t.", PARTITIONS);
+    let registry = &Registry::new();
+    Notify::new(Setup { broker, topic_prefix, partitions, config, receivers, clients: &clients, registry, health })
+}
+
 struct Running {
     shutdown: Shutdown,
     health: Health,
@@ -202,7 +214,7 @@ fn start(broker: &Broker, receivers: &[ReceiverConfig]) -> Running {
 
 fn start_with(broker: &Broker, receivers: &[ReceiverConfig], config: Config) -> Running {
     let (shutdown, health) = (Shutdown::new(), Health::new());
-    let notify = Notify::new(broker.clone(), "t.", PARTITIONS, config, receivers, &Registry::new(), &health).unwrap();
+    let notify = open_notify(broker, receivers, config, &health).unwrap();
     let ended = tokio::spawn(notify.run(shutdown.clone()));
     Running { shutdown, health, ended }
 }
@@ -422,8 +434,7 @@ async fn two_receivers_of_one_name_are_refused() {
     let broker = open(folder.path());
     let site = Site::open(|_, _| Answer::Status(200));
     let twice = [receiver("a", &site), receiver("b", &site), receiver("a", &site)];
-    let made = Notify::new(broker, "t.", PARTITIONS, config(), &twice, &Registry::new(), &Health::new());
-    let Err(error) = made else {
+    let Err(error) = open_notify(&broker, &twice, config(), &Health::new()) else {
         panic!("two receivers share a name");
     };
     assert!(error.to_string().starts_with("receiver a: two receivers"), "{error}");

@@ -1,4 +1,4 @@
-//! What every process does, whatever its role: configuration, telemetry, admin HTTP, readiness, shutdown, backoff.
+//! What every process does, whatever its role: configuration, telemetry, admin HTTP, clients of HTTP, readiness, shutdown, backoff.
 //!
 //! It knows no events and no servers. A process brings its own section of the configuration and its own routes.
 
@@ -6,6 +6,7 @@ mod admin;
 mod backoff;
 mod config;
 mod health;
+mod http_client;
 mod secret;
 mod shutdown;
 mod telemetry;
@@ -14,6 +15,7 @@ pub use admin::{AdminServer, ServeError};
 pub use backoff::Backoff;
 pub use config::{ConfigError, load_config};
 pub use health::{Component, Health};
+pub use http_client::{HttpClientError, HttpClients, TlsConfig, why_unreachable};
 pub use secret::{Secret, SecretError, SecretSource};
 pub use shutdown::Shutdown;
 pub use telemetry::{LogFormat, TelemetryError, start_logs};

@@ -5,6 +5,12 @@
 use std::time::Duration;
 
 use clickhouse::RowOwned;
+use hyper_tls::HttpsConnector;
+use hyper_util::{
+    client::legacy::{Client as HyperClient, connect::HttpConnector},
+    rt::TokioExecutor,
+};
+use native_tls::TlsConnector;
 use serde::de::DeserializeOwned;
 
 use crate::{
@@ -22,6 +28,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// closed, which would leave its end unknown. The `clickhouse` crate does the same.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// How often a silent connection is asked whether it is still there, so that a question that takes long is not cut off on the way.
+const KEEPALIVE: Duration = Duration::from_secs(60);
+
 /// Bytes of a textual answer that are taken.
 const TEXT_BYTES_MAX: usize = 64 << 20;
 
@@ -35,30 +44,43 @@ pub struct Client {
     url: reqwest::Url,
     http: reqwest::Client,
     queries: clickhouse::Client,
+    tls: TlsConnector,
 }
 
 impl Client {
-    /// A client; nothing is sent yet.
+    /// A client that trusts the machine's authorities; nothing is sent yet.
     ///
     /// # Errors
     /// `StoreError::BadUrl` when the URL is none, `StoreError::Unreachable` when the HTTP client cannot be made on this machine.
     pub fn new(connection: Connection) -> Result<Client, StoreError> {
+        let tls = TlsConnector::new().map_err(|source| unprepared(&connection, source.into()))?;
+        Client::with_tls(connection, tls)
+    }
+
+    /// A client that trusts whom `tls` trusts. One trust for questions and inserts, or half of the work would be refused.
+    ///
+    /// # Errors
+    /// As `new`.
+    pub fn with_tls(connection: Connection, tls: TlsConnector) -> Result<Client, StoreError> {
         let url = connection.parse_url()?;
         let http = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls.clone())
             .connect_timeout(CONNECT_TIMEOUT)
             .pool_idle_timeout(IDLE_TIMEOUT)
             .redirect(reqwest::redirect::Policy::none())
             .build()
-            .map_err(|source| StoreError::Unreachable {
-                doing: "preparing to talk to the database",
-                url: connection.url.clone(),
-                source: source.into(),
-            })?;
-        let mut queries = clickhouse::Client::default().with_url(&connection.url);
-        if !connection.user.is_empty() {
-            queries = queries.with_user(&connection.user).with_password(&connection.password);
-        }
-        Ok(Client { connection, url, http, queries })
+            .map_err(|source| unprepared(&connection, source.into()))?;
+        let queries = query_client(&connection, tls.clone());
+        Ok(Client { connection, url, http, queries, tls })
+    }
+
+    /// The same server and database, asked by another account.
+    ///
+    /// # Errors
+    /// As `new`.
+    pub fn with_account(&self, user: &str, password: &str) -> Result<Client, StoreError> {
+        let (user, password) = (user.to_owned(), password.to_owned());
+        Client::with_tls(Connection { user, password, ..self.connection.clone() }, self.tls.clone())
     }
 
     /// Where this client asks.
@@ -190,6 +212,26 @@ impl Client {
             other => StoreError::Refused { doing, code: 0, message: cut(&other.to_string()) },
         }
     }
+}
+
+/// The client of the `clickhouse` crate, on a connector of ours: its own would know no authority but the machine's.
+fn query_client(connection: &Connection, tls: TlsConnector) -> clickhouse::Client {
+    let mut connector = HttpConnector::new();
+    connector.enforce_http(false);
+    connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
+    connector.set_keepalive(Some(KEEPALIVE));
+    let http = HyperClient::builder(TokioExecutor::new())
+        .pool_idle_timeout(IDLE_TIMEOUT)
+        .build(HttpsConnector::from((connector, tls.into())));
+    let queries = clickhouse::Client::with_http_client(http).with_url(&connection.url);
+    if connection.user.is_empty() {
+        return queries;
+    }
+    queries.with_user(&connection.user).with_password(&connection.password)
+}
+
+fn unprepared(connection: &Connection, source: Box<dyn std::error::Error + Send + Sync>) -> StoreError {
+    StoreError::Unreachable { doing: "preparing to talk to the database", url: connection.url.clone(), source }
 }
 
 /// Does a question call the table function `merge`? Texts and comments count, too: a question can be asked in other words.

@@ -52,7 +52,7 @@ impl fmt::Display for DatabaseName {
 /// A server, a database in it, and the account that asks. Prints without the password.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Connection {
-    /// `http://host:port`. With credentials in it, it is refused: they would end in logs.
+    /// `http://host:port`, or `https://host:port`. With credentials in it, it is refused: they would end in logs.
     pub url: String,
     /// The database that holds our tables.
     pub database: DatabaseName,
@@ -69,10 +69,10 @@ impl Connection {
             .map_err(|_words| StoreError::BadUrl { reason: "it cannot be read as a URL" })?;
         let has_credentials = !url.username().is_empty() || url.password().is_some();
         match url.scheme() {
-            "http" if has_credentials => Err(StoreError::BadUrl { reason: "it holds an account or a password" }),
-            "http" if url.query().is_some() => Err(StoreError::BadUrl { reason: "it holds parameters" }),
-            "http" => Ok(url),
-            _ => Err(StoreError::BadUrl { reason: "only http is spoken yet" }),
+            "http" | "https" if has_credentials => Err(StoreError::BadUrl { reason: "it holds an account or a password" }),
+            "http" | "https" if url.query().is_some() => Err(StoreError::BadUrl { reason: "it holds parameters" }),
+            "http" | "https" => Ok(url),
+            _ => Err(StoreError::BadUrl { reason: "it begins with neither http:// nor https://" }),
         }
     }
 }
@@ -103,7 +103,10 @@ mod tests {
             ("http://localhost:8123", true),
             ("http://a:planted-secret@localhost:8123", false),
             ("http://localhost:8123/?password=planted-secret", false),
-            ("https://localhost:8443", false),
+            ("https://localhost:8443", true),
+            ("https://a:planted-secret@localhost:8443", false),
+            ("https://localhost:8443/?password=planted-secret", false),
+            ("clickhouse://localhost:9000", false),
             ("localhost:8123", false),
             ("", false),
         ] {

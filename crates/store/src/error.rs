@@ -16,7 +16,7 @@ pub enum Remedy {
 pub enum StoreError {
     /// The configured URL cannot be used.
     #[error(
-        "the ClickHouse URL cannot be used: {reason}; write it as http://host:8123, the account in its own settings"
+        "the ClickHouse URL cannot be used: {reason}; write it as http://host:8123 or https://host:8443, the account in its own settings"
     )]
     BadUrl {
         /// What is wrong with it.

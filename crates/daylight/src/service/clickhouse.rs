@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::{Context, bail};
-use runtime::{Component, Shutdown};
+use runtime::{Component, HttpClients, Shutdown};
 use store::{Client, Connection, DatabaseName, EmbeddedServer, HostCommand, MIGRATIONS, ServerOptions};
 
 use super::BadConfig;
@@ -57,7 +57,11 @@ pub(crate) async fn keep(
 
 impl Clickhouse {
     /// Connects, hosting a server where none is named, and brings the tables up to date.
-    pub(crate) async fn open(config: &ClickhouseConfig, folder: &DataFolder) -> anyhow::Result<Clickhouse> {
+    pub(crate) async fn open(
+        config: &ClickhouseConfig,
+        folder: &DataFolder,
+        clients: &HttpClients,
+    ) -> anyhow::Result<Clickhouse> {
         let database = DatabaseName::parse(&config.database);
         let database = database.map_err(|error| BadConfig(format!("[clickhouse] database: {error}")))?;
         let (connection, server) = if config.url.is_empty() {
@@ -71,7 +75,7 @@ impl Clickhouse {
             let password = password.map(|secret| secret.expose().to_owned()).unwrap_or_default();
             (Connection { url: config.url.clone(), database, user: config.user.clone(), password }, None)
         };
-        let client = Client::new(connection)?;
+        let client = Client::with_tls(connection, clients.tls().clone())?;
         let report = client.migrate(MIGRATIONS).await.context("cannot bring the tables up to date")?;
         tracing::info!(?report, "the tables are up to date");
         Ok(Clickhouse { client, server })

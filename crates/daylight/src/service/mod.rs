@@ -23,7 +23,7 @@ use std::{future::Future, path::Path, sync::Arc, thread};
 
 use anyhow::Context;
 use broker::Broker;
-use runtime::{AdminServer, Health, Registry, Shutdown, load_config, start_logs};
+use runtime::{AdminServer, Health, HttpClients, Registry, Shutdown, load_config, start_logs};
 use store::EmbeddedServer;
 use tokio::{runtime::Handle, sync::oneshot, task::JoinSet};
 
@@ -95,6 +95,7 @@ pub(crate) fn prepare(path: Option<&Path>) -> anyhow::Result<Config> {
 /// Runs the roles until somebody asks to stop, or one of them cannot go on.
 pub(crate) async fn run(config: Config, roles: &[Role]) -> anyhow::Result<()> {
     secrets::check(&config, roles)?;
+    let clients = HttpClients::new(&config.tls).map_err(|error| BadConfig(error.to_string()))?;
     let shutdown = Shutdown::new();
     shutdown.request_at_signals().context("cannot watch signals")?;
     let folder = DataFolder::open(&config.data_folder.0)?;
@@ -102,9 +103,10 @@ pub(crate) async fn run(config: Config, roles: &[Role]) -> anyhow::Result<()> {
     let broker = tokio::task::spawn_blocking(move || log::open(&opened.0, &opened.1)).await??;
     let needs_clickhouse = roles.contains(&Role::Sink);
     let mut clickhouse =
-        if needs_clickhouse { Some(Clickhouse::open(&config.clickhouse, &folder).await?) } else { None };
+        if needs_clickhouse { Some(Clickhouse::open(&config.clickhouse, &folder, &clients).await?) } else { None };
     let tables = Arc::new(Tables::load(&config, &folder)?);
-    let part = Part { config, folder, broker, tables, health: Health::new(), registry: Registry::new(), shutdown };
+    let part =
+        Part { config, folder, broker, clients, tables, health: Health::new(), registry: Registry::new(), shutdown };
     let hosted = clickhouse.as_mut().and_then(|clickhouse| clickhouse.server.take());
     let hosted_process_id = hosted.as_ref().map_or(0, EmbeddedServer::process_id);
     let component = hosted.is_some().then(|| part.health.component("clickhouse"));
@@ -127,6 +129,7 @@ struct Part {
     config: Config,
     folder: DataFolder,
     broker: Broker,
+    clients: HttpClients,
     tables: Arc<Tables>,
     health: Health,
     registry: Registry,
@@ -241,12 +244,8 @@ impl Part {
         }
         let password = config.reveal_password.as_ref().map(runtime::SecretSource::read).transpose();
         let password = password.map_err(|error| BadConfig(format!("[clickhouse] reveal_password: {error}")))?;
-        let connection = store::Connection {
-            user: config.reveal_user.clone(),
-            password: password.map(|secret| secret.expose().to_owned()).unwrap_or_default(),
-            ..clickhouse.client.connection().clone()
-        };
-        Ok(Some(store::Client::new(connection)?))
+        let password = password.as_ref().map(runtime::Secret::expose).unwrap_or_default();
+        Ok(Some(clickhouse.client.with_account(&config.reveal_user, password)?))
     }
 
     /// Reads what the ledger and the log know; nothing when somebody asks to stop meanwhile.
@@ -300,17 +299,17 @@ impl Part {
     }
 
     fn start_notify(&self, running: &mut JoinSet<anyhow::Result<()>>) -> anyhow::Result<()> {
-        let (config, log) = (&self.config, &self.config.log);
-        let (broker, receivers) = (self.broker.clone(), &config.receivers);
-        let notify = notify::Notify::new(
-            broker,
-            &log.topic_prefix,
-            log.partitions,
-            config.notify.clone(),
-            receivers,
-            &self.registry,
-            &self.health,
-        );
+        let config = &self.config;
+        let notify = notify::Notify::new(notify::Setup {
+            broker: self.broker.clone(),
+            topic_prefix: &config.log.topic_prefix,
+            partitions: config.log.partitions,
+            config: config.notify.clone(),
+            receivers: &config.receivers,
+            clients: &self.clients,
+            registry: &self.registry,
+            health: &self.health,
+        });
         let notify = notify.map_err(|error| BadConfig(error.to_string()))?;
         let shutdown = self.shutdown.clone();
         running.spawn(async move { notify.run(shutdown).await.map_err(anyhow::Error::from) });
