@@ -5,5 +5,6 @@ pub mod http;
 pub mod load;
 mod patience;
 pub mod servers;
+pub mod tls;
 
 pub use patience::poll;

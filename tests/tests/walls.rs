@@ -30,8 +30,16 @@ const MAY_IMPORT: &[(&str, &str, &str)] = &[
     ("simulator", "", ""),
     // Edges.
     ("broker", "", "fjall rdkafka thiserror tokio tracing"),
-    ("store", "", "bytes clickhouse hashbrown hyper-tls hyper-util libloading native-tls reqwest serde sha2 thiserror tokio tracing"),
-    ("runtime", "", "axum native-tls prometheus reqwest serde subtle thiserror tokio tokio-util toml tracing tracing-subscriber"),
+    (
+        "store",
+        "",
+        "bytes clickhouse hashbrown hyper-tls hyper-util libloading native-tls reqwest serde sha2 thiserror tokio tracing",
+    ),
+    (
+        "runtime",
+        "",
+        "axum native-tls prometheus reqwest serde subtle thiserror tokio tokio-util toml tracing tracing-subscriber",
+    ),
     // Processes.
     (
         "ingest",

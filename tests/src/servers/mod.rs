@@ -68,7 +68,7 @@ fn clickhouse_library() -> anyhow::Result<PathBuf> {
 }
 
 /// Tells whoever reads the output what was started: past the test's own captured output, which is only shown when it fails.
-fn say(line: &str) {
+pub(crate) fn say(line: &str) {
     // Nobody there to read it is no reason to fail.
     writeln!(std::io::stderr().lock(), "{line}").ok();
 }

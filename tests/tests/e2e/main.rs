@@ -14,3 +14,4 @@ mod parse;
 mod roles;
 mod secrecy;
 mod shared;
+mod tls;

@@ -1,0 +1,100 @@
+//! Servers that are reached by https only, as a real Slack and a ClickHouse of others are: trusted through `[tls] ca_file`, and told from
+//! those that nobody vouches for.
+
+use std::{fs, path::Path, time::Duration};
+
+use anyhow::ensure;
+use tests::{
+    events::{OKTA_ORG, click, okta_sso, page},
+    poll,
+    servers::{Clickhouse, Receiver, Setup},
+    tls::{Authority, TlsProxy},
+};
+
+/// Generous: on two cores beside other tests.
+const SOON: Duration = Duration::from_secs(60);
+
+/// A file with an authority's certificate, in a folder of the test.
+fn ca_file(folder: &Path, authority: &Authority) -> anyhow::Result<String> {
+    let path = folder.join("company-ca.pem");
+    fs::write(&path, authority.pem()?)?;
+    Ok(path.display().to_string())
+}
+
+/// What follows `http://`, up to the path.
+fn host_and_port(url: &str) -> &str {
+    url.trim_start_matches("http://").split('/').next().unwrap_or_default()
+}
+
+fn webhook(id: &str, url: &str, folder: &Path) -> anyhow::Result<toml::Table> {
+    let url_file = folder.join(format!("{id}-url"));
+    fs::write(&url_file, url)?;
+    let text = format!("id = {id:?}\nkind = \"slack\"\nurl_secret = {{ file = {:?} }}", url_file.display().to_string());
+    Ok(toml::from_str(&text)?)
+}
+
+#[test]
+fn a_receiver_by_https_is_told_and_one_that_nobody_vouches_for_is_named_and_told_as_soon_as_somebody_does()
+-> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let (company, stranger) = (Authority::new("Brightwater")?, Authority::new("Nobody you know")?);
+    let (trusted, doubtful) = (Receiver::start()?, Receiver::start()?);
+    let trusted_proxy = TlsProxy::start(host_and_port(trusted.url()), &company.issue()?)?;
+    let doubtful_proxy = TlsProxy::start(host_and_port(doubtful.url()), &stranger.issue()?)?;
+    let address = |proxy: &TlsProxy| format!("https://{}/planted-path", proxy.address());
+    let daylight = Setup::new()
+        .connection("okta", "acme", "okta", OKTA_ORG)
+        .receiver_table(webhook("trusted", &address(&trusted_proxy), folder.path())?)
+        .receiver_table(webhook("doubtful", &address(&doubtful_proxy), folder.path())?)
+        .set("tls.ca_file", ca_file(folder.path(), &company)?)
+        .set("detect.learning_days", 0)
+        .set("notify.retry_wait_max_ms", 500)
+        .start()?;
+    daylight.accept("okta", &page(&[okta_sso(&click(1, "mia.roth@brightwater.example", "0oaTls", "Sealed Notes"))]))?;
+    let arrived = |receiver: &Receiver| {
+        let posts = receiver.posts();
+        ensure!(posts.iter().any(|post| post.body.to_string().contains("Sealed Notes")), "{} posts", posts.len());
+        Ok(())
+    };
+    poll(SOON, "the trusted receiver is told", || arrived(&trusted))?;
+    poll(SOON, "the log says why the other is not", || {
+        let log = daylight.log()?;
+        let line = log.lines().find(|line| line.contains("doubtful") && line.contains("certificate verify failed"));
+        ensure!(line.is_some_and(|line| line.contains("[tls] ca_file")), "no such line");
+        Ok(())
+    })?;
+    ensure!(doubtful.posts().is_empty(), "told without a certificate that can be trusted");
+    ensure!(!daylight.log()?.contains("planted-path"), "the address, which may be a secret, is in the log");
+    doubtful_proxy.present(&company.issue()?)?;
+    poll(SOON, "the doubtful receiver is told at last", || arrived(&doubtful))
+}
+
+#[test]
+fn rows_and_questions_travel_to_clickhouse_by_https() -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let (company, clickhouse) = (Authority::new("Brightwater")?, Clickhouse::start()?);
+    let proxy = TlsProxy::start(host_and_port(&clickhouse.url()), &company.issue()?)?;
+    let url = format!("https://{}", proxy.address());
+    let setup = || Setup::new().connection("okta", "acme", "okta", OKTA_ORG).clickhouse(&url, "sealed");
+    let refused = setup().start().err().map(|error| format!("{error:#}")).unwrap_or_default();
+    ensure!(refused.contains(&url) && refused.contains("certificate verify failed"), "{refused}");
+    let daylight = setup().set("tls.ca_file", ca_file(folder.path(), &company)?).start()?;
+    let clicks: Vec<_> =
+        (0..500).map(|number| okta_sso(&click(number, "mia.roth@brightwater.example", "0oaTls", "Sealed"))).collect();
+    daylight.accept("okta", &page(&clicks))?;
+    // Asked past TLS: the rows went through it, as `url` is the only address that Daylight has.
+    let ask = format!("{}/?database=sealed", clickhouse.url());
+    poll(SOON, "the rows are there", || {
+        let answer = tests::http::post(&ask, &[], b"SELECT uniqExact(event_id) FROM events")?.text();
+        ensure!(answer.trim() == "500", "{answer}");
+        Ok(())
+    })?;
+    // A question of an operator, which the process asks for us.
+    let asked = std::process::Command::new(tests::servers::binary()?)
+        .args(["sql", "--data-folder"])
+        .arg(daylight.data())
+        .arg("SELECT count() FROM events")
+        .output()?;
+    ensure!(String::from_utf8_lossy(&asked.stdout).contains("500"), "{asked:?}");
+    Ok(())
+}
