@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 use anyhow::{Context, bail};
-use ingest::delivery::Elements;
+use ingest::delivery::{Elements, Framing};
 use runtime::SecretSource;
 use serde_json::Value;
 
@@ -16,6 +16,8 @@ use crate::{
 const BODY_BYTES_MAX: usize = 2 << 20;
 /// Events of one request.
 const EVENTS_MAX: usize = 2_000;
+/// The pages of Okta, Entra and Graph. Which provider the connection speaks is known to the process that is sent to, not here.
+const FRAMING: Framing<'_> = Framing { markers: &[], pages: &[b"records", b"value", b"items", b"data.events"] };
 /// What ingest answers, added up.
 const COUNTS: [&str; 5] = ["read", "events", "duplicates", "ignored", "rejected"];
 
@@ -54,7 +56,7 @@ fn bodies(path: &Path) -> anyhow::Result<Vec<Vec<u8>>> {
         return Ok(vec![file]);
     }
     let (mut bodies, mut body, mut events) = (Vec::new(), Vec::new(), 0);
-    for element in Elements::new(&file, &[], usize::MAX) {
+    for element in Elements::new(&file, FRAMING, usize::MAX) {
         if events == EVENTS_MAX || body.len() + element.bytes.len() > BODY_BYTES_MAX {
             close(&mut body, &mut bodies);
             events = 0;
