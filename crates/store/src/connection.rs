@@ -69,7 +69,9 @@ impl Connection {
             .map_err(|_words| StoreError::BadUrl { reason: "it cannot be read as a URL" })?;
         let has_credentials = !url.username().is_empty() || url.password().is_some();
         match url.scheme() {
-            "http" | "https" if has_credentials => Err(StoreError::BadUrl { reason: "it holds an account or a password" }),
+            "http" | "https" if has_credentials => {
+                Err(StoreError::BadUrl { reason: "it holds an account or a password" })
+            }
             "http" | "https" if url.query().is_some() => Err(StoreError::BadUrl { reason: "it holds parameters" }),
             "http" | "https" => Ok(url),
             _ => Err(StoreError::BadUrl { reason: "it begins with neither http:// nor https://" }),
