@@ -1,12 +1,18 @@
 //! The catalogue as a whole: read once, never changed, swapped whole.
+//!
+//! A company's own apps are laid over ours: they are read first, and who comes first keeps what he claims. Where both files have a line for
+//! an app, the company's says what it is called, what it is for and who makes it; our domains, labels and client ids are added to its own,
+//! as far as no other own app claims them, because an id that is forgotten would make a known app new. What a company's file says changes
+//! nothing about who is first party, rogue or dangerous.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map::Entry};
 
 use event::{AppIdKind, AppRef, ConsentType, Source, Tokens};
 
 use crate::{
     AppEntry, CatalogueError, Category, GrantRisk,
     first_party::{FirstParty, guid},
+    name::domain,
     names::Names,
     scope_table::ScopeTable,
     tsv::{self, Line},
@@ -16,12 +22,25 @@ const APPS_FILE: &str = "apps.tsv";
 const ROGUE_FILE: &str = "rogue_apps.tsv";
 /// Hexadecimal digits of a catalogue's version: enough to tell versions apart, short enough for a row.
 const VERSION_DIGITS: usize = 16;
+/// Apps that a company's own file may have: ten times as many as a large company uses.
+const OWN_APPS_MAX: usize = 20_000;
+
+/// A company's own apps, laid over those that the binary carries.
+#[derive(Clone, Copy, Debug)]
+pub struct OwnApps<'a> {
+    /// The file, as errors name it.
+    pub file: &'a str,
+    /// Its text; `data/apps.tsv` tells the columns.
+    pub text: &'a str,
+}
 
 /// The texts that a catalogue is read from.
 #[derive(Clone, Copy, Debug)]
 pub struct CatalogueFiles<'a> {
     /// Apps: `data/apps.tsv` tells the columns.
     pub apps: &'a str,
+    /// A company's own apps, which go before those.
+    pub own_apps: Option<OwnApps<'a>>,
     /// Microsoft's own application ids, one GUID a line.
     pub microsoft_first_party: &'a str,
     /// Other providers' own apps.
@@ -36,6 +55,7 @@ impl CatalogueFiles<'static> {
     /// The files that the binary carries.
     pub const EMBEDDED: CatalogueFiles<'static> = CatalogueFiles {
         apps: include_str!("../data/apps.tsv"),
+        own_apps: None,
         microsoft_first_party: include_str!("../data/microsoft_first_party.tsv"),
         first_party: include_str!("../data/first_party.tsv"),
         rogue_apps: include_str!("../data/rogue_apps.tsv"),
@@ -48,6 +68,8 @@ impl CatalogueFiles<'static> {
 pub struct Catalogue {
     version: String,
     entries: Vec<AppEntry>,
+    /// How many of the entries, the first ones, are a company's own. While those are read: none.
+    own_apps: usize,
     by_key: HashMap<String, usize>,
     by_client_id: HashMap<(Source, String), usize>,
     names: Names,
@@ -65,6 +87,14 @@ impl Catalogue {
         Catalogue::parse(&CatalogueFiles::EMBEDDED)
     }
 
+    /// The catalogue that the binary carries, with a company's own apps laid over it.
+    ///
+    /// # Errors
+    /// The first line of the company's file that cannot be read, or that contradicts an earlier one.
+    pub fn with_own_apps(own_apps: OwnApps<'_>) -> Result<Catalogue, CatalogueError> {
+        Catalogue::parse(&CatalogueFiles { own_apps: Some(own_apps), ..CatalogueFiles::EMBEDDED })
+    }
+
     /// Reads a catalogue.
     ///
     /// # Errors
@@ -73,6 +103,7 @@ impl Catalogue {
         let mut catalogue = Catalogue {
             version: version(files),
             entries: Vec::new(),
+            own_apps: 0,
             by_key: HashMap::new(),
             by_client_id: HashMap::new(),
             names: Names::default(),
@@ -80,6 +111,9 @@ impl Catalogue {
             rogue: HashMap::new(),
             scopes: ScopeTable::parse(files.scope_risk)?,
         };
+        if let Some(own) = files.own_apps {
+            catalogue.add_own_apps(own)?;
+        }
         for line in tsv::lines(APPS_FILE, files.apps)? {
             catalogue.add_app(&line)?;
         }
@@ -100,7 +134,13 @@ impl Catalogue {
         &self.version
     }
 
-    /// Every app, in the order of the file.
+    /// How many apps a company's own file has.
+    #[must_use]
+    pub const fn own_apps_len(&self) -> usize {
+        self.own_apps
+    }
+
+    /// Every app: a company's own, then ours, each in the order of the file.
     #[must_use]
     pub fn entries(&self) -> &[AppEntry] {
         &self.entries
@@ -150,47 +190,97 @@ impl Catalogue {
         found.map_or("", String::as_str)
     }
 
+    fn add_own_apps(&mut self, own: OwnApps<'_>) -> Result<(), CatalogueError> {
+        // Some editors begin a file with a byte order mark.
+        let text = own.text.strip_prefix('\u{feff}').unwrap_or(own.text);
+        for line in tsv::lines(own.file, text)? {
+            if self.entries.len() >= OWN_APPS_MAX {
+                return Err(line.error(format!("more than {OWN_APPS_MAX} apps")));
+            }
+            self.add_app(&line)?;
+        }
+        self.own_apps = self.entries.len();
+        Ok(())
+    }
+
     fn add_app(&mut self, line: &Line<'_>) -> Result<(), CatalogueError> {
         let [app_key, name, category, publisher, domains, labels, client_ids] = line.columns()?;
         if app_key.is_empty() || name.is_empty() || publisher.is_empty() {
             return Err(line.error("app_key, name or publisher is missing"));
         }
-        if app_key.contains(':') || !app_key.contains('.') {
-            return Err(line.error(format!("`{app_key}` is no domain")));
+        if line.value().chars().any(|letter| letter.is_control() && letter != '\t') {
+            return Err(line.error("holds a control character"));
+        }
+        if let Some(text) = std::iter::once(app_key)
+            .chain(domains.split_whitespace())
+            .find(|text| domain(text).as_deref() != Some(text))
+        {
+            return Err(line.error(format!("`{text}` is no domain in lower case, without www")));
         }
         let Some(category) = Category::parse(category) else {
             return Err(line.error(format!("unknown category `{category}`")));
         };
-        let index = self.entries.len();
-        if self.by_key.insert(app_key.to_owned(), index).is_some() {
-            return Err(line.error(format!("`{app_key}` stands here a second time")));
-        }
-        let domains: Vec<String> =
-            std::iter::once(app_key).chain(domains.split_whitespace()).map(str::to_owned).collect();
-        for domain in &domains {
-            self.names.add_domain(domain, index).map_err(|other| self.taken(line, domain, other))?;
+        let index = match self.by_key.get(app_key) {
+            None => self.add_entry(app_key, name, category, publisher),
+            Some(own) if *own < self.own_apps => *own,
+            Some(_) => return Err(line.error(format!("`{app_key}` stands here a second time"))),
+        };
+        for domain in std::iter::once(app_key).chain(domains.split_whitespace()) {
+            let claimed = self.names.add_domain(domain, index);
+            let is_ours = self.claimed(line, domain, claimed)?;
+            if let Some(entry) = self.entries.get_mut(index).filter(|entry| is_ours && !has(&entry.domains, domain)) {
+                entry.domains.push(domain.to_owned());
+            }
         }
         let labels = labels.split(" ; ").map(str::trim).filter(|label| !label.is_empty());
         for label in std::iter::once(name).chain(labels) {
-            self.names.add_name(label, index).map_err(|other| self.taken(line, label, other))?;
+            let claimed = self.names.add_name(label, index);
+            self.claimed(line, label, claimed)?;
         }
         for client_id in client_ids.split_whitespace() {
-            self.add_client_id(line, client_id, index)?;
+            let claimed = self.add_client_id(line, client_id, index)?;
+            self.claimed(line, client_id, claimed)?;
         }
-        let (app_key, name, publisher) = (app_key.to_owned(), name.to_owned(), publisher.to_owned());
-        self.entries.push(AppEntry { app_key, name, category, publisher, domains });
         Ok(())
     }
 
-    fn add_client_id(&mut self, line: &Line<'_>, text: &str, index: usize) -> Result<(), CatalogueError> {
+    fn add_entry(&mut self, app_key: &str, name: &str, category: Category, publisher: &str) -> usize {
+        let index = self.entries.len();
+        self.by_key.insert(app_key.to_owned(), index);
+        let (app_key, name, publisher) = (app_key.to_owned(), name.to_owned(), publisher.to_owned());
+        self.entries.push(AppEntry { app_key, name, category, publisher, domains: Vec::new() });
+        index
+    }
+
+    /// Did the app of a line get what it claims? Ours does not where a company's own app has it.
+    fn claimed(&self, line: &Line<'_>, what: &str, claimed: Result<(), usize>) -> Result<bool, CatalogueError> {
+        match claimed {
+            Ok(()) => Ok(true),
+            Err(other) if other < self.own_apps => Ok(false),
+            Err(other) => Err(self.taken(line, what, other)),
+        }
+    }
+
+    /// Adds a client id; the inner error is the app that holds it already, and keeps it.
+    fn add_client_id(
+        &mut self,
+        line: &Line<'_>,
+        text: &str,
+        index: usize,
+    ) -> Result<Result<(), usize>, CatalogueError> {
         let mut parts = text.splitn(3, ':');
         let source = parts.next().and_then(Source::parse);
         let (Some(source), Some("client_id"), Some(id)) = (source, parts.next(), parts.next()) else {
             return Err(line.error(format!("`{text}` is not of the form source:client_id:id")));
         };
-        match self.by_client_id.insert(client_id_key(source, id), index) {
-            Some(other) => Err(self.taken(line, text, other)),
-            None => Ok(()),
+        match self.by_client_id.entry(client_id_key(source, id)) {
+            // The company may repeat what we say of its app; a line may not repeat itself.
+            Entry::Occupied(other) if *other.get() != index || index >= self.own_apps => Ok(Err(*other.get())),
+            Entry::Occupied(_) => Ok(Ok(())),
+            Entry::Vacant(free) => {
+                free.insert(index);
+                Ok(Ok(()))
+            }
         }
     }
 
@@ -198,6 +288,10 @@ impl Catalogue {
         let other = self.entries.get(other).map_or("this app", |entry| entry.app_key.as_str());
         line.error(format!("`{what}` belongs to {other} already"))
     }
+}
+
+fn has(domains: &[String], domain: &str) -> bool {
+    domains.iter().any(|known| known == domain)
 }
 
 /// One key for one client: Entra and the unified audit log tell of the same applications, and write GUIDs in either case.
@@ -210,7 +304,8 @@ fn client_id_key(source: Source, id: &str) -> (Source, String) {
 /// BLAKE3 over the framed texts.
 fn version(files: &CatalogueFiles<'_>) -> String {
     let mut hasher = blake3::Hasher::new();
-    for text in [files.apps, files.microsoft_first_party, files.first_party, files.rogue_apps, files.scope_risk] {
+    let ours = [files.apps, files.microsoft_first_party, files.first_party, files.rogue_apps, files.scope_risk];
+    for text in ours.into_iter().chain(files.own_apps.map(|own| own.text)) {
         hasher.update(&(text.len() as u64).to_le_bytes());
         hasher.update(text.as_bytes());
     }

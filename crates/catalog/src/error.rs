@@ -6,8 +6,8 @@
     "reading the catalogue: {file}, line {line}: {problem}; nothing of the catalogue was loaded, correct the line and load it again"
 )]
 pub struct CatalogueError {
-    /// The file, by the name under `data/`.
-    pub file: &'static str,
+    /// The file: a name under `data/`, or the path of a company's own.
+    pub file: String,
     /// The line, from 1.
     pub line: usize,
     /// What is wrong with it.

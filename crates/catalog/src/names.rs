@@ -1,6 +1,6 @@
 //! The names of the catalogue's apps, indexed by how they are written and by how they look.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map::Entry};
 
 use crate::name::{candidates, compact, domain, skeletons, words_of};
 
@@ -18,16 +18,13 @@ pub(crate) struct Names {
 }
 
 impl Names {
-    /// Adds a name; says which app holds it already when that is another one.
+    /// Adds a name; says which app holds it already when that is another one, and keeps it.
     pub(crate) fn add_name(&mut self, name: &str, app: usize) -> Result<(), usize> {
         let key = compact(name);
         if key.is_empty() {
             return Ok(());
         }
-        match self.by_name.insert(key, app) {
-            Some(other) if other != app => return Err(other),
-            _ => {}
-        }
+        claim(&mut self.by_name, key, app)?;
         let [skeleton, _] = skeletons(name);
         if skeleton.chars().count() >= CONFUSABLE_LETTERS_MIN {
             self.by_skeleton.entry(skeleton).or_insert(app);
@@ -35,12 +32,9 @@ impl Names {
         Ok(())
     }
 
-    /// Adds a domain; says which app holds it already when that is another one.
+    /// Adds a domain; says which app holds it already when that is another one, and keeps it.
     pub(crate) fn add_domain(&mut self, domain: &str, app: usize) -> Result<(), usize> {
-        match self.by_domain.insert(domain.to_owned(), app) {
-            Some(other) if other != app => Err(other),
-            _ => Ok(()),
-        }
+        claim(&mut self.by_domain, domain.to_owned(), app)
     }
 
     /// The app of that very name, its decorations aside, or of that domain.
@@ -81,5 +75,17 @@ impl Names {
             }
             skeletons(word).iter().find_map(|form| self.by_skeleton.get(form).copied())
         })
+    }
+}
+
+/// Gives a key to an app, unless another one holds it.
+fn claim(held: &mut HashMap<String, usize>, key: String, app: usize) -> Result<(), usize> {
+    match held.entry(key) {
+        Entry::Occupied(other) if *other.get() != app => Err(*other.get()),
+        Entry::Occupied(_) => Ok(()),
+        Entry::Vacant(free) => {
+            free.insert(app);
+            Ok(())
+        }
     }
 }

@@ -7,7 +7,7 @@ const LINES_MAX: usize = 200_000;
 
 /// One line that is neither empty nor a comment.
 pub(crate) struct Line<'a> {
-    file: &'static str,
+    file: &'a str,
     number: usize,
     text: &'a str,
 }
@@ -32,17 +32,18 @@ impl<'a> Line<'a> {
 
     /// An error about this line.
     pub(crate) fn error(&self, problem: impl Into<String>) -> CatalogueError {
-        CatalogueError { file: self.file, line: self.number, problem: problem.into() }
+        CatalogueError { file: self.file.to_owned(), line: self.number, problem: problem.into() }
     }
 }
 
 /// The lines of a data file; those that are empty or begin with `#` are left out.
-pub(crate) fn lines<'a>(file: &'static str, text: &'a str) -> Result<Vec<Line<'a>>, CatalogueError> {
+pub(crate) fn lines<'a>(file: &'a str, text: &'a str) -> Result<Vec<Line<'a>>, CatalogueError> {
     let mut lines = Vec::new();
     for (index, text) in text.lines().enumerate() {
         let number = index.saturating_add(1);
         if number > LINES_MAX {
-            return Err(CatalogueError { file, line: number, problem: format!("more than {LINES_MAX} lines") });
+            let problem = format!("more than {LINES_MAX} lines");
+            return Err(CatalogueError { file: file.to_owned(), line: number, problem });
         }
         if !text.trim().is_empty() && !text.starts_with('#') {
             lines.push(Line { file, number, text });

@@ -32,7 +32,14 @@ fn the_version_follows_the_content() {
 fn a_mistake_is_told_by_file_and_line() {
     let good = "slack.com\tSlack\tchat\tSlack\t\t\tslack:client_id:A1\n";
     let apps = |bad: &str| format!("# apps\n{good}{bad}\n");
-    let none = CatalogueFiles { apps: "", microsoft_first_party: "", first_party: "", rogue_apps: "", scope_risk: "" };
+    let none = CatalogueFiles {
+        apps: "",
+        own_apps: None,
+        microsoft_first_party: "",
+        first_party: "",
+        rogue_apps: "",
+        scope_risk: "",
+    };
     for (bad, says) in [
         ("b.com\tB\tchatt\tB", "unknown category `chatt`"),
         ("b.com\tB\tchat\t", "publisher is missing"),
@@ -43,10 +50,13 @@ fn a_mistake_is_told_by_file_and_line() {
         ("b.com\tB\tchat\tB\t\t\tslack:client_id:A1", "belongs to slack.com already"),
         ("b.com\tB\tchat\tB\t\t\tA1", "is not of the form"),
         ("b\tB\tchat\tB", "`b` is no domain"),
+        ("B.com\tB\tchat\tB", "`B.com` is no domain"),
+        ("b.com\tB\tchat\tB\thttps://c.com", "`https://c.com` is no domain"),
+        ("b.com\tB\u{1b}[2J\tchat\tB", "holds a control character"),
         ("b.com\tB\tchat\tB\t\t\t\t\t", "more than 7 columns"),
     ] {
         let error = Catalogue::parse(&CatalogueFiles { apps: &apps(bad), ..none }).unwrap_err();
-        assert_eq!((error.file, error.line), ("apps.tsv", 3), "{bad}");
+        assert_eq!((error.file.as_str(), error.line), ("apps.tsv", 3), "{bad}");
         assert!(error.to_string().contains(says), "{error}");
     }
     for (files, file) in [
@@ -60,7 +70,7 @@ fn a_mistake_is_told_by_file_and_line() {
         (CatalogueFiles { scope_risk: "okta\topenid\tlowish\tidentity", ..none }, "scope_risk.tsv"),
     ] {
         let error = Catalogue::parse(&files).unwrap_err();
-        assert_eq!((error.file, error.line), (file, 1));
+        assert_eq!((error.file.as_str(), error.line), (file, 1));
     }
 }
 

@@ -49,7 +49,7 @@ pub(crate) enum Command {
     Decide(DecideArgs),
     /// The name behind a pseudonym. It is kept who asked, and why.
     Reveal(RevealArgs),
-    /// Read the directories again and use them from the next event on (SIGHUP does the same).
+    /// Read the catalogue and the directories again and use them from the next event on (SIGHUP does the same).
     Reload(ReloadArgs),
     /// Ask ClickHouse (read only).
     Sql(SqlArgs),

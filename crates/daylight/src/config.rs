@@ -15,6 +15,8 @@ pub(crate) struct Config {
     pub(crate) log: LogConfig,
     /// ClickHouse.
     pub(crate) clickhouse: ClickhouseConfig,
+    /// What is known about apps.
+    pub(crate) catalogue: CatalogueConfig,
     /// The admin port.
     pub(crate) admin: AdminConfig,
     /// Log lines.
@@ -130,6 +132,14 @@ impl Default for ClickhouseConfig {
             memory_bytes_max: 2 << 30,
         }
     }
+}
+
+/// The section `[catalogue]`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct CatalogueConfig {
+    /// The company's own apps, laid over those that the binary knows; empty for none. `daylight reload` reads it again.
+    pub(crate) apps_file: PathBuf,
 }
 
 /// The section `[admin]`.

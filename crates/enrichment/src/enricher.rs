@@ -6,7 +6,9 @@ use catalog::Catalogue;
 use event::{AppRef, Control, Event, Position, Status, TableName, TableVersion, Timestamp};
 use hashbrown::HashMap;
 
-use crate::{AliasRefused, AppInfo, Directory, DirectoryShelf, Enriched, Recorded, Standing, tenant::Tenant};
+use crate::{
+    AliasRefused, AppInfo, CatalogueShelf, Directory, DirectoryShelf, Enriched, Recorded, Standing, tenant::Tenant,
+};
 
 /// What a control record did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +24,9 @@ pub enum Applied {
 /// Enriches events. One per consumer thread; its tenants are those of the configuration, so it needs no limit of its own.
 #[derive(Clone, Debug)]
 pub struct Enricher {
+    /// For a tenant whose log has noted no other.
     catalogue: Arc<Catalogue>,
+    catalogues: CatalogueShelf,
     directories: DirectoryShelf,
     tenants: HashMap<String, Tenant>,
 }
@@ -31,7 +35,15 @@ impl Enricher {
     /// An enricher that knows the catalogue and no decision.
     #[must_use]
     pub fn new(catalogue: Arc<Catalogue>) -> Enricher {
-        Enricher { catalogue, directories: DirectoryShelf::default(), tenants: HashMap::new() }
+        let (catalogues, directories) = (CatalogueShelf::default(), DirectoryShelf::default());
+        Enricher { catalogue, catalogues, directories, tenants: HashMap::new() }
+    }
+
+    /// Takes catalogues from this shelf, each where a tenant's log notes its version.
+    #[must_use]
+    pub fn with_catalogues(mut self, shelf: CatalogueShelf) -> Enricher {
+        self.catalogues = shelf;
+        self
     }
 
     /// Takes directories from this shelf, each where the log notes its version.
@@ -41,43 +53,57 @@ impl Enricher {
         self
     }
 
-    /// The catalogue in use.
+    /// The catalogue in use for a tenant.
     #[must_use]
-    pub fn catalogue(&self) -> &Catalogue {
-        &self.catalogue
+    pub fn catalogue(&self, tenant: &str) -> &Arc<Catalogue> {
+        self.tenants.get(tenant).map_or(&self.catalogue, Tenant::catalogue)
     }
 
-    /// Uses another catalogue from the next event on.
-    pub fn swap_catalogue(&mut self, catalogue: Arc<Catalogue>) {
-        self.catalogue = catalogue;
-        for tenant in self.tenants.values_mut() {
-            tenant.rework(&self.catalogue);
-        }
+    /// Uses another catalogue for a tenant from the next event on.
+    pub fn swap_catalogue(&mut self, tenant: &str, catalogue: Arc<Catalogue>) {
+        self.tenant(tenant).swap_catalogue(catalogue);
     }
 
     /// Uses another directory for a tenant from the next event on.
     pub fn swap_directory(&mut self, tenant: &str, directory: Arc<Directory>) {
-        let catalogue = Arc::clone(&self.catalogue);
-        self.tenant(tenant).swap_directory(&catalogue, directory);
+        self.tenant(tenant).swap_directory(directory);
     }
 
     /// Takes a control record of a tenant, in the order of the log. The same record again changes nothing.
     pub fn apply(&mut self, tenant: &str, control: &Control, position: Position) -> Applied {
-        let catalogue = Arc::clone(&self.catalogue);
-        let applied = self.tenant(tenant).apply(&catalogue, control, position);
+        let applied = self.tenant(tenant).apply(control, position);
         match control {
-            Control::TableVersion(noted) if self.take_directory(tenant, noted) => Applied::Changed,
+            Control::TableVersion(noted) if self.take_table(tenant, noted) => Applied::Changed,
             _ => applied,
         }
     }
 
-    /// Swaps in the directory that the log notes, where the shelf has it and it is not in use already.
-    fn take_directory(&mut self, tenant: &str, noted: &TableVersion) -> bool {
-        if noted.table != TableName::Directory || self.tenant(tenant).directory_version() == noted.version {
+    /// Swaps in the table that the log notes, where a shelf has it, it is not in use already, and no later note is known.
+    fn take_table(&mut self, tenant: &str, noted: &TableVersion) -> bool {
+        if self.noted_version(tenant, noted.table) != noted.version {
             return false;
         }
-        let Some(directory) = self.directories.get(tenant).filter(|directory| directory.version() == noted.version)
-        else {
+        match noted.table {
+            TableName::Catalogue => self.take_catalogue(tenant, &noted.version),
+            TableName::Directory => self.take_directory(tenant, &noted.version),
+            TableName::Networks | TableName::Rules | TableName::TenantKey => false,
+        }
+    }
+
+    fn take_catalogue(&mut self, tenant: &str, version: &str) -> bool {
+        if self.catalogue(tenant).version() == version {
+            return false;
+        }
+        let Some(catalogue) = self.catalogues.get(version) else { return false };
+        self.swap_catalogue(tenant, catalogue);
+        true
+    }
+
+    fn take_directory(&mut self, tenant: &str, version: &str) -> bool {
+        if self.tenant(tenant).directory_version() == version {
+            return false;
+        }
+        let Some(directory) = self.directories.get(tenant).filter(|directory| directory.version() == version) else {
             return false;
         };
         self.swap_directory(tenant, directory);
@@ -91,17 +117,17 @@ impl Enricher {
     }
 
     /// Forgets what the log has said about these tenants: their partition went to another process, and what comes after may be read again
-    /// from an earlier place. Their directories stay, because those are files.
+    /// from an earlier place. Their catalogue and directory stay, because those are files.
     pub fn forget(&mut self, is_gone: impl Fn(&str) -> bool) {
         for (_, tenant) in self.tenants.iter_mut().filter(|(name, _)| is_gone(name)) {
-            *tenant = tenant.forgetful(&self.catalogue);
+            *tenant = tenant.forgetful();
         }
     }
 
     /// The event with what the tables say about it.
     pub fn enrich<'a>(&'a mut self, event: &'a Event<'a>) -> Enriched<'a> {
         let Enricher { catalogue, tenants, .. } = self;
-        tenants.entry_ref(event.tenant).or_insert_with(|| Tenant::new(catalogue)).enrich(catalogue, event)
+        tenants.entry_ref(event.tenant).or_insert_with(|| Tenant::new(catalogue)).enrich(event)
     }
 
     /// What the tables say about an app, and its status for all; `None` for a reference to no app.
@@ -109,14 +135,14 @@ impl Enricher {
         let Enricher { catalogue, tenants, .. } = self;
         let tenant = tenants.entry_ref(tenant).or_insert_with(|| Tenant::new(catalogue));
         let now = tenant.decisions.now();
-        tenant.app(catalogue, app, name).map(|known| (&known.info, known.standing.status("", now)))
+        tenant.app(app, name).map(|known| (&known.info, known.standing.status("", now)))
     }
 
     /// What the tables say about an app, and what holds for this very reference; `None` for a reference to no app.
     pub fn standing(&mut self, tenant: &str, app: &AppRef<'_>, name: &str) -> Option<(&AppInfo, &Standing)> {
         let Enricher { catalogue, tenants, .. } = self;
         let tenant = tenants.entry_ref(tenant).or_insert_with(|| Tenant::new(catalogue));
-        tenant.app(catalogue, app, name).map(|known| (&known.info, &known.standing))
+        tenant.app(app, name).map(|known| (&known.info, &known.standing))
     }
 
     /// The key that an app goes by after all merges.

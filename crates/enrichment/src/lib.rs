@@ -18,4 +18,4 @@ pub use decisions::{Decisions, Recorded, Standing};
 pub use directory::{Directory, DirectoryError};
 pub use enriched::{AppInfo, Enriched};
 pub use enricher::{Applied, Enricher};
-pub use shelf::DirectoryShelf;
+pub use shelf::{CatalogueShelf, DirectoryShelf};

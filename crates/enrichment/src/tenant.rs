@@ -3,7 +3,9 @@
 use std::{collections::HashMap, sync::Arc};
 
 use catalog::{Catalogue, Category, GrantRisk, Resolution};
-use event::{AppIdKind, AppKind, AppRef, Control, Event, Kind, Position, Source, Status, TableName, Timestamp};
+use event::{
+    AppIdKind, AppKind, AppRef, Control, Event, Kind, Position, Source, Status, TableName, TableVersion, Timestamp,
+};
 
 use crate::{
     Aliases, AppInfo, Applied, Decisions, Directory, Enriched,
@@ -24,12 +26,15 @@ struct Offer {
 }
 
 /// Everything that is known about one tenant.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Tenant {
+    /// A tenant's own, because its log notes when it changes.
+    catalogue: Arc<Catalogue>,
     pub(crate) aliases: Aliases,
     pub(crate) decisions: Decisions,
     directory: Arc<Directory>,
-    noted: Vec<(TableName, String)>,
+    /// The last note of each table: where it stands, and which version it says.
+    noted: Vec<(TableName, Position, String)>,
     position: Position,
     apps: KnownApps,
     names: Names,
@@ -39,20 +44,33 @@ pub(crate) struct Tenant {
 
 impl Tenant {
     /// A tenant about which nothing has been decided.
-    pub(crate) fn new(catalogue: &Catalogue) -> Tenant {
-        let mut tenant = Tenant::default();
-        tenant.rework(catalogue);
-        tenant
+    pub(crate) fn new(catalogue: &Arc<Catalogue>) -> Tenant {
+        Tenant::with_files(Arc::clone(catalogue), Arc::default())
     }
 
     /// The same tenant, about which nothing has been decided.
-    pub(crate) fn forgetful(&self, catalogue: &Catalogue) -> Tenant {
-        let mut tenant = Tenant { directory: Arc::clone(&self.directory), ..Tenant::default() };
-        tenant.rework(catalogue);
+    pub(crate) fn forgetful(&self) -> Tenant {
+        Tenant::with_files(Arc::clone(&self.catalogue), Arc::clone(&self.directory))
+    }
+
+    fn with_files(catalogue: Arc<Catalogue>, directory: Arc<Directory>) -> Tenant {
+        let mut tenant = Tenant {
+            catalogue,
+            aliases: Aliases::default(),
+            decisions: Decisions::default(),
+            directory,
+            noted: Vec::new(),
+            position: Position::default(),
+            apps: KnownApps::default(),
+            names: Names::default(),
+            offers: Vec::new(),
+            version: String::new(),
+        };
+        tenant.rework();
         tenant
     }
 
-    pub(crate) fn apply(&mut self, catalogue: &Catalogue, control: &Control, position: Position) -> Applied {
+    pub(crate) fn apply(&mut self, control: &Control, position: Position) -> Applied {
         match control {
             Control::Decision(decision) => self.decisions.apply(decision, position),
             Control::Alias(alias) => {
@@ -61,8 +79,7 @@ impl Tenant {
                 }
             }
             Control::TableVersion(noted) => {
-                self.noted.retain(|(table, _)| *table != noted.table);
-                self.noted.push((noted.table, noted.version.clone()));
+                self.note(noted, position);
                 return Applied::Unchanged;
             }
             Control::Tick(tick) => {
@@ -73,13 +90,31 @@ impl Tenant {
             Control::Reveal(_) => return Applied::Unchanged,
         }
         self.position = self.position.max(position);
-        self.rework(catalogue);
+        self.rework();
         Applied::Changed
     }
 
-    pub(crate) fn swap_directory(&mut self, catalogue: &Catalogue, directory: Arc<Directory>) {
+    /// Remembers the last note of a table, in whatever order notes come.
+    fn note(&mut self, version: &TableVersion, position: Position) {
+        let is_older = |(table, at, _): &(TableName, Position, String)| *table == version.table && *at > position;
+        if !self.noted.iter().any(is_older) {
+            self.noted.retain(|(table, ..)| *table != version.table);
+            self.noted.push((version.table, position, version.version.clone()));
+        }
+    }
+
+    pub(crate) fn swap_catalogue(&mut self, catalogue: Arc<Catalogue>) {
+        self.catalogue = catalogue;
+        self.rework();
+    }
+
+    pub(crate) const fn catalogue(&self) -> &Arc<Catalogue> {
+        &self.catalogue
+    }
+
+    pub(crate) fn swap_directory(&mut self, directory: Arc<Directory>) {
         self.directory = directory;
-        self.rework(catalogue);
+        self.rework();
     }
 
     pub(crate) fn directory_version(&self) -> &str {
@@ -87,7 +122,8 @@ impl Tenant {
     }
 
     /// Forgets what was worked out from tables that have changed.
-    pub(crate) fn rework(&mut self, catalogue: &Catalogue) {
+    fn rework(&mut self) {
+        let catalogue = Arc::clone(&self.catalogue);
         self.apps.clear();
         self.version = format!("{}.{}.{}", catalogue.version(), self.directory.version(), self.position);
         self.offers.clear();
@@ -109,30 +145,30 @@ impl Tenant {
     }
 
     pub(crate) fn noted_version(&self, table: TableName) -> &str {
-        self.noted.iter().find(|(noted, _)| *noted == table).map_or("", |(_, version)| version)
+        self.noted.iter().find(|(noted, ..)| *noted == table).map_or("", |(.., version)| version)
     }
 
     /// What the tables say about an app.
-    pub(crate) fn app(&mut self, catalogue: &Catalogue, app: &AppRef<'_>, name: &str) -> Option<&KnownApp> {
-        let place = self.place(catalogue, app, name)?;
+    pub(crate) fn app(&mut self, app: &AppRef<'_>, name: &str) -> Option<&KnownApp> {
+        let place = self.place(app, name)?;
         self.apps.at(place)
     }
 
     /// Where the app stands among the known ones; it does so afterwards.
-    fn place(&mut self, catalogue: &Catalogue, app: &AppRef<'_>, name: &str) -> Option<u32> {
+    fn place(&mut self, app: &AppRef<'_>, name: &str) -> Option<u32> {
         if !app.is_some() {
             return None;
         }
         if !name.is_empty() {
-            return Some(self.apps.place(app, name).unwrap_or_else(|| self.work_out(catalogue, app, name)));
+            return Some(self.apps.place(app, name).unwrap_or_else(|| self.work_out(app, name)));
         }
         let name = self.names.of(app).map(str::to_owned).unwrap_or_default();
-        Some(self.apps.place(app, &name).unwrap_or_else(|| self.work_out(catalogue, app, &name)))
+        Some(self.apps.place(app, &name).unwrap_or_else(|| self.work_out(app, &name)))
     }
 
     /// The event with what the tables say about it.
-    pub(crate) fn enrich<'a>(&'a mut self, catalogue: &Catalogue, event: &'a Event<'a>) -> Enriched<'a> {
-        let place = self.place(catalogue, &event.app, event.app_name);
+    pub(crate) fn enrich<'a>(&'a mut self, event: &'a Event<'a>) -> Enriched<'a> {
+        let place = self.place(&event.app, event.app_name);
         let tenant = &*self;
         let known = place.and_then(|place| tenant.apps.at(place));
         let department = tenant.directory.department_at(event.user_key, event.occurred_at);
@@ -149,7 +185,7 @@ impl Tenant {
             status,
             alternative,
             department,
-            grant_risk: grant_risk(catalogue, event),
+            grant_risk: grant_risk(&tenant.catalogue, event),
             tables_version: &tenant.version,
         }
     }
@@ -172,14 +208,15 @@ impl Tenant {
         self.names.learn(app, name);
     }
 
-    fn work_out(&mut self, catalogue: &Catalogue, app: &AppRef<'_>, name: &str) -> u32 {
+    fn work_out(&mut self, app: &AppRef<'_>, name: &str) -> u32 {
+        let catalogue = Arc::clone(&self.catalogue);
         self.names.learn(app, name);
         let resolution = catalogue.resolve(app, name);
         let (app_ref, own_key) = (app.to_string(), resolution.app_key(app));
         let canonical = self.aliases.canonical(&own_key);
         let subject = Subject { app_ref: &app_ref, own_key: &own_key, canonical, by: resolution.by };
         let standing = self.decisions.standing(&subject, &self.aliases);
-        let info = info(catalogue, &resolution, &own_key, canonical, if name.is_empty() { app.id } else { name });
+        let info = info(&catalogue, &resolution, &own_key, canonical, if name.is_empty() { app.id } else { name });
         self.apps.insert(app, name, info, standing)
     }
 }

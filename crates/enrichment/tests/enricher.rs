@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use catalog::{Catalogue, CatalogueFiles, RiskLevel};
-use enrichment::{AliasRefused, Applied, Directory, DirectoryShelf, Enricher};
+use catalog::{Catalogue, CatalogueFiles, Category, OwnApps, RiskLevel};
+use enrichment::{AliasRefused, Applied, CatalogueShelf, Directory, DirectoryShelf, Enricher};
 use event::{
     Alias, AliasAction, AppIdKind, AppKind, AppRef, Control, Decision, Event, EventId, Kind, Position, Source, Status,
     TableName, TableVersion, TenantKey, Tick, Timestamp, Tokens, UserKey,
@@ -291,7 +291,7 @@ fn tables_are_swapped_whole_and_the_version_says_so() {
     let first = enricher.enrich(&event).tables_version.to_owned();
     assert!(first.ends_with(".none.0.0"), "{first}");
     let files = CatalogueFiles { apps: "slack.com\tSlick\tchat\tSlick\t\tSlack", ..CatalogueFiles::EMBEDDED };
-    enricher.swap_catalogue(Arc::new(Catalogue::parse(&files).unwrap()));
+    enricher.swap_catalogue(TENANT, Arc::new(Catalogue::parse(&files).unwrap()));
     let enriched = enricher.enrich(&event);
     assert_eq!(enriched.app.unwrap().name, "Slick");
     assert_ne!(enriched.tables_version, first);
@@ -301,6 +301,63 @@ fn tables_are_swapped_whole_and_the_version_says_so() {
     let noted = TableVersion { table: TableName::Directory, version: "abc".to_owned(), loaded_at: day(1) };
     assert_eq!(enricher.apply(TENANT, &Control::TableVersion(noted), at(10)), Applied::Unchanged);
     assert_eq!(enricher.noted_version(TENANT, TableName::Directory), "abc");
+}
+
+#[test]
+fn a_catalogue_is_swapped_in_where_a_tenants_log_notes_its_version_and_nowhere_else() {
+    let shelf = CatalogueShelf::default();
+    let mut enricher = enricher().with_catalogues(shelf.clone());
+    let own = |name: &str| {
+        let text = format!("board.acme.example\t{name}\tproject\tAcme\t\tZigzag Boards\n");
+        Arc::new(Catalogue::with_own_apps(OwnApps { file: "own.tsv", text: &text }).unwrap())
+    };
+    let note = |enricher: &mut Enricher, tenant, table, version: &str, offset| {
+        let noted = TableVersion { table, version: version.to_owned(), loaded_at: day(1) };
+        enricher.apply(tenant, &Control::TableVersion(noted), at(offset))
+    };
+    let event = use_of(instance("0oa1"), "Zigzag Boards");
+    let other = Event { tenant: "umbrella", ..event };
+    let known = |enricher: &mut Enricher, event: &Event<'_>| {
+        let enriched = enricher.enrich(event);
+        let app = enriched.app.unwrap();
+        (app.app_key.clone(), app.name.clone(), app.category)
+    };
+    let unknown = ("okta:app_id:0oa1".to_owned(), "Zigzag Boards".to_owned(), None);
+    let (first, second) = (own("Boards"), own("The Board"));
+    shelf.put(Arc::clone(&first));
+    assert_eq!(known(&mut enricher, &event), unknown, "it is on the shelf, and not in the log");
+    assert_eq!(note(&mut enricher, TENANT, TableName::Directory, first.version(), 1), Applied::Unchanged);
+    assert_eq!(note(&mut enricher, TENANT, TableName::Catalogue, first.version(), 2), Applied::Changed);
+    let named = |name: &str| ("board.acme.example".to_owned(), name.to_owned(), Some(Category::Project));
+    assert_eq!(known(&mut enricher, &event), named("Boards"));
+    assert_eq!(known(&mut enricher, &other), unknown, "the log of the other tenant has not come to it");
+    assert_eq!(
+        note(&mut enricher, TENANT, TableName::Catalogue, first.version(), 3),
+        Applied::Unchanged,
+        "it is in use"
+    );
+    assert_eq!(
+        note(&mut enricher, TENANT, TableName::Catalogue, second.version(), 4),
+        Applied::Unchanged,
+        "nobody has read it"
+    );
+    shelf.put(Arc::clone(&second));
+    assert_eq!(note(&mut enricher, TENANT, TableName::Catalogue, second.version(), 5), Applied::Changed);
+    assert_eq!(known(&mut enricher, &event), named("The Board"));
+    assert!(enricher.tables_version(TENANT).starts_with(second.version()));
+    assert_eq!(
+        note(&mut enricher, TENANT, TableName::Catalogue, first.version(), 4),
+        Applied::Unchanged,
+        "it is an older note"
+    );
+    assert_eq!(known(&mut enricher, &event), named("The Board"));
+    // A consumer that is behind meets both, each where it stands.
+    assert_eq!(note(&mut enricher, "umbrella", TableName::Catalogue, first.version(), 6), Applied::Changed);
+    assert_eq!(known(&mut enricher, &other), named("Boards"));
+    // What the log has said is forgotten; files are not.
+    enricher.forget(|tenant| tenant == TENANT);
+    assert_eq!(known(&mut enricher, &event), named("The Board"));
+    assert_eq!(enricher.noted_version(TENANT, TableName::Catalogue), "");
 }
 
 #[test]

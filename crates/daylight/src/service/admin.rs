@@ -41,7 +41,7 @@ pub(crate) struct Admin {
     pub(crate) lister: Lister,
     /// Reveals names.
     pub(crate) revealer: Revealer,
-    /// Reads directories again.
+    /// Reads the catalogue and directories again.
     pub(crate) noter: Noter,
 }
 
@@ -95,7 +95,7 @@ async fn reveal(State(admin): State<Arc<Admin>>, body: String) -> Response {
     finish(body, move |request| async move { admin.revealer.reveal(&request, now()).await }).await
 }
 
-/// Reads directories again.
+/// Reads the catalogue and directories again.
 async fn reload(State(admin): State<Arc<Admin>>, body: String) -> Response {
     let work =
         move |_nothing: serde_json::Map<String, serde_json::Value>| async move { admin.noter.reload(now()).await };

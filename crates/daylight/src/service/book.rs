@@ -10,7 +10,7 @@ use std::{
 };
 
 use catalog::Catalogue;
-use enrichment::{AppInfo, Enricher, Recorded, Standing};
+use enrichment::{AppInfo, CatalogueShelf, Enricher, Recorded, Standing};
 use event::{
     AppFirst, AppIdKind, AppRef, Control, Decision, LedgerEntry, Position, Source, Status, TableName, Timestamp,
 };
@@ -92,10 +92,11 @@ struct Reference {
 }
 
 impl Book {
-    /// A book that knows nothing yet.
-    pub(crate) fn new(catalogue: Arc<Catalogue>) -> Book {
+    /// A book that knows nothing yet but this catalogue, and finds others on this shelf.
+    pub(crate) fn new(catalogue: Arc<Catalogue>, shelf: CatalogueShelf) -> Book {
         let stale = Some("the ledger is being read; ask again in a moment".to_owned());
-        Book(Arc::new(Mutex::new(Pages { enricher: Enricher::new(catalogue), tenants: BTreeMap::new(), stale })))
+        let enricher = Enricher::new(catalogue).with_catalogues(shelf);
+        Book(Arc::new(Mutex::new(Pages { enricher, tenants: BTreeMap::new(), stale })))
     }
 
     /// Says whether the answers may be old, and why.
@@ -142,6 +143,11 @@ impl Book {
         self.lock().enricher.noted_version(tenant, table).to_owned()
     }
 
+    /// The catalogue in force for a tenant.
+    pub(crate) fn catalogue(&self, tenant: &str) -> Arc<Catalogue> {
+        Arc::clone(self.lock().enricher.catalogue(tenant))
+    }
+
     /// The apps of a tenant that a person may mean by a text: a key, a reference, or a name. A name may fit several, for the makers of
     /// OAuth clients choose theirs.
     pub(crate) fn find(&self, tenant: &str, text: &str, now: Timestamp) -> Vec<KnownApp> {
@@ -160,7 +166,8 @@ impl Book {
             let mut names = known.references.iter().map(|reference| &reference.name).chain([&known.name]);
             names.any(|known| known.to_lowercase() == name)
         };
-        let entry = pages.enricher.catalogue().find(text).map(|entry| (entry.app_key.clone(), entry.name.clone()));
+        let entry =
+            pages.enricher.catalogue(tenant).find(text).map(|entry| (entry.app_key.clone(), entry.name.clone()));
         let catalogued = entry.map(|(key, name)| (pages.enricher.canonical(tenant, &key).to_owned(), name));
         let mut found: Vec<KnownApp> = apps.values().filter(|known| is_called(known)).cloned().collect();
         if let Some((app_key, name)) = catalogued.filter(|(key, _)| found.iter().all(|known| known.app_key != *key)) {
@@ -174,7 +181,7 @@ impl Book {
         let mut pages = self.lock();
         let app_key = pages.enricher.canonical(tenant, app_key).to_owned();
         let known = pages.apps(tenant, now).remove(&app_key);
-        known.unwrap_or_else(|| stranger(&pages.enricher, app_key))
+        known.unwrap_or_else(|| stranger(pages.enricher.catalogue(tenant), app_key))
     }
 
     /// Every app of a tenant, by key.
@@ -225,7 +232,7 @@ impl Pages {
         for app_key in &page.decided {
             let app_key = enricher.canonical(tenant, app_key).to_owned();
             all.entry(app_key).or_insert_with_key(|app_key| {
-                let mut stranger = stranger(enricher, app_key.clone());
+                let mut stranger = stranger(enricher.catalogue(tenant), app_key.clone());
                 stranger.in_force = in_force(&enricher.history(tenant, app_key), now);
                 add_decided(&mut stranger);
                 stranger
@@ -236,8 +243,8 @@ impl Pages {
 }
 
 /// An app that nobody has met.
-fn stranger(enricher: &Enricher, app_key: String) -> KnownApp {
-    let entry = enricher.catalogue().entry(&app_key);
+fn stranger(catalogue: &Catalogue, app_key: String) -> KnownApp {
+    let entry = catalogue.entry(&app_key);
     let name = entry.map_or(app_key.as_str(), |entry| &entry.name).to_owned();
     let category = entry.map_or("", |entry| entry.category.as_str());
     KnownApp { name, category, app_key, ..KnownApp::default() }
@@ -307,7 +314,7 @@ mod tests {
     const NOW: Timestamp = Timestamp(1_000_000);
 
     fn book() -> Book {
-        Book::new(Arc::new(Catalogue::embedded().unwrap()))
+        Book::new(Arc::new(Catalogue::embedded().unwrap()), CatalogueShelf::default())
     }
 
     fn met(book: &Book, source: Source, id_kind: AppIdKind, id: &str, name: &str, at: i64) {

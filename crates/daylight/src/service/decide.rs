@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use catalog::Catalogue;
 use enrichment::DirectoryShelf;
 use event::{AppIdKind, AppRef, Control, Decision, Source, Status, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -87,7 +86,6 @@ pub(crate) struct DecideAnswer {
 /// Makes decisions. Clones share it.
 #[derive(Clone)]
 pub(crate) struct Decider {
-    catalogue: Arc<Catalogue>,
     directories: DirectoryShelf,
     book: Book,
     log: ControlLog,
@@ -104,14 +102,8 @@ struct Checked {
 
 impl Decider {
     /// Decides by this book and writes to this log.
-    pub(crate) fn new(
-        catalogue: Arc<Catalogue>,
-        directories: DirectoryShelf,
-        book: Book,
-        log: ControlLog,
-        tenants: Tenants,
-    ) -> Decider {
-        Decider { catalogue, directories, book, log, tenants, turn: Arc::default() }
+    pub(crate) fn new(directories: DirectoryShelf, book: Book, log: ControlLog, tenants: Tenants) -> Decider {
+        Decider { directories, book, log, tenants, turn: Arc::default() }
     }
 
     /// Decides, or says why not. Resolves when the log has the decision.
@@ -187,7 +179,7 @@ impl Decider {
                 "nobody knows an app {asked:?}; `daylight apps` lists those that people use, by key and reference"
             ))
         })?;
-        let app_key = self.catalogue.resolve(&app, &name).app_key(&app);
+        let app_key = self.book.catalogue(tenant).resolve(&app, &name).app_key(&app);
         let mut known = self.book.app(tenant, &app_key, now);
         known.references.push(super::book::KnownReference {
             app_ref: app.to_string(),

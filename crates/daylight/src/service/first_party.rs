@@ -1,6 +1,8 @@
 //! What the parsers ask the catalogue: is this app one of the provider's own?
 //!
-//! A parser is pure and takes a plain function, so the catalogue that answers is the one of this process, set once at start.
+//! A parser is pure and takes a plain function, so the catalogue that answers is the one of this process, set once at start. It
+//! stays when another is swapped in: who is first party is said by files of the binary alone, never by a company's own file of apps (the
+//! test `an_own_file_changes_nothing_about_who_is_first_party_or_rogue` of `catalog` holds it).
 
 use std::sync::{Arc, OnceLock};
 

@@ -1,4 +1,4 @@
-//! SIGHUP: read the directories again, as `daylight reload` does.
+//! SIGHUP: read the catalogue and the directories again, as `daylight reload` does.
 //!
 //! Not where a person sits at the terminal: there the signal means that the window was closed, and the process should end with it.
 
@@ -22,8 +22,12 @@ pub(crate) async fn watch(noter: Noter, shutdown: Shutdown) -> anyhow::Result<()
             _ = hangups.recv() => {}
         }
         match noter.reload(now()).await {
-            Ok(lines) => tracing::info!(directories = lines.len(), "SIGHUP: the directories were read again"),
-            Err(refused) => tracing::error!(%refused, "SIGHUP: the directories were not taken over"),
+            Ok(reloaded) => {
+                let (own_apps, directories) =
+                    (reloaded.catalogue.map_or(0, |catalogue| catalogue.apps), reloaded.directories.len());
+                tracing::info!(own_apps, directories, "SIGHUP: the catalogue and the directories were read again");
+            }
+            Err(refused) => tracing::error!(%refused, "SIGHUP: nothing was taken over"),
         }
     }
 }

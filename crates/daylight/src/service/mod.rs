@@ -48,8 +48,9 @@ pub(crate) use admin::now;
 pub(crate) use apps::{AppLine, AppsAnswer, AppsRequest};
 pub(crate) use decide::{DecideAnswer, DecideRequest};
 pub(crate) use first_party::{is_first_party, load_catalogue};
-pub(crate) use noted::ReloadedLine;
+pub(crate) use noted::Reloaded;
 pub(crate) use reveal::{RevealAnswer, RevealRequest};
+pub(crate) use tables::read_catalogue;
 pub(crate) use welcome::example;
 
 /// A role of the pipeline.
@@ -96,6 +97,7 @@ pub(crate) fn prepare(path: Option<&Path>) -> anyhow::Result<Config> {
 pub(crate) async fn run(config: Config, roles: &[Role]) -> anyhow::Result<()> {
     secrets::check(&config, roles)?;
     let clients = HttpClients::new(&config.tls).map_err(|error| BadConfig(error.to_string()))?;
+    let catalogue = read_catalogue(&config.catalogue).map_err(BadConfig)?;
     let shutdown = Shutdown::new();
     shutdown.request_at_signals().context("cannot watch signals")?;
     let folder = DataFolder::open(&config.data_folder.0)?;
@@ -104,7 +106,7 @@ pub(crate) async fn run(config: Config, roles: &[Role]) -> anyhow::Result<()> {
     let needs_clickhouse = roles.contains(&Role::Sink);
     let mut clickhouse =
         if needs_clickhouse { Some(Clickhouse::open(&config.clickhouse, &folder, &clients).await?) } else { None };
-    let tables = Arc::new(Tables::load(&config, &folder)?);
+    let tables = Arc::new(Tables::load(&config, &folder, catalogue)?);
     let part =
         Part { config, folder, broker, clients, tables, health: Health::new(), registry: Registry::new(), shutdown };
     let hosted = clickhouse.as_mut().and_then(|clickhouse| clickhouse.server.take());
@@ -150,7 +152,7 @@ impl Part {
             endpoints.clickhouse.clone_from(&clickhouse.client.connection().url);
         }
         let start = self.health.component("start");
-        let book = Book::new(self.tables.catalogue());
+        let book = Book::new(self.tables.catalogue(), self.tables.catalogues().clone());
         let log = ControlLog::new(self.broker.clone(), &self.config.log.topic_prefix, self.config.log.partitions);
         let noter = Noter::new(Arc::clone(&self.tables), book.clone(), log.clone());
         // Served first: whoever starts for long can be asked whether he lives.
@@ -217,11 +219,11 @@ impl Part {
         running: &mut JoinSet<anyhow::Result<()>>,
     ) -> anyhow::Result<String> {
         let tenants = Tenants::new(self.tables.tenants());
-        let (catalogue, directories) = (self.tables.catalogue(), self.tables.shelf().clone());
+        let directories = self.tables.shelf().clone();
         let client = clickhouse.map(|clickhouse| clickhouse.client.clone());
         let admin = Admin {
             token: self.folder.admin_token()?,
-            decider: Decider::new(catalogue, directories, book.clone(), log.clone(), tenants.clone()),
+            decider: Decider::new(directories, book.clone(), log.clone(), tenants.clone()),
             lister: Lister { book: book.clone(), client: client.clone(), tenants: tenants.clone() },
             revealer: Revealer { client: self.reveal_client(clickhouse)?, log: log.clone(), tenants },
             noter: noter.clone(),

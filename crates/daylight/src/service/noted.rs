@@ -2,15 +2,39 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use catalog::Catalogue;
+use enrichment::Directory;
 use event::{Control, TableName, TableVersion, Timestamp};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 
 use super::{BadConfig, book::Book, control_log::ControlLog, refused::Refused, tables::Tables};
 
+/// What a reload did.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
+pub(crate) struct Reloaded {
+    /// The catalogue; nothing where no file of it is configured.
+    pub(crate) catalogue: Option<ReloadedCatalogue>,
+    /// The directories.
+    pub(crate) directories: Vec<ReloadedDirectory>,
+}
+
+/// The catalogue, as it is in force now for every tenant.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub(crate) struct ReloadedCatalogue {
+    /// The file of the company's own apps.
+    pub(crate) file: String,
+    /// Apps in it.
+    pub(crate) apps: usize,
+    /// The version that was in force.
+    pub(crate) previous: String,
+    /// The version in force from here on; the same where nothing has changed.
+    pub(crate) version: String,
+}
+
 /// A directory, as it is in force now.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
-pub(crate) struct ReloadedLine {
+pub(crate) struct ReloadedDirectory {
     /// The tenant.
     pub(crate) tenant: String,
     /// The file.
@@ -23,23 +47,34 @@ pub(crate) struct ReloadedLine {
     pub(crate) version: String,
 }
 
-/// Notes versions in the log, and reads directories again.
+/// Tenant → the version that consumers have, or will have where the log notes it.
+type Versions = BTreeMap<String, String>;
+
+/// What is in force.
+struct InForce {
+    catalogues: Versions,
+    directories: Versions,
+}
+
+/// Notes versions in the log, and reads the catalogue and directories again.
 #[derive(Clone)]
 pub(crate) struct Noter {
     tables: Arc<Tables>,
     book: Book,
     log: ControlLog,
-    /// Tenant → the version of its directory that consumers have, or will have where the log notes it. One reload at a time.
-    in_force: Arc<Mutex<BTreeMap<String, String>>>,
+    /// One reload at a time.
+    in_force: Arc<Mutex<InForce>>,
 }
 
 impl Noter {
     /// Compares these tables with what this book says, and writes to this log.
     pub(crate) fn new(tables: Arc<Tables>, book: Book, log: ControlLog) -> Noter {
+        let catalogue = tables.catalogue();
+        let catalogues = tables.tenants().into_iter().map(|tenant| (tenant, catalogue.version().to_owned())).collect();
         let version = |tenant: String| Some((tables.shelf().get(&tenant)?.version().to_owned(), tenant));
-        let in_force =
+        let directories =
             tables.tenants().into_iter().filter_map(version).map(|(version, tenant)| (tenant, version)).collect();
-        Noter { tables, book, log, in_force: Arc::new(Mutex::new(in_force)) }
+        Noter { tables, book, log, in_force: Arc::new(Mutex::new(InForce { catalogues, directories })) }
     }
 
     /// Refuses a tenant's key that is not the one that the log was written with: everybody would be new under another. Where `may_note`
@@ -80,26 +115,63 @@ impl Noter {
         Ok(())
     }
 
-    /// Reads every directory again. All can be read, or none is taken; what has changed counts from its note in the log on.
-    pub(crate) async fn reload(&self, now: Timestamp) -> Result<Vec<ReloadedLine>, Refused> {
+    /// Reads the catalogue and every directory again. All can be read, or none is taken; what has changed counts from its note in the log
+    /// on.
+    pub(crate) async fn reload(&self, now: Timestamp) -> Result<Reloaded, Refused> {
         let mut in_force = self.in_force.lock().await;
         let tables = Arc::clone(&self.tables);
-        let read = tokio::task::spawn_blocking(move || tables.read_directories()).await;
-        let read = read.map_err(|error| Refused::Unavailable(format!("the directories were not read: {error}")))?;
-        let read = read.map_err(|why| Refused::Invalid(format!("{why}; every directory stays as it was")))?;
+        let read =
+            tokio::task::spawn_blocking(move || Ok((tables.read_catalogue_again()?, tables.read_directories()?))).await;
+        let read = read.map_err(|error| Refused::Unavailable(format!("nothing was read: {error}")))?;
+        let (catalogue, directories) =
+            read.map_err(|why: String| Refused::Invalid(format!("{why}; everything stays as it was")))?;
+        let catalogue = match catalogue {
+            Some(catalogue) => Some(self.take_catalogue(catalogue, &mut in_force.catalogues, now).await?),
+            None => None,
+        };
+        let directories = self.take_directories(directories, &mut in_force.directories, now).await?;
+        Ok(Reloaded { catalogue, directories })
+    }
+
+    /// One catalogue for all tenants, noted in the log of each: there it comes into force.
+    async fn take_catalogue(
+        &self,
+        catalogue: Arc<Catalogue>,
+        in_force: &mut Versions,
+        now: Timestamp,
+    ) -> Result<ReloadedCatalogue, Refused> {
+        let (version, apps) = (catalogue.version().to_owned(), catalogue.own_apps_len());
+        let previous = in_force.values().find(|before| **before != version).unwrap_or(&version).clone();
+        // First on the shelf, then in the log: whoever meets the note finds it.
+        self.tables.catalogues().put(catalogue);
+        for (tenant, before) in in_force.iter_mut().filter(|(_, before)| **before != version) {
+            self.note(tenant, TableName::Catalogue, &version, now).await?;
+            tracing::info!(tenant, previous = before, version, apps, "the catalogue was read again");
+            before.clone_from(&version);
+        }
+        let file = self.tables.apps_file().map(|file| file.display().to_string()).unwrap_or_default();
+        Ok(ReloadedCatalogue { file, apps, previous, version })
+    }
+
+    async fn take_directories(
+        &self,
+        read: BTreeMap<String, Arc<Directory>>,
+        in_force: &mut Versions,
+        now: Timestamp,
+    ) -> Result<Vec<ReloadedDirectory>, Refused> {
         let mut lines = Vec::new();
         for (tenant, directory) in read {
             let (version, people) = (directory.version().to_owned(), directory.people());
             let previous = in_force.get(&tenant).cloned().unwrap_or_default();
             if version != previous {
-                // First on the shelf, then in the log: whoever meets the note finds it.
+                // As above: first on the shelf.
                 self.tables.shelf().put(&tenant, directory);
                 self.note(&tenant, TableName::Directory, &version, now).await?;
                 in_force.insert(tenant.clone(), version.clone());
                 tracing::info!(tenant, previous, version, people, "the directory was read again");
             }
             let file = self.tables.directory_file(&tenant).map(|file| file.display().to_string()).unwrap_or_default();
-            lines.push(ReloadedLine { tenant, file, people, previous, version });
+            lines.push(ReloadedDirectory { tenant, file, people, previous, version });
         }
         Ok(lines)
     }
