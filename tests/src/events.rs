@@ -140,6 +140,48 @@ pub fn entra_consent(click: &Click<'_>, scopes: &[&str]) -> Value {
     })
 }
 
+/// Slack: somebody installed an app with these scopes.
+#[must_use]
+pub fn slack_installation(click: &Click<'_>, scopes: &[&str]) -> Value {
+    let person = json!({"id": user_id(click.email), "name": display_name(click.email), "email": click.email, "team": "E0BRIGHTWATER"});
+    json!({
+        "id": uuid(0x51ac, click.number), "date_create": click.at_ms / 1_000, "action": "app_installed",
+        "actor": {"type": "user", "user": person},
+        "entity": {"type": "app", "app": {
+            "id": click.app_id, "name": click.app_name, "is_distributed": true, "is_directory_approved": false, "scopes": scopes
+        }},
+        "context": {
+            "location": {"type": "workspace", "id": "T0BRIGHTWATER", "name": "Brightwater", "domain": "brightwater"},
+            "ua": "Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0", "ip_address": "203.0.113.7"
+        },
+        "details": {"is_internal_integration": false}
+    })
+}
+
+/// GitHub: somebody installed a GitHub App in the organisation.
+#[must_use]
+pub fn github_installation(click: &Click<'_>) -> Value {
+    github(click, "integration_installation.create", &[])
+}
+
+/// GitHub: somebody let an OAuth app act for them.
+#[must_use]
+pub fn github_authorisation(click: &Click<'_>, scopes: &[&str]) -> Value {
+    github(click, "oauth_authorization.create", scopes)
+}
+
+fn github(click: &Click<'_>, action: &str, scopes: &[&str]) -> Value {
+    let (login, id) = (display_name(click.email).replace(' ', "-"), email_number(click.email) >> 40);
+    json!({
+        "@timestamp": click.at_ms, "_document_id": format!("brightwater{}", click.number), "action": action,
+        "actor": login, "actor_id": id, "user": login, "user_id": id, "actor_ip": "203.0.113.7",
+        "actor_location": {"country_code": "CH"}, "created_at": click.at_ms,
+        "application_client_id": click.app_id, "name": click.app_name, "oauth_application_name": click.app_name,
+        "external_identity_nameid": click.email, "operation_type": "create", "org": "brightwater", "org_id": 9001,
+        "token_scopes": scopes.join(",")
+    })
+}
+
 fn uuid(kind: u32, number: u64) -> String {
     format!("{kind:08x}-0000-4000-8000-{:012x}", number & 0xffff_ffff_ffff)
 }

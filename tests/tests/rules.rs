@@ -20,7 +20,9 @@ use ingest::{
     parse::{Outcome, ParseContext, parse_body},
 };
 use serde_json::{Value, json};
-use tests::events::{Click, entra_consent, okta_consent, okta_sso, page};
+use tests::events::{
+    Click, entra_consent, github_authorisation, github_installation, okta_consent, okta_sso, page, slack_installation,
+};
 
 const ANN: &str = "ann.archer@brightwater.example.com";
 const BEN: &str = "ben.baker@brightwater.example.com";
@@ -29,18 +31,25 @@ const WIDGETS: (&str, &str) = ("0oawidgets0000000001", "Widget Planner");
 /// Apps in Entra.
 const TOOL: (&str, &str) = ("7a100000-0000-4000-8000-000000000001", "Quorbit Tool");
 const FALSE_TEAMS: (&str, &str) = ("7a100000-0000-4000-8000-000000000002", "Micros0ft Teams");
+/// Apps inside of a product.
+const NOTES: (&str, &str) = ("A0QUORBITNOTES", "Quorbit Notes");
+const PIPELINE: (&str, &str) = ("Iv23liQUORBIT", "Quorbit Pipeline");
 /// Facts of public lists: a rogue app, and a first-party app of Microsoft.
 const EM_CLIENT: (&str, &str) = ("e9a7fea1-1cc0-4cd9-a31b-9137ca5deedd", "eM Client");
 const TEAMS: (&str, &str) = ("1fec8e78-bce4-4aaf-ab1b-5451cc387264", "Microsoft Teams");
 
-/// Two of them as decisions name them.
+/// Some of them as decisions name them.
 const WIDGETS_REF: &str = "okta:app_id:0oawidgets0000000001";
+const NOTES_REF: &str = "slack:client_id:A0QUORBITNOTES";
+const PIPELINE_REF: &str = "github:client_id:Iv23liQUORBIT";
 const TOOL_REF: &str = "entra:client_id:7a100000-0000-4000-8000-000000000001";
 
 /// What happens, in order.
 enum Step {
     Okta(Value),
     Entra(Value),
+    Slack(Value),
+    Github(Value),
     Decide(&'static str, Status),
 }
 
@@ -76,6 +85,18 @@ fn consent_for_all(number: u64, app: (&'static str, &'static str), scopes: &[&st
     Step::Entra(serde_json::from_str(&text).unwrap())
 }
 
+fn slack(number: u64, scopes: &[&str]) -> Step {
+    Step::Slack(slack_installation(&click(number, ANN, NOTES), scopes))
+}
+
+fn github(number: u64) -> Step {
+    Step::Github(github_installation(&click(number, ANN, PIPELINE)))
+}
+
+fn authorised(scopes: &[&str]) -> Step {
+    Step::Github(github_authorisation(&click(1, ANN, PIPELINE), scopes))
+}
+
 /// The same app, first met by so many people.
 fn crowd(people: u64) -> Vec<Step> {
     let emails: Vec<&'static str> = (0..people)
@@ -85,7 +106,7 @@ fn crowd(people: u64) -> Vec<Step> {
 }
 
 fn cases() -> Vec<Case> {
-    [new_app_cases(), consent_cases(), identity_and_people_cases()].into_iter().flatten().collect()
+    [new_app_cases(), consent_cases(), identity_and_people_cases(), product_cases()].into_iter().flatten().collect()
 }
 
 fn new_app_cases() -> Vec<Case> {
@@ -177,6 +198,31 @@ fn identity_and_people_cases() -> Vec<Case> {
     ]
 }
 
+/// Grants inside of a product are of the app that is let in.
+fn product_cases() -> Vec<Case> {
+    vec![
+        ("N1", "an app installed in Slack that nobody knows", vec![slack(1, &["commands"])], true),
+        (
+            "N1",
+            "an app installed in Slack that IT has sanctioned",
+            vec![Step::Decide(NOTES_REF, Status::Sanctioned), slack(1, &["commands"])],
+            false,
+        ),
+        ("C1", "an app in Slack that reads direct messages", vec![slack(1, &["im:history"])], true),
+        ("C1", "an app in Slack that only answers commands", vec![slack(1, &["commands"])], false),
+        ("N1", "an app installed in GitHub that nobody knows", vec![github(1)], true),
+        ("N1", "the same app, installed once more", vec![github(1), github(2)], false),
+        (
+            "N1",
+            "an app installed in GitHub that IT has sanctioned",
+            vec![Step::Decide(PIPELINE_REF, Status::Sanctioned), github(1)],
+            false,
+        ),
+        ("C1", "an OAuth app that writes all code", vec![authorised(&["repo", "read:org"])], true),
+        ("C1", "an OAuth app that only knows who people are", vec![authorised(&["read:user"])], false),
+    ]
+}
+
 /// Runs a story and tells which rules its last step fired.
 fn fired(steps: &[Step]) -> Vec<String> {
     let key = TenantKey::new([1; 32]);
@@ -190,6 +236,8 @@ fn fired(steps: &[Step]) -> Vec<String> {
         let (source, event) = match step {
             Step::Okta(event) => (Source::Okta, event),
             Step::Entra(event) => (Source::Entra, event),
+            Step::Slack(event) => (Source::Slack, event),
+            Step::Github(event) => (Source::Github, event),
             Step::Decide(app_ref, status) => {
                 enricher.apply("brightwater", &Control::Decision(decision(app_ref, *status)), position);
                 continue;

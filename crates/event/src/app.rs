@@ -13,7 +13,7 @@ closed_set! {
         AppId => "app_id",
         /// Tenant-local object (Entra service principal) where nothing better is told.
         ObjectId => "object_id",
-        /// A name that an administrator set; only where no id exists.
+        /// A name that an administrator set, or the name of the product whose own log it is; only where no id exists.
         Label => "label",
     }
 }

@@ -2,12 +2,12 @@
 //!
 //! Every table's merge is idempotent, so a batch that is sent again changes nothing. Counts carry the batch's coordinates in their key.
 //!
-//! Use is a sign-on or a token that was given or used, unless it failed, was refused, or more was asked for. A grant is none: who consents
-//! need not come back. Second copies of an event count as rows and never as people or sessions. The provider's own apps are counted like all
+//! Use is a sign-on or a token that was given or used, unless it failed, was refused, or more was asked for. A login counts where it names
+//! an app that is not the identity provider's own: a product tells of the logins to itself. A grant is none: who consents need not come back. Second copies of an event count as rows and never as people or sessions. The provider's own apps are counted like all
 //! others, and the inventory says which they are: a list of what people bring in leaves them out, the number of active people does not.
 
 use enrichment::Enriched;
-use event::{AppIdKind, AppRef, Event, Kind, Outcome, Source, Timestamp, session_key};
+use event::{AppIdKind, AppKind, AppRef, Event, Kind, Outcome, Source, Timestamp, session_key};
 use hashbrown::{HashMap, HashSet};
 use store::{
     AppDayRow, AppDaysBlock, AppPersonDayRow, AppPersonDaysBlock, AppRow, AppSessionRow, AppSessionsBlock, AppsBlock,
@@ -160,7 +160,10 @@ impl Usage {
 
 /// Does it show that somebody really used the app?
 fn is_use(event: &Event<'_>) -> bool {
-    event.kind.is_use() && !matches!(event.outcome, Outcome::Failure | Outcome::Denied | Outcome::Challenge)
+    let is_login_to_app =
+        event.kind == Kind::LoginSuccess && event.app.is_some() && event.app_kind != AppKind::FirstParty;
+    (event.kind.is_use() || is_login_to_app)
+        && !matches!(event.outcome, Outcome::Failure | Outcome::Denied | Outcome::Challenge)
 }
 
 /// The day of a time, as the tables count it; at the border of the type, the border.

@@ -36,6 +36,11 @@ impl Deref for Text<'_> {
     }
 }
 
+/// The first of these texts that is told; empty when none is.
+pub(crate) fn first_told<'t, const N: usize>(texts: [&'t Text<'_>; N]) -> &'t str {
+    texts.into_iter().find(|text| !text.is_empty()).map_or("", |text| text)
+}
+
 /// A list: nothing for null, one element for a single object.
 #[derive(Clone, Debug)]
 pub(crate) struct List<T> {

@@ -3,7 +3,7 @@
 use event::Source;
 use thiserror::Error;
 
-use super::{Outcome, ParseContext, entra, okta};
+use super::{Outcome, ParseContext, entra, github, okta, slack};
 use crate::delivery::Framing;
 
 /// Parses one element. It calls the sink exactly once for each native event; an error, before the sink was called, where the bytes are
@@ -31,6 +31,19 @@ const READERS: &[Reader] = &[
             pages: PAGES,
         },
         parse: entra::parse,
+    },
+    Reader {
+        source: Source::Slack,
+        framing: Framing {
+            markers: &[b"action", b"change_type", b"date_last"],
+            pages: &[b"entries", b"logs", b"logins"],
+        },
+        parse: slack::parse,
+    },
+    Reader {
+        source: Source::Github,
+        framing: Framing { markers: &[b"action"], pages: &[b"records"] },
+        parse: github::parse,
     },
 ];
 

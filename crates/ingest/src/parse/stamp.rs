@@ -1,7 +1,5 @@
 //! What every parser does to its event: the context's fields, the check of the provider's tenant, the limits on text.
 
-use std::borrow::Cow;
-
 use event::{ActorType, Event, Kind, ParseWarning, ParseWarnings, RejectReason, Timestamp, Tokens};
 
 use super::{Outcome, ParseContext, text::cut, time};
@@ -126,7 +124,7 @@ pub(crate) fn flag_missing(event: &mut Event<'_>) {
 }
 
 /// The country's code; a name that nobody knows is flagged.
-pub(crate) fn country<'a>(name: &'a Cow<'a, str>, warnings: &mut ParseWarnings) -> &'a str {
+pub(crate) fn country<'a>(name: &'a str, warnings: &mut ParseWarnings) -> &'a str {
     if name.is_empty() {
         return "";
     }

@@ -9,8 +9,12 @@ mod entra_decisions;
 #[cfg(test)]
 mod entra_gotchas;
 #[cfg(test)]
+mod github;
+#[cfg(test)]
 mod okta_gotchas;
 #[cfg(test)]
 mod okta_kinds;
+#[cfg(test)]
+mod slack;
 #[cfg(test)]
 mod split;

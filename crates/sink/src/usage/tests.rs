@@ -151,3 +151,20 @@ fn texts_are_forgotten_between_batches_when_there_are_too_many() {
     usage.seal(BatchPlace { log_id: 7, partition: 1, offset: 5 });
     assert_eq!(usage.texts.texts.len(), 0);
 }
+
+#[test]
+fn a_login_is_use_of_the_product_that_tells_of_it_and_not_of_an_identity_provider() {
+    let product = AppRef { source: Source::Slack, id_kind: AppIdKind::Label, id: "Slack" };
+    let nobodys = AppRef { source: Source::Okta, id_kind: AppIdKind::None, id: "" };
+    for (kind, outcome, app, app_kind, expected) in [
+        (Kind::LoginSuccess, Outcome::Success, product, AppKind::Unknown, true),
+        (Kind::LoginSuccess, Outcome::Challenge, product, AppKind::Unknown, false),
+        (Kind::LoginFailure, Outcome::Failure, product, AppKind::Unknown, false),
+        (Kind::LoginSuccess, Outcome::Success, product, AppKind::FirstParty, false),
+        (Kind::LoginSuccess, Outcome::Success, nobodys, AppKind::Unknown, false),
+    ] {
+        let mut event = Event::new(EventId(1), app.source, TENANTS[0], kind, Timestamp(1));
+        (event.outcome, event.app, event.app_kind) = (outcome, app, app_kind);
+        assert_eq!(is_use(&event), expected, "{kind} {outcome} {app} {app_kind}");
+    }
+}

@@ -9,12 +9,12 @@ use super::{
     activity::Activity,
     audit_app::{self, AuditApp},
     grant::Grant,
-    set_ip,
     values::new_value,
     wire::Properties,
 };
 use crate::parse::{
     Outcome, ParseContext,
+    net::set_ip,
     person::{Person, hand_over, is_same},
     stamp::{Reject, flag_missing, optional_time, stamp},
     text::composed,

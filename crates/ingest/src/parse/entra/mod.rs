@@ -10,15 +10,12 @@ mod signin;
 mod values;
 mod wire;
 
-use event::{
-    Event, EventId, EventIdHasher, Ip, ParseWarning, ParseWarnings, RejectReason, Source, Stream, Timestamp, content_id,
-};
+use event::{EventId, EventIdHasher, ParseWarning, ParseWarnings, RejectReason, Source, Stream, Timestamp, content_id};
 
 use self::wire::{Properties, Record};
 use super::{
     Outcome, ParseContext,
     content::without_layout,
-    net,
     stamp::{Reject, occurred_at, provider_tenant},
 };
 
@@ -139,13 +136,4 @@ impl<'r> Native<'r> {
         let own: &str = &self.properties.correlation;
         if own.is_empty() { &self.record.correlation } else { own }
     }
-}
-
-/// Reads the first address that is told; one that is none is flagged.
-fn set_ip<'t>(event: &mut Event<'_>, addresses: impl IntoIterator<Item = &'t str>) {
-    let Some(text) = addresses.into_iter().find(|text| !text.is_empty()) else { return };
-    event.ip = net::ip(text).unwrap_or_else(|| {
-        event.warnings.add(ParseWarning::BadIp);
-        Ip::UNSPECIFIED
-    });
 }

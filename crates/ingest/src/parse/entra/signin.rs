@@ -5,9 +5,10 @@ use event::{
     Tokens,
 };
 
-use super::{Native, codes, set_ip, values::unless_zero, wire::Properties};
+use super::{Native, codes, values::unless_zero, wire::Properties};
 use crate::parse::{
     Outcome, ParseContext,
+    net::set_ip,
     person::{Person, hand_over},
     stamp::{Reject, country, flag_missing, optional_time, stamp, tokens},
     text::composed,

@@ -125,13 +125,9 @@ fn describe<'a>(event: &mut Event<'a>, log: &'a LogEvent<'a>) {
     let sign_on_mode = log.target.iter().map(|target| &target.detail.sign_on_mode).find(|mode| !mode.is_empty());
     event.auth_protocol = sign_on_mode.unwrap_or(&log.debug.data.sign_on_mode);
 
-    let address =
+    let address: &str =
         if log.client.ip.is_empty() { log.request.chain.first().map_or("", |hop| &hop.ip) } else { &log.client.ip };
-    match net::ip(address) {
-        Some(ip) => event.ip = ip,
-        None if address.is_empty() => {}
-        None => event.warnings.add(ParseWarning::BadIp),
-    }
+    net::set_ip(event, [address]);
     event.country = country(&log.client.geo.country.0, &mut event.warnings);
     event.asn = log.security.as_number.number().unwrap_or(0);
     event.as_org = &log.security.as_org;
