@@ -82,6 +82,11 @@ pub fn delivery_entra(bytes: &[u8]) {
     delivery(Source::Entra, bytes);
 }
 
+/// A delivery of Google Workspace.
+pub fn delivery_google_workspace(bytes: &[u8]) {
+    delivery(Source::GoogleWorkspace, bytes);
+}
+
 /// What is kept of an element that cannot be read.
 pub fn scrub(bytes: &[u8]) {
     let scrubbed = scrub_text(bytes, &[SECRET]);

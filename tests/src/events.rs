@@ -8,6 +8,9 @@ pub const OKTA_ORG: &str = "brightwater.okta.example";
 /// The Entra tenant of `entra_*`.
 pub const ENTRA_TENANT: &str = "b7e30000-1111-4000-8000-000000000001";
 
+/// The Google customer of `google_*`.
+pub const GOOGLE_CUSTOMER: &str = "C0bright1";
+
 /// One click of one person on one app. `number` makes it unique: the same number is the same event.
 #[derive(Clone, Debug)]
 pub struct Click<'a> {
@@ -179,6 +182,55 @@ fn github(click: &Click<'_>, action: &str, scopes: &[&str]) -> Value {
         "application_client_id": click.app_id, "name": click.app_name, "oauth_application_name": click.app_name,
         "external_identity_nameid": click.email, "operation_type": "create", "org": "brightwater", "org_id": 9001,
         "token_scopes": scopes.join(",")
+    })
+}
+
+/// Google: somebody let an app act on their data; one activity of the token log. `app_id` is the app's client id.
+#[must_use]
+pub fn google_authorize(click: &Click<'_>, scopes: &[&str]) -> Value {
+    google(
+        click,
+        "token",
+        "authorize",
+        &json!([
+            {"name": "client_id", "value": click.app_id}, {"name": "app_name", "value": click.app_name},
+            {"name": "client_type", "value": "WEB"}, {"name": "scope", "multiValue": scopes}
+        ]),
+    )
+}
+
+/// Google: somebody signed in to an app through Google as identity provider; one activity of the SAML log.
+#[must_use]
+pub fn google_sso(click: &Click<'_>) -> Value {
+    google(
+        click,
+        "saml",
+        "login_success",
+        &json!([{"name": "application_name", "value": click.app_name}, {"name": "initiated_by", "value": "sp"}]),
+    )
+}
+
+/// Google: an administrator let a client act as everybody; one activity of the admin log.
+#[must_use]
+pub fn google_delegation(click: &Click<'_>, scopes: &[&str]) -> Value {
+    google(
+        click,
+        "admin",
+        "AUTHORIZE_API_CLIENT_ACCESS",
+        &json!([{"name": "API_CLIENT_NAME", "value": click.app_id}, {"name": "API_SCOPES", "value": scopes.join(",")}]),
+    )
+}
+
+fn google(click: &Click<'_>, application: &str, name: &str, parameters: &Value) -> Value {
+    json!({
+        "kind": "admin#reports#activity",
+        "id": {
+            "time": Timestamp(click.at_ms).to_string(), "uniqueQualifier": format!("-{}", 41_000_000_000 + click.number),
+            "applicationName": application, "customerId": GOOGLE_CUSTOMER
+        },
+        "actor": {"callerType": "USER", "email": click.email, "profileId": format!("1{:020}", email_number(click.email))},
+        "ipAddress": "203.0.113.7",
+        "events": [{"type": "auth", "name": name, "parameters": parameters}]
     })
 }
 

@@ -18,6 +18,7 @@ const TARGETS: &[Target] = &[
     ("codec_record", fuzz::codec_record, "fuzz/seeds/codec_record"),
     ("config", fuzz::config, "fuzz/seeds/config"),
     ("delivery_entra", fuzz::delivery_entra, "crates/ingest/tests/fixtures/entra"),
+    ("delivery_google_workspace", fuzz::delivery_google_workspace, "crates/ingest/tests/fixtures/google"),
     ("delivery_okta", fuzz::delivery_okta, "crates/ingest/tests/fixtures/okta"),
     ("plan", fuzz::plan, "fuzz/seeds/plan"),
     ("scrub", fuzz::scrub, "fuzz/seeds/scrub"),

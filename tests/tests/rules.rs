@@ -21,7 +21,8 @@ use ingest::{
 };
 use serde_json::{Value, json};
 use tests::events::{
-    Click, entra_consent, github_authorisation, github_installation, okta_consent, okta_sso, page, slack_installation,
+    Click, entra_consent, github_authorisation, github_installation, google_authorize, google_delegation, google_sso,
+    okta_consent, okta_sso, page, slack_installation,
 };
 
 const ANN: &str = "ann.archer@brightwater.example.com";
@@ -38,6 +39,10 @@ const PIPELINE: (&str, &str) = ("Iv23liQUORBIT", "Quorbit Pipeline");
 const EM_CLIENT: (&str, &str) = ("e9a7fea1-1cc0-4cd9-a31b-9137ca5deedd", "eM Client");
 const TEAMS: (&str, &str) = ("1fec8e78-bce4-4aaf-ab1b-5451cc387264", "Microsoft Teams");
 
+/// A client of Google's clouds that nobody knows, and one of Google's own.
+const QUORBIT: (&str, &str) = ("612345678901-quorbit.apps.googleusercontent.com", "Quorbit Notes");
+const CHROME: (&str, &str) = ("77185425430.apps.googleusercontent.com", "Google Chrome");
+
 /// Some of them as decisions name them.
 const WIDGETS_REF: &str = "okta:app_id:0oawidgets0000000001";
 const NOTES_REF: &str = "slack:client_id:A0QUORBITNOTES";
@@ -46,10 +51,7 @@ const TOOL_REF: &str = "entra:client_id:7a100000-0000-4000-8000-000000000001";
 
 /// What happens, in order.
 enum Step {
-    Okta(Value),
-    Entra(Value),
-    Slack(Value),
-    Github(Value),
+    Native(Source, Value),
     Decide(&'static str, Status),
 }
 
@@ -61,18 +63,18 @@ fn click(number: u64, email: &'static str, (app_id, app_name): (&'static str, &'
 }
 
 fn sso(number: u64, email: &'static str, app: (&'static str, &'static str)) -> Step {
-    Step::Okta(okta_sso(&click(number, email, app)))
+    Step::Native(Source::Okta, okta_sso(&click(number, email, app)))
 }
 
 fn refused_sso(number: u64, email: &'static str, app: (&'static str, &'static str)) -> Step {
     let mut event = okta_sso(&click(number, email, app));
     event["eventType"] = json!("app.generic.unauth_app_access_attempt");
     event["outcome"] = json!({"result": "FAILURE", "reason": "not assigned"});
-    Step::Okta(event)
+    Step::Native(Source::Okta, event)
 }
 
 fn consent(number: u64, app: (&'static str, &'static str), scopes: &[&str]) -> Step {
-    Step::Entra(entra_consent(&click(number, ANN, app), scopes))
+    Step::Native(Source::Entra, entra_consent(&click(number, ANN, app), scopes))
 }
 
 fn consent_for_all(number: u64, app: (&'static str, &'static str), scopes: &[&str]) -> Step {
@@ -82,19 +84,32 @@ fn consent_for_all(number: u64, app: (&'static str, &'static str), scopes: &[&st
         r#"{"displayName":"ConsentContext.OnBehalfOfAll","newValue":"\"True\"","oldValue":null}"#,
     );
     assert!(text.contains("True"), "the fixture was not changed: {text}");
-    Step::Entra(serde_json::from_str(&text).unwrap())
+    Step::Native(Source::Entra, serde_json::from_str(&text).unwrap())
+}
+
+fn google(number: u64, app: (&'static str, &'static str), scopes: &[&str]) -> Step {
+    Step::Native(Source::GoogleWorkspace, google_authorize(&click(number, ANN, app), scopes))
+}
+
+fn google_saml(number: u64, email: &'static str, label: &'static str) -> Step {
+    Step::Native(Source::GoogleWorkspace, google_sso(&click(number, email, ("", label))))
+}
+
+fn google_for_all(number: u64, scopes: &[&str]) -> Step {
+    let client = ("100000000000000000042", "");
+    Step::Native(Source::GoogleWorkspace, google_delegation(&click(number, ANN, client), scopes))
 }
 
 fn slack(number: u64, scopes: &[&str]) -> Step {
-    Step::Slack(slack_installation(&click(number, ANN, NOTES), scopes))
+    Step::Native(Source::Slack, slack_installation(&click(number, ANN, NOTES), scopes))
 }
 
 fn github(number: u64) -> Step {
-    Step::Github(github_installation(&click(number, ANN, PIPELINE)))
+    Step::Native(Source::Github, github_installation(&click(number, ANN, PIPELINE)))
 }
 
 fn authorised(scopes: &[&str]) -> Step {
-    Step::Github(github_authorisation(&click(1, ANN, PIPELINE), scopes))
+    Step::Native(Source::Github, github_authorisation(&click(1, ANN, PIPELINE), scopes))
 }
 
 /// The same app, first met by so many people.
@@ -106,7 +121,8 @@ fn crowd(people: u64) -> Vec<Step> {
 }
 
 fn cases() -> Vec<Case> {
-    [new_app_cases(), consent_cases(), identity_and_people_cases(), product_cases()].into_iter().flatten().collect()
+    let cases = [new_app_cases(), consent_cases(), identity_and_people_cases(), product_cases(), google_cases()];
+    cases.into_iter().flatten().collect()
 }
 
 fn new_app_cases() -> Vec<Case> {
@@ -148,7 +164,7 @@ fn consent_cases() -> Vec<Case> {
         (
             "C1",
             "an Okta API for users, by consent",
-            vec![Step::Okta(okta_consent(&click(1, ANN, WIDGETS), &["okta.users.manage"]))],
+            vec![Step::Native(Source::Okta, okta_consent(&click(1, ANN, WIDGETS), &["okta.users.manage"]))],
             true,
         ),
         ("C2", "mail, and access that stays", vec![consent(1, TOOL, &["Mail.Read", "offline_access"])], true),
@@ -223,6 +239,31 @@ fn product_cases() -> Vec<Case> {
     ]
 }
 
+fn google_cases() -> Vec<Case> {
+    const MAIL: &str = "https://mail.google.com/";
+    const ONE_FILE: &str = "https://www.googleapis.com/auth/drive.file";
+    let false_brand = (QUORBIT.0, FALSE_TEAMS.1);
+    vec![
+        ("N1", "Google: a consent to an app that nobody knows", vec![google(1, QUORBIT, &["openid"])], true),
+        ("N1", "Google: a sign-in to an app by the label that IT gave it", vec![google_saml(1, ANN, "Quorbit")], true),
+        ("N1", "Google: a browser of Google's own", vec![google(1, CHROME, &["openid"])], false),
+        (
+            "N2",
+            "Google: a second person at one label",
+            vec![google_saml(1, ANN, "Quorbit"), google_saml(2, BEN, "Quorbit")],
+            true,
+        ),
+        ("C1", "Google: all mail, by one person", vec![google(1, QUORBIT, &[MAIL])], true),
+        ("C1", "Google: the files that the app made itself", vec![google(1, QUORBIT, &[ONE_FILE])], false),
+        ("C2", "Google: mail, by a web app, whose access stays", vec![google(1, QUORBIT, &[MAIL])], true),
+        ("C2", "Google: who they are, by a web app", vec![google(1, QUORBIT, &["openid", "email"])], false),
+        ("C4", "Google: domain-wide delegation", vec![google_for_all(1, &[MAIL])], true),
+        ("C4", "Google: a consent for oneself", vec![google(1, QUORBIT, &[MAIL])], false),
+        ("R2", "Google: a name that only looks like a brand's", vec![google(1, false_brand, &["openid"])], true),
+        ("R2", "Google: a name like nobody's", vec![google(1, QUORBIT, &["openid"])], false),
+    ]
+}
+
 /// Runs a story and tells which rules its last step fired.
 fn fired(steps: &[Step]) -> Vec<String> {
     let key = TenantKey::new([1; 32]);
@@ -234,10 +275,7 @@ fn fired(steps: &[Step]) -> Vec<String> {
         findings.clear();
         let position = Position { offset, index: 0 };
         let (source, event) = match step {
-            Step::Okta(event) => (Source::Okta, event),
-            Step::Entra(event) => (Source::Entra, event),
-            Step::Slack(event) => (Source::Slack, event),
-            Step::Github(event) => (Source::Github, event),
+            Step::Native(source, event) => (*source, event),
             Step::Decide(app_ref, status) => {
                 enricher.apply("brightwater", &Control::Decision(decision(app_ref, *status)), position);
                 continue;

@@ -104,7 +104,10 @@ fn a_first_party_id_exempts_only_where_the_provider_gave_it() {
     assert!(!is_first_party(Source::Entra, AppIdKind::ObjectId, teams));
     assert!(!is_first_party(Source::Okta, AppIdKind::ClientId, teams));
     assert!(!is_first_party(Source::Entra, AppIdKind::ClientId, "00000000-0000-0000-0000-000000000000"));
-    assert!(is_first_party(Source::GoogleWorkspace, AppIdKind::ClientId, "77185425430.apps.googleusercontent.com"));
+    let chrome = "77185425430.apps.googleusercontent.com";
+    let ios = "450232826690-0rm6bs9d2fps9tifvk2oodh3tasd7vl7.apps.googleusercontent.com";
+    assert!([chrome, ios].iter().all(|id| is_first_party(Source::GoogleWorkspace, AppIdKind::ClientId, id)));
+    assert!(!is_first_party(Source::GoogleWorkspace, AppIdKind::ClientId, "77185425430-x.apps.googleusercontent.com"));
     assert!(is_first_party(Source::Okta, AppIdKind::ClientId, "okta.b58d5b75-07d4-5f25-bf59-368a1261a405"));
     assert!(!is_first_party(Source::Okta, AppIdKind::ClientId, "0oa1"));
 }

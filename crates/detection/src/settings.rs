@@ -4,6 +4,8 @@ use event::Source;
 
 /// Milliseconds in a minute.
 const MINUTE_MS: i64 = 60_000;
+/// Milliseconds in an hour.
+const HOUR_MS: i64 = 60 * MINUTE_MS;
 
 /// The thresholds of the rules and the limits of the engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,8 +24,10 @@ pub struct Settings {
     pub evidence_max: usize,
     /// Delay from which an event is marked late, for sources that are usually there within minutes: milliseconds.
     pub late_after_ms: i64,
-    /// The same for sources that are usually hours behind (Google token logs, the unified audit log): milliseconds.
-    pub late_after_slow_ms: i64,
+    /// The same for Google, whose token log is usually hours behind: milliseconds.
+    pub late_after_google_ms: i64,
+    /// The same for sources that may be a day behind (the unified audit log, Salesforce's log files): milliseconds.
+    pub late_after_daily_ms: i64,
 }
 
 impl Default for Settings {
@@ -36,7 +40,8 @@ impl Default for Settings {
             held_max: 10_000,
             evidence_max: 32,
             late_after_ms: 15 * MINUTE_MS,
-            late_after_slow_ms: 4 * 60 * MINUTE_MS,
+            late_after_google_ms: 6 * HOUR_MS,
+            late_after_daily_ms: 24 * HOUR_MS,
         }
     }
 }
@@ -46,7 +51,8 @@ impl Settings {
     #[must_use]
     pub const fn late_after_ms(&self, source: Source) -> i64 {
         match source {
-            Source::GoogleWorkspace | Source::M365Ual | Source::Salesforce => self.late_after_slow_ms,
+            Source::GoogleWorkspace => self.late_after_google_ms,
+            Source::M365Ual | Source::Salesforce => self.late_after_daily_ms,
             _ => self.late_after_ms,
         }
     }

@@ -114,8 +114,10 @@ fn line_9_a_late_event_alerts_and_is_marked_late() {
     for (happening, is_late) in [
         (late(20 * MINUTE_MS, "late"), true),
         (late(5 * HOUR_MS, "very late"), true),
-        (Happening { source: Source::GoogleWorkspace, ..late(5 * HOUR_MS, "late even for Google") }, true),
-        (Happening { source: Source::GoogleWorkspace, ..late(2 * HOUR_MS, "usual for Google") }, false),
+        (Happening { source: Source::GoogleWorkspace, ..late(6 * HOUR_MS, "late even for Google") }, true),
+        (Happening { source: Source::GoogleWorkspace, ..late(5 * HOUR_MS, "usual for Google") }, false),
+        (Happening { source: Source::M365Ual, ..late(24 * HOUR_MS, "late even for the audit log") }, true),
+        (Happening { source: Source::M365Ual, ..late(23 * HOUR_MS, "usual for the audit log") }, false),
         (late(MINUTE_MS, "in time"), false),
     ] {
         let alerts = company.see(&happening);

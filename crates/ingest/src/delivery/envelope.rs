@@ -6,7 +6,7 @@
 //! | EventBridge (Okta, Auth0, Salesforce) | `{"detail-type":"SystemLog","detail":{…}}`: one event |
 //! | Event Hubs, diagnostic settings; Salesforce queries | `{"records":[…]}` |
 //! | Microsoft Graph | `{"value":[…]}` |
-//! | Google Reports API | `{"items":[…]}` |
+//! | Google Reports API; Cloud Logging | `{"items":[…]}`; `{"entries":[…]}` |
 //! | Slack | `{"entries":[…]}`, `{"logs":[…]}`, `{"logins":[…]}` |
 //! | Auth0 log stream | `{"logs":[…]}` |
 //! | OneLogin | `{"data":[…]}` |

@@ -8,6 +8,7 @@
 use std::{borrow::Cow, fmt, marker::PhantomData, ops::Deref};
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 
 /// Most elements of a list that are read; the rest is passed over.
 pub(crate) const LIST_LENGTH_MAX: usize = 1_000;
@@ -39,6 +40,18 @@ impl Deref for Text<'_> {
 /// The first of these texts that is told; empty when none is.
 pub(crate) fn first_told<'t, const N: usize>(texts: [&'t Text<'_>; N]) -> &'t str {
     texts.into_iter().find(|text| !text.is_empty()).map_or("", |text| text)
+}
+
+/// A text or a number, of which every digit is kept: a number of more than 64 bits is no other person's.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Exact<'a>(Text<'a>);
+
+impl Deref for Exact<'_> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
 }
 
 /// A list: nothing for null, one element for a single object.
@@ -221,6 +234,15 @@ impl<'de> Deserialize<'de> for Text<'de> {
     }
 }
 
+impl<'de> Deserialize<'de> for Exact<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = <&'de RawValue>::deserialize(deserializer)?.get();
+        let is_number = raw.starts_with(|first: char| first == '-' || first.is_ascii_digit());
+        let text = if is_number { Text(Cow::Borrowed(raw)) } else { serde_json::from_str(raw).unwrap_or_default() };
+        Ok(Exact(text))
+    }
+}
+
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct ListVisitor<T>(PhantomData<T>);
@@ -284,6 +306,20 @@ mod tests {
             (r#"{"name":[{"x":1}]}"#, ""),
         ] {
             assert_eq!(&*read(text).name, expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn section_5_4_every_digit_of_a_long_number_is_kept() {
+        wire_struct! { Long<'a> { id: Exact<'a> = "id" } }
+        for (text, expected) in [
+            (r#"{"id":111440584475724055600}"#, "111440584475724055600"),
+            (r#"{"id":"111440584475724055600"}"#, "111440584475724055600"),
+            (r#"{"id":-9007199254740993}"#, "-9007199254740993"),
+            (r#"{"id":null}"#, ""),
+            (r#"{"id":{"x":[1]}}"#, ""),
+        ] {
+            assert_eq!(&*serde_json::from_str::<Long<'_>>(text).unwrap().id, expected, "{text}");
         }
     }
 

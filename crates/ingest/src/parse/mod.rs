@@ -11,6 +11,7 @@ mod entra;
 pub(crate) mod fields;
 mod files;
 mod github;
+mod google;
 mod json;
 mod net;
 mod okta;

@@ -3,7 +3,7 @@
 use event::Source;
 use thiserror::Error;
 
-use super::{Outcome, ParseContext, entra, github, okta, slack};
+use super::{Outcome, ParseContext, entra, github, google, okta, slack};
 use crate::delivery::Framing;
 
 /// Parses one element. It calls the sink exactly once for each native event; an error, before the sink was called, where the bytes are
@@ -44,6 +44,14 @@ const READERS: &[Reader] = &[
         source: Source::Github,
         framing: Framing { markers: &[b"action"], pages: &[b"records"] },
         parse: github::parse,
+    },
+    Reader {
+        source: Source::GoogleWorkspace,
+        framing: Framing {
+            markers: &[b"events", b"event", b"actor", b"kind", b"protoPayload"],
+            pages: &[b"items", b"entries"],
+        },
+        parse: google::parse,
     },
 ];
 

@@ -11,6 +11,10 @@ mod entra_gotchas;
 #[cfg(test)]
 mod github;
 #[cfg(test)]
+mod google_decisions;
+#[cfg(test)]
+mod google_gotchas;
+#[cfg(test)]
 mod okta_gotchas;
 #[cfg(test)]
 mod okta_kinds;
