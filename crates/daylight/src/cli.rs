@@ -11,7 +11,7 @@ use clap::{
 use event::Source;
 use ingest::parse::{readable_provider, readable_providers};
 
-pub(crate) use operator::{AppsArgs, DecideArgs, InitArgs, ReloadArgs, RevealArgs};
+pub(crate) use operator::{AppsArgs, DecideArgs, InitArgs, MergeArgs, ReloadArgs, RevealArgs};
 
 /// Which SaaS people really use, while they start to use it.
 #[derive(Debug, Parser)]
@@ -47,6 +47,16 @@ pub(crate) enum Command {
     Apps(AppsArgs),
     /// Decide about an app, for everybody or for a department.
     Decide(DecideArgs),
+    /// Make an app part of another: from the next event on they are one.
+    ///
+    /// Rows and alerts carry the key of INTO, who knew one of them knows the other, and the earlier first sight counts. Rows of before and
+    /// decisions stay as they are: each decision binds the references that it bound, the latest stands for the app, `daylight apps` names
+    /// the references that it passes by, and deciding again binds them all.
+    Merge(MergeArgs),
+    /// Undo a merge: FROM is an app of its own again.
+    ///
+    /// What was decided about it alone counts for it again; what was decided while it was part of INTO stays with INTO.
+    Split(MergeArgs),
     /// The name behind a pseudonym. It is kept who asked, and why.
     Reveal(RevealArgs),
     /// Read the catalogue and the directories again and use them from the next event on (SIGHUP does the same).

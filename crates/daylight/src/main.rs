@@ -11,6 +11,7 @@ mod service;
 use std::process::ExitCode;
 
 use clap::Parser;
+use event::AliasAction;
 
 use cli::{Cli, Command, RunArgs};
 use service::{ALL_ROLES, BadConfig, Role};
@@ -46,6 +47,8 @@ fn dispatch(command: Command) -> anyhow::Result<()> {
         Command::Init(args) => commands::init::run(&args),
         Command::Apps(args) => block_on(commands::apps::run(args)),
         Command::Decide(args) => block_on(commands::decide::run(args)),
+        Command::Merge(args) => block_on(commands::merge::run(args, AliasAction::Merge)),
+        Command::Split(args) => block_on(commands::merge::run(args, AliasAction::Split)),
         Command::Reveal(args) => block_on(commands::reveal::run(args)),
         Command::Reload(args) => block_on(commands::reload::run(args)),
         Command::Sql(args) => block_on(commands::sql::run(args)),

@@ -11,6 +11,10 @@
 //! - Nobody has decided: one of its references that is not the provider's own is still unreviewed. "In review" is a decision in this
 //!   sense, because somebody is looking.
 //!
+//! It is shown under the key that it had when the rule told of it, whatever it has been merged into or recognised as since: Alertmanager's
+//! inhibit rule compares the label with that of the alert, and another one would tell people a second time. Whoever asks for the app by
+//! its former key finds it.
+//!
 //! The ledger does not keep how severe an episode was, and a gauge that is worked out from state cannot know it. So the label `severity`
 //! says what the app *is*, under the tables in force: `critical` for a known rogue app, `high` for a name that imitates another app's,
 //! `low` for everything else. What was granted to it stands in the alert of `notify`.
@@ -86,11 +90,11 @@ pub(crate) fn new_apps(tenant: &str, now: Timestamp, engine: &mut Engine, enrich
             first_seen,
         });
     }
-    let waiting = apps.into_iter().filter_map(|(app_key, references)| {
+    let waiting = apps.into_values().filter_map(|references| {
         let first_seen = references.iter().map(|reference| reference.first_seen).min().filter(|at| is_new(*at))?;
-        let is_told = was_told(tenant, &references, engine);
-        let severity = severity_if_undecided(tenant, &references, enricher).filter(|_| is_told)?;
-        Some(NewApp { tenant: tenant.to_owned(), app: app_label(&app_key).into_owned(), severity, first_seen })
+        let told_as = told_as(tenant, &references, engine)?;
+        let severity = severity_if_undecided(tenant, &references, enricher)?;
+        Some(NewApp { tenant: tenant.to_owned(), app: app_label(told_as).into_owned(), severity, first_seen })
     });
     waiting.collect()
 }
@@ -118,12 +122,17 @@ fn first_met(app: &KnownApp<'_>) -> Option<Timestamp> {
     [app.first.used, app.first.granted].iter().filter(|first| first.is_some()).map(|first| first.occurred_at).min()
 }
 
-/// Did the rule tell people of it? Not if it was muted under any reference: then a connection that was learning knows it.
-fn was_told(tenant: &str, references: &[Reference], engine: &Engine) -> bool {
+/// The key under which the rule told people of it; of several, the earliest reference's. `None` where it did not, and where it was muted
+/// under any reference: then a connection that was learning knows it.
+fn told_as<'r>(tenant: &str, references: &'r [Reference], engine: &Engine) -> Option<&'r str> {
     let state =
         |reference: &Reference| engine.episode_state(tenant, alert_id(tenant, NEW_APP_RULE, &reference.first_key, ""));
-    let states: Vec<AlertState> = references.iter().filter_map(state).collect();
-    states.contains(&AlertState::Raised) && !states.contains(&AlertState::Muted)
+    if references.iter().any(|reference| state(reference) == Some(AlertState::Muted)) {
+        return None;
+    }
+    let told = references.iter().filter(|reference| state(reference) == Some(AlertState::Raised));
+    let first = told.min_by_key(|reference| (reference.first_seen, &reference.first_key))?;
+    Some(&first.first_key)
 }
 
 /// The severity over the references that nobody has decided about; `None` when there is none.

@@ -6,7 +6,7 @@ use broker::{Record, partition_of};
 use codec::{DecodeError, EncodeError, LogRecord, decode_log_record};
 use detection::{Engine, Findings, Observation};
 use enrichment::Enricher;
-use event::{Control, Coordinates, LogId, Position, Timestamp};
+use event::{AppRef, Control, Coordinates, LogId, Position, Timestamp};
 
 use crate::ledger::{ControlEntry, change_record};
 
@@ -92,15 +92,26 @@ impl Work {
         self.know_tenant(place.partition, tenant);
         let observation = place.observation(0);
         let position = observation.coordinates.position;
+        let merged = match &control {
+            Control::Alias(alias) => Some(self.enricher.canonical(tenant, &alias.from_app_key).to_owned()),
+            _ => None,
+        };
         self.enricher.apply(tenant, &control, position);
         match &control {
             Control::Tick(tick) => self.engine.tick(tenant, tick.at, observation, &mut self.findings),
-            Control::Alias(alias) => self.engine.alias(tenant, alias, &mut self.findings),
+            Control::Alias(_) => merged.iter().for_each(|app_key| self.regroup(tenant, app_key)),
             Control::Decision(_) | Control::TableVersion(_) | Control::Reveal(_) => {}
         }
         if !matches!(control, Control::Tick(_) | Control::Reveal(_)) {
             self.controls.push(ControlEntry { tenant: tenant.to_owned(), position, control });
         }
+    }
+
+    /// The apps that went by a key go by the one that enrichment names now.
+    fn regroup(&mut self, tenant: &str, app_key: &str) {
+        let Work { enricher, engine, findings, .. } = self;
+        let mut key_of = |app: &AppRef<'_>, name: &str| Some(enricher.app(tenant, app, name)?.0.app_key.clone());
+        engine.regroup(tenant, app_key, &mut key_of, findings);
     }
 
     /// A tenant was met.

@@ -133,6 +133,12 @@ impl AppTable {
         self.groups.get_mut(usize::try_from(index).ok()?)
     }
 
+    /// The indexes of the apps that go by a key.
+    pub(crate) fn members(&self, app_key: &str) -> Vec<u32> {
+        let group = self.by_key.get(app_key).and_then(|group| self.group(*group));
+        group.map(|group| group.members.clone()).unwrap_or_default()
+    }
+
     /// The group of an app.
     pub(crate) fn group_of(&self, app: u32) -> Option<&Group> {
         self.group(self.get(app)?.group?)

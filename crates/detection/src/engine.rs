@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use enrichment::{AppInfo, Enriched};
 use event::{
-    ActorType, Alert, AlertId, AlertState, Alias, AliasAction, AppFirst, AppRef, ConsentType, Coordinates, Event,
-    EventId, LedgerEntry, Position, Sighting, Timestamp, UserKey, alert_id,
+    ActorType, Alert, AlertId, AlertState, AppFirst, AppRef, ConsentType, Coordinates, Event, EventId, LedgerEntry,
+    Position, Sighting, Timestamp, UserKey, alert_id,
 };
 use hashbrown::HashMap;
 
@@ -120,10 +120,16 @@ impl Engine {
         }
     }
 
-    /// A merge or a split of apps: their references are one app from here on, or no longer are.
-    pub fn alias(&mut self, tenant: &str, alias: &Alias, out: &mut Findings) {
-        let is_split = alias.action == AliasAction::Split;
-        tenant_of(&mut self.tenants, tenant).regroup(&alias.from_app_key, &alias.to_app_key, is_split, out);
+    /// After a merge or a split, the apps that went by a key so far go by the one that `key_of` names for each (reference, name): enrichment
+    /// says which apps are one, and detection has no opinion of its own about chains, splits and what was refused.
+    pub fn regroup(
+        &mut self,
+        tenant: &str,
+        app_key: &str,
+        key_of: &mut dyn FnMut(&AppRef<'_>, &str) -> Option<String>,
+        out: &mut Findings,
+    ) {
+        tenant_of(&mut self.tenants, tenant).regroup(app_key, key_of, out);
     }
 
     /// The caller has committed everything before `before`: what was closed there is forgotten.

@@ -203,18 +203,20 @@ impl Tenant {
         is_met(meeting.way) && elsewhere.is_none_or(|other| packed < other)
     }
 
-    /// Two keys became one app, or no longer are. Apps whose key at first sight is `from` go back on a split.
-    pub(crate) fn regroup(&mut self, from: &str, to: &str, is_split: bool, out: &mut Findings) {
-        let indexes = (0..).map_while(|index| self.apps.get(index).map(|app| (index, app)));
-        let is_moved = |index: u32, first_key: &str| {
-            let key = self.apps.group_of(index).map(|group| &*group.key);
-            if is_split { first_key == from && key == Some(to) } else { key == Some(from) }
-        };
-        let moved: Vec<u32> =
-            indexes.filter(|(index, app)| is_moved(*index, &app.first_key)).map(|(index, _)| index).collect();
-        for index in moved {
-            self.apps.set_group(index, if is_split { from } else { to });
-            self.write_app(index, out);
+    /// The apps that go by a key are asked for their key again.
+    pub(crate) fn regroup(
+        &mut self,
+        app_key: &str,
+        key_of: &mut dyn FnMut(&AppRef<'_>, &str) -> Option<String>,
+        out: &mut Findings,
+    ) {
+        for index in self.apps.members(app_key) {
+            let Some(app) = self.apps.get(index) else { continue };
+            let key = key_of(&AppRef { source: app.source, id_kind: app.id_kind, id: &app.id }, &app.name);
+            if let Some(key) = key.filter(|key| key != app_key) {
+                self.apps.set_group(index, &key);
+                self.write_app(index, out);
+            }
         }
     }
 

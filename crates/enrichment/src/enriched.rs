@@ -8,6 +8,8 @@ use event::{Event, Status};
 pub struct AppInfo {
     /// Canonical key: the catalogue's (`slack.com`), or provisional (`okta:app_id:0oa…`) for an app that nobody knows yet.
     pub app_key: String,
+    /// Its key before any merge.
+    pub own_key: String,
     /// Name to show people: the catalogue's, else as delivered.
     pub name: String,
     /// Does the catalogue know it, by id or by a label that an administrator set?

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use catalog::Catalogue;
-use event::{AppRef, Control, Event, Position, Status, TableName, TableVersion, Timestamp};
+use event::{Alias, AppRef, Control, Event, Position, Status, TableName, TableVersion, Timestamp};
 use hashbrown::HashMap;
 
 use crate::{
-    AliasRefused, AppInfo, CatalogueShelf, Directory, DirectoryShelf, Enriched, Recorded, Standing, tenant::Tenant,
+    AliasRefused, Aliases, AppInfo, CatalogueShelf, Directory, DirectoryShelf, Enriched, Recorded, Standing,
+    tenant::Tenant,
 };
 
 /// What a control record did.
@@ -149,6 +150,23 @@ impl Enricher {
     #[must_use]
     pub fn canonical<'a>(&'a self, tenant: &str, app_key: &'a str) -> &'a str {
         self.tenants.get(tenant).map_or(app_key, |tenant| tenant.aliases.canonical(app_key))
+    }
+
+    /// Would this merge or split, as the next record of a tenant, be applied?
+    ///
+    /// # Errors
+    /// Why it would be refused.
+    pub fn check_alias(&self, tenant: &str, alias: &Alias) -> Result<(), AliasRefused> {
+        self.tenants.get(tenant).map_or_else(|| Aliases::default().check(alias), |tenant| tenant.aliases.check(alias))
+    }
+
+    /// The merges in force, by the key that went under.
+    #[must_use]
+    pub fn merges(&self, tenant: &str) -> Vec<&Alias> {
+        let mut merges: Vec<&Alias> =
+            self.tenants.get(tenant).into_iter().flat_map(|tenant| tenant.aliases.in_force()).collect();
+        merges.sort_unstable_by(|one, other| one.from_app_key.cmp(&other.from_app_key));
+        merges
     }
 
     /// Every decision about an app, in the order of the log.

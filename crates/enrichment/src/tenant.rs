@@ -74,7 +74,7 @@ impl Tenant {
         match control {
             Control::Decision(decision) => self.decisions.apply(decision, position),
             Control::Alias(alias) => {
-                if let Err(refused) = self.aliases.apply(alias) {
+                if let Err(refused) = self.aliases.apply(alias, position) {
                     return Applied::Refused(refused);
                 }
             }
@@ -246,6 +246,7 @@ fn info(catalogue: &Catalogue, resolution: &Resolution<'_>, own_key: &str, canon
     // IT has said which app it is: it resembles nothing any more.
     let look_alike = resolution.look_alike.filter(|_| !is_merged);
     AppInfo {
+        own_key: own_key.to_owned(),
         app_key: canonical.to_owned(),
         name: entry.map_or(name, |entry| &entry.name).to_owned(),
         is_catalogued: entry.is_some() || resolution.is_first_party,

@@ -5,11 +5,11 @@ use std::time::Instant;
 use codec::{BatchReader, DecodeError, LogRecord};
 use enrichment::Enricher;
 use event::{Control, Coordinates, LogId, Position, Timestamp};
-use store::{DecisionsBlock, EncodedBlock, EventsBlock, RevealsBlock};
+use store::{AliasesBlock, DecisionsBlock, EncodedBlock, EventsBlock, RevealsBlock};
 
 use crate::{
     Config,
-    convert::{event_row, reveal_row, with_decision_row},
+    convert::{alias_row, event_row, reveal_row, with_decision_row},
     plan::Range,
     usage::{BatchPlace, Usage},
 };
@@ -32,6 +32,7 @@ pub(crate) struct Open {
     first_logged_at: Timestamp,
     events: EventsBlock,
     decisions: DecisionsBlock,
+    aliases: AliasesBlock,
     reveals: RevealsBlock,
     usage: Usage,
     /// Bytes of `events` when they were last counted, and bytes of records taken since.
@@ -82,6 +83,7 @@ impl Open {
             first_logged_at: Timestamp::MISSING,
             events: EventsBlock::new(),
             decisions: DecisionsBlock::new(),
+            aliases: AliasesBlock::new(),
             reveals: RevealsBlock::new(),
             usage: Usage::default(),
             bytes: 0,
@@ -186,7 +188,8 @@ impl Open {
                 with_decision_row(tenant, decision, at, &mut |row| self.decisions.push(row));
             }
             Control::Reveal(reveal) => self.reveals.push(&reveal_row(tenant, reveal, at)),
-            Control::Alias(_) | Control::TableVersion(_) | Control::Tick(_) => {}
+            Control::Alias(alias) => self.aliases.push(&alias_row(tenant, alias, at)),
+            Control::TableVersion(_) | Control::Tick(_) => {}
         }
     }
 
@@ -198,7 +201,7 @@ impl Open {
     pub(crate) fn seal(&mut self) -> Sealed {
         let range = Range { start: self.start, end: self.next, rows: self.rows, checksum: self.checksum };
         let place = BatchPlace { log_id: self.log_id.0, partition: self.partition, offset: self.start };
-        let mut blocks = vec![self.events.take(), self.decisions.take(), self.reveals.take()];
+        let mut blocks = vec![self.events.take(), self.decisions.take(), self.aliases.take(), self.reveals.take()];
         blocks.retain(|block| block.rows > 0);
         blocks.extend(self.usage.seal(place));
         (self.start, self.rows, self.checksum, self.month, self.opened_at) = (self.next, 0, 0, None, None);

@@ -1,8 +1,8 @@
 //! Domain → rows: the one place where the shape of an event meets the shape of its table.
 
 use enrichment::Enriched;
-use event::{Alert, Coordinates, DeadLetter, Decision, Identity, Reveal, Timestamp};
-use store::{AlertRow, DeadLetterRow, DecisionRow, EventRow, IdentityRow, RevealRow};
+use event::{Alert, Alias, Coordinates, DeadLetter, Decision, Identity, Reveal, Timestamp};
+use store::{AlertRow, AliasRow, DeadLetterRow, DecisionRow, EventRow, IdentityRow, RevealRow};
 
 /// The row of an event.
 pub(crate) fn event_row<'a>(enriched: &Enriched<'a>, at: Coordinates, logged_at: Timestamp) -> EventRow<'a> {
@@ -171,6 +171,23 @@ pub(crate) fn with_decision_row(
     });
 }
 
+/// The row of a merge or split.
+pub(crate) fn alias_row<'a>(tenant: &'a str, alias: &'a Alias, at: Coordinates) -> AliasRow<'a> {
+    AliasRow {
+        tenant,
+        action: alias.action.index(),
+        from_app_key: &alias.from_app_key,
+        to_app_key: &alias.to_app_key,
+        reason: &alias.reason,
+        decided_by: &alias.decided_by,
+        decided_at: alias.decided_at.0,
+        log_id: at.log_id.0,
+        partition: at.partition,
+        offset: at.position.offset,
+        index: at.position.index,
+    }
+}
+
 /// The row of a reveal.
 pub(crate) fn reveal_row<'a>(tenant: &'a str, reveal: &'a Reveal, at: Coordinates) -> RevealRow<'a> {
     RevealRow {
@@ -189,15 +206,15 @@ pub(crate) fn reveal_row<'a>(tenant: &'a str, reveal: &'a Reveal, at: Coordinate
 #[cfg(test)]
 mod tests {
     use event::{
-        ActorType, AlertState, AppIdKind, AppKind, ConsentType, Kind, Outcome, RejectReason, Severity, Source, Status,
-        Stream,
+        ActorType, AlertState, AliasAction, AppIdKind, AppKind, ConsentType, Kind, Outcome, RejectReason, Severity,
+        Source, Status, Stream,
     };
     use store::{CLOSED_SETS, type_of};
 
     /// The domain's closed sets and the tables' are written apart, because `store` knows no event. Here they must meet.
     #[test]
     fn the_tables_name_the_closed_sets_as_the_domain_does() {
-        let domain: [(&str, &[&str]); 13] = [
+        let domain: [(&str, &[&str]); 14] = [
             ("Source", Source::NAMES),
             ("Stream", Stream::NAMES),
             ("Kind", Kind::NAMES),
@@ -207,6 +224,7 @@ mod tests {
             ("AppIdKind", AppIdKind::NAMES),
             ("AppKind", AppKind::NAMES),
             ("Status", Status::NAMES),
+            ("AliasAction", AliasAction::NAMES),
             ("Severity", Severity::NAMES),
             ("AlertState", AlertState::NAMES),
             ("RejectReason", RejectReason::NAMES),

@@ -32,6 +32,9 @@ pub const APP_KIND: &str = "Enum8('unknown' = 0, 'saml' = 1, 'oidc' = 2, 'swa' =
 pub const STATUS: &str =
     "Enum8('unreviewed' = 0, 'in_review' = 1, 'sanctioned' = 2, 'tolerated' = 3, 'unsanctioned' = 4, 'blocked' = 5)";
 
+/// Which way an alias goes.
+pub const ALIAS_ACTION: &str = "Enum8('merge' = 0, 'split' = 1)";
+
 /// How loud an alert is.
 pub const SEVERITY: &str = "Enum8('info' = 0, 'low' = 1, 'medium' = 2, 'high' = 3, 'critical' = 4)";
 
@@ -55,6 +58,7 @@ pub const CLOSED_SETS: &[(&str, &str)] = &[
     ("AppIdKind", APP_ID_KIND),
     ("AppKind", APP_KIND),
     ("Status", STATUS),
+    ("AliasAction", ALIAS_ACTION),
     ("Severity", SEVERITY),
     ("AlertState", ALERT_STATE),
     ("RejectReason", REJECT_REASON),

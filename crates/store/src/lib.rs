@@ -21,7 +21,7 @@ mod usage;
 
 pub use client::{Client, Parameter};
 pub use closed_sets::{
-    ACTOR_TYPE, ALERT_STATE, APP_ID_KIND, APP_KIND, CLOSED_SETS, CONSENT_TYPE, GRANT_RISK, KIND, OUTCOME,
+    ACTOR_TYPE, ALERT_STATE, ALIAS_ACTION, APP_ID_KIND, APP_KIND, CLOSED_SETS, CONSENT_TYPE, GRANT_RISK, KIND, OUTCOME,
     REJECT_REASON, SEVERITY, SOURCE, STATUS, STREAM, type_of,
 };
 pub use connection::{BadName, Connection, DatabaseName};

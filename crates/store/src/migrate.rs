@@ -51,6 +51,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(5, "0005_identities"),
     migration!(6, "0006_usage"),
     migration!(7, "0007_views"),
+    migration!(8, "0008_aliases"),
 ];
 
 /// What a run has done.

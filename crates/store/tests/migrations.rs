@@ -3,8 +3,9 @@
 mod support;
 
 use store::{
-    AlertsBlock, AppDaysBlock, AppPersonDaysBlock, AppSessionsBlock, AppsBlock, Client, ColumnType, DatabaseName,
-    DeadLettersBlock, DecisionsBlock, EventsBlock, IdentitiesBlock, MIGRATIONS, Migration, RevealsBlock, StoreError,
+    AlertsBlock, AliasesBlock, AppDaysBlock, AppPersonDaysBlock, AppSessionsBlock, AppsBlock, Client, ColumnType,
+    DatabaseName, DeadLettersBlock, DecisionsBlock, EventsBlock, IdentitiesBlock, MIGRATIONS, Migration, RevealsBlock,
+    StoreError,
 };
 use support::Stack;
 
@@ -46,6 +47,7 @@ async fn every_block_has_the_columns_and_types_of_its_table() {
         (AlertsBlock::TABLE, AlertsBlock::COLUMNS),
         (DeadLettersBlock::TABLE, DeadLettersBlock::COLUMNS),
         (DecisionsBlock::TABLE, DecisionsBlock::COLUMNS),
+        (AliasesBlock::TABLE, AliasesBlock::COLUMNS),
         (RevealsBlock::TABLE, RevealsBlock::COLUMNS),
         (IdentitiesBlock::TABLE, IdentitiesBlock::COLUMNS),
         (AppPersonDaysBlock::TABLE, AppPersonDaysBlock::COLUMNS),

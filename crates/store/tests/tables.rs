@@ -5,9 +5,9 @@
 mod support;
 
 use store::{
-    ActivePeople, AlertRow, AlertsBlock, AppDayRow, AppDaysBlock, AppPersonDayRow, AppPersonDaysBlock, AppRow,
-    AppSessionRow, AppSessionsBlock, AppsBlock, DeadLetterRow, DeadLettersBlock, DecisionRow, DecisionsBlock,
-    EncodedBlock, IdentitiesBlock, IdentityRow, RevealRow, RevealsBlock,
+    ActivePeople, AlertRow, AlertsBlock, AliasRow, AliasesBlock, AppDayRow, AppDaysBlock, AppPersonDayRow,
+    AppPersonDaysBlock, AppRow, AppSessionRow, AppSessionsBlock, AppsBlock, DeadLetterRow, DeadLettersBlock,
+    DecisionRow, DecisionsBlock, EncodedBlock, IdentitiesBlock, IdentityRow, RevealRow, RevealsBlock,
 };
 use support::Stack;
 
@@ -225,6 +225,39 @@ async fn decisions_keep_their_history_and_the_inventory_shows_the_one_in_force()
         format!("miro.com\tunreviewed\t\t[]\t{MS}\t{MS}\n{notion}"),
         "a decision that expired binds nobody"
     );
+    stack.stop().await;
+}
+
+#[tokio::test]
+async fn merges_keep_their_history_and_of_each_app_the_latest_is_in_force() {
+    let stack = Stack::start().await;
+    let mut aliases = AliasesBlock::new();
+    let merge = AliasRow {
+        tenant: "acme",
+        action: 0,
+        from_app_key: "okta:app_id:2",
+        to_app_key: "notion.so",
+        reason: "one app",
+        decided_by: "grace",
+        decided_at: MS,
+        log_id: 9,
+        partition: 0,
+        offset: 10,
+        index: 0,
+    };
+    aliases.push(&merge);
+    aliases.push(&AliasRow { from_app_key: "okta:app_id:3", offset: 11, ..merge.clone() });
+    aliases.push(&AliasRow { action: 1, decided_at: MS + 1, offset: 12, ..merge });
+    stack.insert_twice(&aliases.take()).await;
+    let history = stack
+        .ask("SELECT action, from_app_key, to_app_key, reason, decided_by, _offset FROM aliases FINAL ORDER BY _offset")
+        .await;
+    let line = |action: &str, from: u64, offset: u64| {
+        format!("{action}\tokta:app_id:{from}\tnotion.so\tone app\tgrace\t{offset}")
+    };
+    assert_eq!(history, [line("merge", 2, 10), line("merge", 3, 11), line("split", 2, 12)].join("\n"));
+    let in_force = stack.ask("SELECT from_app_key, to_app_key, decided_by FROM aliases_in_force").await;
+    assert_eq!(in_force, "okta:app_id:3\tnotion.so\tgrace");
     stack.stop().await;
 }
 

@@ -32,6 +32,7 @@ GRANT SELECT(event_id, received_at, _log_id, _partition, _offset, _index) ON day
 GRANT SELECT ON daylight.events TO reader, grafana;
 GRANT SELECT ON daylight.alerts TO reader, grafana;
 GRANT SELECT ON daylight.decisions TO reader, grafana;
+GRANT SELECT ON daylight.aliases TO reader, grafana;
 GRANT SELECT ON daylight.apps TO reader, grafana;
 GRANT SELECT ON daylight.app_days TO reader, grafana;
 GRANT SELECT ON daylight.app_sessions TO reader, grafana;
@@ -39,6 +40,7 @@ GRANT SELECT ON daylight.app_person_days TO reader, grafana;
 GRANT SELECT ON daylight.usage_daily TO reader, grafana;
 GRANT SELECT ON daylight.app_inventory TO reader, grafana;
 GRANT SELECT ON daylight.decisions_in_force TO reader, grafana;
+GRANT SELECT ON daylight.aliases_in_force TO reader, grafana;
 -- Of a dead letter its reason and origin, never its text.
 GRANT SELECT(dead_letter_id, tenant, connection, reason, origin, received_at, is_redrivable) ON daylight.dead_letters TO reader, grafana;
 
@@ -55,6 +57,7 @@ GRANT SELECT, INSERT ON daylight.reveals TO revealer;
 CREATE ROW POLICY IF NOT EXISTS all_tenants ON daylight.events USING 1 TO ingest_writer, migrator;
 CREATE ROW POLICY IF NOT EXISTS all_tenants ON daylight.alerts USING 1 TO migrator;
 CREATE ROW POLICY IF NOT EXISTS all_tenants ON daylight.decisions USING 1 TO migrator;
+CREATE ROW POLICY IF NOT EXISTS all_tenants ON daylight.aliases USING 1 TO migrator;
 CREATE ROW POLICY IF NOT EXISTS all_tenants ON daylight.apps USING 1 TO migrator;
 CREATE ROW POLICY IF NOT EXISTS all_tenants ON daylight.app_days USING 1 TO migrator;
 CREATE ROW POLICY IF NOT EXISTS all_tenants ON daylight.app_sessions USING 1 TO migrator;

@@ -1,4 +1,4 @@
-//! What operators do to a running Daylight: decide, list, reveal, read directories again; and what it refuses to start with.
+//! What operators do to a running Daylight: decide, merge, list, reveal, read tables again; and what it refuses to start with.
 //!
 //! The built binary on both sides: the process, and the commands as people type them.
 
@@ -8,6 +8,7 @@ mod apps;
 mod decisions;
 mod init;
 mod keys;
+mod merges;
 mod reload;
 mod reveal;
 mod shell;

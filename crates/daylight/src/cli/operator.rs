@@ -51,6 +51,24 @@ pub(crate) struct DecideArgs {
     pub(crate) who: Option<String>,
 }
 
+/// Arguments of `merge` and `split`.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct MergeArgs {
+    /// Whom to ask.
+    #[command(flatten)]
+    pub(crate) operator: OperatorArgs,
+    /// The app that goes under: its key, a reference (`okta:app_id:0oa…`), or its name where only one app has it.
+    pub(crate) from: String,
+    /// The app that it becomes part of, or no longer is part of.
+    pub(crate) into: String,
+    /// Why: somebody will ask for it in a year.
+    #[arg(long)]
+    pub(crate) reason: String,
+    /// Who decides; your account's name where it is left out.
+    #[arg(long = "as", value_name = "WHO")]
+    pub(crate) who: Option<String>,
+}
+
 /// Arguments of `apps`.
 #[derive(Args, Debug, Clone)]
 pub(crate) struct AppsArgs {

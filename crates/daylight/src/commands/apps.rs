@@ -10,6 +10,8 @@ use crate::{
 
 /// The characters of `2026-03-01T09:30` in RFC 3339.
 const MINUTE_CHARS: usize = 16;
+/// The characters of `2026-03-01`.
+const DAY_CHARS: usize = 10;
 
 pub(crate) async fn run(args: AppsArgs) -> anyhow::Result<()> {
     let request = AppsRequest { tenant: args.operator.tenant, status: args.status.unwrap_or_default() };
@@ -67,6 +69,13 @@ fn findings(app: &AppLine) -> Vec<String> {
     let mut lines = Vec::new();
     if !app.expires_at.is_empty() {
         lines.push(format!("  {name} ({key}) is {} until {}", app.status, app.expires_at));
+    }
+    for merged in &app.merged {
+        let day: String = merged.decided_at.chars().take(DAY_CHARS).collect();
+        lines.push(format!(
+            "  {name} ({key}) has {} in it, merged into {} by {} on {day}: {}",
+            merged.from, merged.into, merged.decided_by, merged.reason
+        ));
     }
     for own in &app.departments {
         lines.push(format!("  {name} ({key}) is {} for {}", own.status, own.department));

@@ -21,7 +21,7 @@ use runtime::Secret;
 use serde::{Serialize, de::DeserializeOwned};
 use store::Client;
 
-use super::{apps::Lister, decide::Decider, noted::Noter, refused::Refused, reveal::Revealer};
+use super::{apps::Lister, decide::Decider, merge::Merger, noted::Noter, refused::Refused, reveal::Revealer};
 
 /// A question is a sentence or two.
 const QUESTION_BYTES_MAX: usize = 64 * 1_024;
@@ -37,6 +37,8 @@ pub(crate) struct Admin {
     pub(crate) client: Option<Client>,
     /// Makes decisions.
     pub(crate) decider: Decider,
+    /// Merges and splits apps.
+    pub(crate) merger: Merger,
     /// Lists apps.
     pub(crate) lister: Lister,
     /// Reveals names.
@@ -52,6 +54,7 @@ impl Admin {
         Router::new()
             .route("/v1/sql", post(sql))
             .route("/v1/decide", post(decide))
+            .route("/v1/alias", post(alias))
             .route("/v1/apps", post(apps))
             .route("/v1/reveal", post(reveal))
             .route("/v1/reload", post(reload))
@@ -83,6 +86,11 @@ async fn sql(State(admin): State<Arc<Admin>>, question: String) -> Response {
 /// Decides about an app.
 async fn decide(State(admin): State<Arc<Admin>>, body: String) -> Response {
     finish(body, move |request| async move { admin.decider.decide(&request, now()).await }).await
+}
+
+/// Merges or splits apps.
+async fn alias(State(admin): State<Arc<Admin>>, body: String) -> Response {
+    finish(body, move |request| async move { admin.merger.change(&request, now()).await }).await
 }
 
 /// Lists apps.

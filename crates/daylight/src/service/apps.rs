@@ -17,11 +17,15 @@ use super::{
 
 /// Use of apps in the 30 days that end now.
 const USAGE: &str = "
+WITH
+    -- Rows keep the key of their time. The people of apps that are one now are counted together.
+    JSONExtract({merged:String}, 'Array(String)') AS merged,
+    JSONExtract({into:String}, 'Array(String)') AS into
 SELECT apps.app_key, toString(people.count), toString(apps.first_ms), toString(apps.last_ms)
 FROM
 (
     SELECT
-        toString(app_key) AS app_key,
+        transform(toString(apps.app_key), merged, into, toString(apps.app_key)) AS app_key,
         toUnixTimestamp64Milli(min(first_seen_at)) AS first_ms,
         toUnixTimestamp64Milli(max(last_seen_at)) AS last_ms
     FROM apps
@@ -30,12 +34,17 @@ FROM
 ) AS apps
 LEFT JOIN
 (
-    SELECT toString(app_key) AS app_key, uniqExact(user_key) AS count
+    SELECT
+        transform(toString(app_person_days.app_key), merged, into, toString(app_person_days.app_key)) AS app_key,
+        uniqExact(user_key) AS count
     FROM app_person_days
     WHERE tenant = {tenant:String} AND day > toDate(now('UTC')) - 30
     GROUP BY app_key
 ) AS people USING (app_key)
 LIMIT 100000";
+
+/// Merges that one question to ClickHouse takes along: its address has room for a mebibyte.
+const MERGES_ASKED_MAX: usize = 1_000;
 
 /// What is asked for.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -54,6 +63,21 @@ pub(crate) struct DepartmentLine {
     pub(crate) department: String,
     /// Its own decision.
     pub(crate) status: String,
+}
+
+/// A merge that is in force.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub(crate) struct MergedLine {
+    /// The app that went under.
+    pub(crate) from: String,
+    /// What it became part of: the app, or another one that was merged into it.
+    pub(crate) into: String,
+    /// Why.
+    pub(crate) reason: String,
+    /// Who decided.
+    pub(crate) decided_by: String,
+    /// When, RFC 3339.
+    pub(crate) decided_at: String,
 }
 
 /// One reference of an app.
@@ -90,6 +114,8 @@ pub(crate) struct AppLine {
     pub(crate) owner: String,
     /// When the decision ends, RFC 3339; empty for never.
     pub(crate) expires_at: String,
+    /// What was merged into it.
+    pub(crate) merged: Vec<MergedLine>,
     /// Decisions for single departments.
     pub(crate) departments: Vec<DepartmentLine>,
     /// People in the last 30 days; `null` when not known.
@@ -143,8 +169,9 @@ impl Lister {
         }
         let mut answer = AppsAnswer::default();
         for tenant in self.tenants.some(&request.tenant)? {
-            let usage = self.usage(tenant, &mut answer.notes).await;
-            for known in self.book.apps(tenant, now) {
+            let apps = self.book.apps(tenant, now);
+            let usage = self.usage(tenant, &apps, &mut answer.notes).await;
+            for known in apps {
                 let used = usage.as_ref().map(|usage| usage.get(&known.app_key).copied().unwrap_or_default());
                 // An app of which one reference waits for a look waits itself.
                 let fits = |status| {
@@ -164,7 +191,7 @@ impl Lister {
     }
 
     /// How much each app is used; nothing, and a note, where nobody can say.
-    async fn usage(&self, tenant: &str, notes: &mut Vec<String>) -> Option<BTreeMap<String, Use>> {
+    async fn usage(&self, tenant: &str, apps: &[KnownApp], notes: &mut Vec<String>) -> Option<BTreeMap<String, Use>> {
         let mut missing = |why: String| {
             let note = format!("people and last use are not known: {why}");
             if !notes.contains(&note) {
@@ -175,7 +202,9 @@ impl Lister {
             missing("no role of this process uses ClickHouse; ask the process that runs the sink".into());
             return None;
         };
-        let answered = client.query_text(USAGE, &[("tenant", tenant)], "JSONCompactEachRow").await;
+        let (merged, into) = merges(apps);
+        let parameters = [("tenant", tenant), ("merged", merged.as_str()), ("into", into.as_str())];
+        let answered = client.query_text(USAGE, &parameters, "JSONCompactEachRow").await;
         let rows = answered.map_err(|error| error.to_string()).and_then(|text| {
             let rows = text.lines().map(serde_json::from_str::<[String; 4]>);
             rows.collect::<Result<Vec<_>, _>>().map_err(|error| format!("ClickHouse answers something else: {error}"))
@@ -189,7 +218,7 @@ impl Lister {
         }
     }
 
-    /// Rows carry the key as it was; after a merge, several are one app. Its people are then at least those of the largest.
+    /// Of more merges than a question can hold, the rest is put together here: the people are then at least those of the largest.
     fn by_canonical_key(&self, tenant: &str, rows: Vec<[String; 4]>) -> BTreeMap<String, Use> {
         let mut usage: BTreeMap<String, Use> = BTreeMap::new();
         for [app_key, people, first_ms, last_ms] in rows {
@@ -200,6 +229,17 @@ impl Lister {
         }
         usage
     }
+}
+
+/// The keys that went under and those that they go by now, as two lists in JSON.
+fn merges(apps: &[KnownApp]) -> (String, String) {
+    let pairs = apps.iter().flat_map(|known| known.merged.iter().map(|merge| (&merge.from_app_key, &known.app_key)));
+    // Never empty, for the server's sake: no app has the empty key.
+    let nothing = String::new();
+    let (merged, into): (Vec<&String>, Vec<&String>) =
+        std::iter::once((&nothing, &nothing)).chain(pairs.take(MERGES_ASKED_MAX)).unzip();
+    let list = |keys: Vec<&String>| serde_json::Value::from_iter(keys.into_iter().map(String::as_str)).to_string();
+    (list(merged), list(into))
 }
 
 fn line(tenant: &str, known: KnownApp, used: Option<Use>) -> AppLine {
@@ -213,8 +253,16 @@ fn line(tenant: &str, known: KnownApp, used: Option<Use>) -> AppLine {
         status: reference.status.to_string(),
         is_unbound: reference.is_unbound,
     });
+    let merged = known.merged.iter().map(|merge| MergedLine {
+        from: merge.from_app_key.clone(),
+        into: merge.to_app_key.clone(),
+        reason: merge.reason.clone(),
+        decided_by: merge.decided_by.clone(),
+        decided_at: merge.decided_at.to_string(),
+    });
     AppLine {
         tenant: tenant.to_owned(),
+        merged: merged.collect(),
         status: known.status("").to_string(),
         owner: ruling.map(|ruling| ruling.owner.clone()).unwrap_or_default(),
         expires_at: shown(ruling.map_or(Timestamp::MISSING, |ruling| ruling.expires_at)),

@@ -10,9 +10,9 @@ use std::{
 };
 
 use catalog::Catalogue;
-use enrichment::{AppInfo, CatalogueShelf, Enricher, Recorded, Standing};
+use enrichment::{AliasRefused, AppInfo, CatalogueShelf, Enricher, Recorded, Standing};
 use event::{
-    AppFirst, AppIdKind, AppRef, Control, Decision, LedgerEntry, Position, Source, Status, TableName, Timestamp,
+    Alias, AppFirst, AppIdKind, AppRef, Control, Decision, LedgerEntry, Position, Source, Status, TableName, Timestamp,
 };
 
 /// The book. Clones share it.
@@ -24,6 +24,8 @@ pub(crate) struct Book(Arc<Mutex<Pages>>);
 pub(crate) struct KnownReference {
     /// `source:kind:id`.
     pub(crate) app_ref: String,
+    /// The key of its app before any merge.
+    pub(crate) own_key: String,
     /// Its name as delivered.
     pub(crate) name: String,
     /// What holds for it, for all departments.
@@ -47,6 +49,8 @@ pub(crate) struct KnownApp {
     pub(crate) looks_like: String,
     /// Its references, in order.
     pub(crate) references: Vec<KnownReference>,
+    /// The merges that made others part of it, each as it was decided. One may lead to another.
+    pub(crate) merged: Vec<Alias>,
     /// The decisions in force, by department (empty for all), in order.
     pub(crate) in_force: Vec<Decision>,
     /// When somebody first tried, used or granted it; missing when nobody has.
@@ -138,6 +142,11 @@ impl Book {
         pages.enricher.apply(tenant, control, position);
     }
 
+    /// Would this merge or split, as the next record, be applied?
+    pub(crate) fn check_alias(&self, tenant: &str, alias: &Alias) -> Result<(), AliasRefused> {
+        self.lock().enricher.check_alias(tenant, alias)
+    }
+
     /// The version of a table that the log noted last for a tenant; empty when it noted none.
     pub(crate) fn noted_version(&self, tenant: &str, table: TableName) -> String {
         self.lock().enricher.noted_version(tenant, table).to_owned()
@@ -207,14 +216,20 @@ impl Pages {
 
     fn apps(&mut self, tenant: &str, now: Timestamp) -> BTreeMap<String, KnownApp> {
         let Pages { enricher, tenants, .. } = self;
-        let Some(page) = tenants.get(tenant) else { return BTreeMap::new() };
+        let nothing = Page::default();
+        let page = tenants.get(tenant).unwrap_or(&nothing);
         let mut apps: BTreeMap<String, (KnownApp, Vec<Standing>)> = BTreeMap::new();
         for (app_ref, reference) in &page.references {
             let app = AppRef { source: reference.source, id_kind: reference.id_kind, id: &reference.id };
             let Some((info, standing)) = enricher.standing(tenant, &app, &reference.name) else { continue };
             let (known, standings) = apps.entry(info.app_key.clone()).or_insert_with(|| (known(info), Vec::new()));
+            // What was merged into it has another name.
+            if info.own_key == info.app_key && !known.references.iter().any(|each| each.own_key == info.app_key) {
+                known.name.clone_from(&info.name);
+            }
             known.references.push(KnownReference {
                 app_ref: app_ref.clone(),
+                own_key: info.own_key.clone(),
                 name: reference.name.clone(),
                 status: standing.status("", now),
                 is_unbound: false,
@@ -226,7 +241,7 @@ impl Pages {
         for (app_key, (mut known, standings)) in apps {
             known.in_force = in_force(&enricher.history(tenant, &app_key), now);
             mark_unbound(&mut known, &standings, now);
-            add_decided(&mut known);
+            add_decided(&mut known, page);
             all.insert(app_key, known);
         }
         for app_key in &page.decided {
@@ -234,9 +249,15 @@ impl Pages {
             all.entry(app_key).or_insert_with_key(|app_key| {
                 let mut stranger = stranger(enricher.catalogue(tenant), app_key.clone());
                 stranger.in_force = in_force(&enricher.history(tenant, app_key), now);
-                add_decided(&mut stranger);
+                add_decided(&mut stranger, page);
                 stranger
             });
+        }
+        for alias in enricher.merges(tenant) {
+            let app_key = enricher.canonical(tenant, &alias.to_app_key).to_owned();
+            let known =
+                all.entry(app_key).or_insert_with_key(|app_key| stranger(enricher.catalogue(tenant), app_key.clone()));
+            known.merged.push(alias.clone());
         }
         all
     }
@@ -279,13 +300,20 @@ fn mark_unbound(known: &mut KnownApp, standings: &[Standing], now: Timestamp) {
     }
 }
 
-/// Adds the references that a decision in force lists and nobody has used yet: the next decision is about them too.
-fn add_decided(known: &mut KnownApp) {
+/// Adds the references that a decision in force lists and nobody has used yet: the next decision is about them too. One that was used
+/// stands where the tables put it, which after a split is another app.
+fn add_decided(known: &mut KnownApp, page: &Page) {
     for decision in &known.in_force {
-        for app_ref in &decision.app_refs {
+        for app_ref in decision.app_refs.iter().filter(|app_ref| !page.references.contains_key(*app_ref)) {
             if known.references.iter().all(|reference| reference.app_ref != *app_ref) {
-                let (app_ref, status) = (app_ref.clone(), decision.status);
-                known.references.push(KnownReference { app_ref, name: String::new(), status, is_unbound: false });
+                let (app_ref, own_key, status) = (app_ref.clone(), decision.app_key.clone(), decision.status);
+                known.references.push(KnownReference {
+                    app_ref,
+                    own_key,
+                    name: String::new(),
+                    status,
+                    is_unbound: false,
+                });
             }
         }
     }
@@ -306,7 +334,7 @@ fn earlier(one: Timestamp, other: Timestamp) -> Timestamp {
 
 #[cfg(test)]
 mod tests {
-    use event::{EventId, FirstSeen};
+    use event::{AliasAction, EventId, FirstSeen};
 
     use super::*;
 
@@ -397,6 +425,45 @@ mod tests {
         assert_eq!((app.status("Sales"), app.status("Legal")), (Status::Blocked, Status::Sanctioned));
         let later = book.app(TENANT, "slack.com", Timestamp(NOW.0 + 1));
         assert_eq!((later.status("Sales"), later.own("Sales")), (Status::Sanctioned, None));
+    }
+
+    #[test]
+    fn a_merge_joins_two_apps_under_the_others_name_and_a_split_parts_them() {
+        let alias = |action| Alias {
+            action,
+            from_app_key: "okta:app_id:0oa1".into(),
+            to_app_key: "okta:app_id:0oa2".into(),
+            reason: "one app".into(),
+            decided_by: "it".into(),
+            decided_at: Timestamp(1),
+        };
+        let book = book();
+        met(&book, Source::Okta, AppIdKind::AppId, "0oa1", "Acme Boards", 5);
+        met(&book, Source::Okta, AppIdKind::AppId, "0oa2", "Acme Tasks", 7);
+        let merge = alias(AliasAction::Merge);
+        book.apply(TENANT, Position { offset: 1, index: 0 }, &Control::Alias(merge.clone()));
+        let apps = book.apps(TENANT, NOW);
+        assert_eq!(keys(&apps), ["okta:app_id:0oa2"]);
+        assert_eq!((apps[0].name.as_str(), apps[0].first_seen_at), ("Acme Tasks", Timestamp(5)));
+        assert_eq!((apps[0].references.len(), &apps[0].merged), (2, &vec![merge]));
+        for text in ["okta:app_id:0oa1", "acme boards", "acme tasks"] {
+            assert_eq!(keys(&book.find(TENANT, text, NOW)), ["okta:app_id:0oa2"], "{text}");
+        }
+        decide(&book, 2, |decision| {
+            decision.app_key = "okta:app_id:0oa2".into();
+            decision.app_refs = vec!["okta:app_id:0oa1".into(), "okta:app_id:0oa2".into()];
+        });
+        book.apply(TENANT, Position { offset: 3, index: 0 }, &Control::Alias(alias(AliasAction::Split)));
+        // The ledger brings the merge again, after the split was written here.
+        book.apply(TENANT, Position { offset: 1, index: 0 }, &Control::Alias(alias(AliasAction::Merge)));
+        let apps = book.apps(TENANT, NOW);
+        let shown: Vec<_> =
+            apps.iter().map(|app| (app.app_key.as_str(), app.status(""), app.references.len())).collect();
+        assert_eq!(
+            shown,
+            [("okta:app_id:0oa1", Status::Unreviewed, 1), ("okta:app_id:0oa2", Status::Sanctioned, 1)],
+            "what was decided meanwhile stays with the other, which has its own reference alone"
+        );
     }
 
     #[test]

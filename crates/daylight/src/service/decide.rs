@@ -15,7 +15,7 @@ use super::{
 };
 
 /// Characters that a key or reference may have: those of providers have less than a hundred.
-const REFERENCE_CHARS_MAX: usize = 1_000;
+pub(crate) const REFERENCE_CHARS_MAX: usize = 1_000;
 /// References that one decision may bind. The codec takes more; nobody reads a list of that length.
 const REFERENCES_MAX: usize = 10_000;
 /// Candidates that are named where a name fits several apps.
@@ -83,6 +83,9 @@ pub(crate) struct DecideAnswer {
     pub(crate) notes: Vec<String>,
 }
 
+/// One decision or merge at a time: the next is checked against what this one brought into force.
+pub(crate) type Turn = Arc<Mutex<()>>;
+
 /// Makes decisions. Clones share it.
 #[derive(Clone)]
 pub(crate) struct Decider {
@@ -90,8 +93,7 @@ pub(crate) struct Decider {
     book: Book,
     log: ControlLog,
     tenants: Tenants,
-    /// One decision at a time: the next is checked against what this one brought into force.
-    turn: Arc<Mutex<()>>,
+    turn: Turn,
 }
 
 /// A decision that may be made, and the app as it stood.
@@ -101,9 +103,15 @@ struct Checked {
 }
 
 impl Decider {
-    /// Decides by this book and writes to this log.
-    pub(crate) fn new(directories: DirectoryShelf, book: Book, log: ControlLog, tenants: Tenants) -> Decider {
-        Decider { directories, book, log, tenants, turn: Arc::default() }
+    /// Decides by this book, writes to this log, and waits for its turn.
+    pub(crate) fn new(
+        directories: DirectoryShelf,
+        book: Book,
+        log: ControlLog,
+        tenants: Tenants,
+        turn: Turn,
+    ) -> Decider {
+        Decider { directories, book, log, tenants, turn }
     }
 
     /// Decides, or says why not. Resolves when the log has the decision.
@@ -174,15 +182,12 @@ impl Decider {
         if let Some(known) = found.pop() {
             return Ok(known);
         }
-        let app = parse_app_ref(&asked).ok_or_else(|| {
-            Refused::Unknown(format!(
-                "nobody knows an app {asked:?}; `daylight apps` lists those that people use, by key and reference"
-            ))
-        })?;
+        let app = parse_app_ref(&asked).ok_or_else(|| unknown(&asked))?;
         let app_key = self.book.catalogue(tenant).resolve(&app, &name).app_key(&app);
         let mut known = self.book.app(tenant, &app_key, now);
         known.references.push(super::book::KnownReference {
             app_ref: app.to_string(),
+            own_key: app_key,
             name,
             status: Status::Unreviewed,
             is_unbound: true,
@@ -259,7 +264,15 @@ fn expiry(expires_at_ms: i64, now: Timestamp) -> Result<Timestamp, Refused> {
     Ok(expires_at)
 }
 
-fn ambiguous(asked: &str, found: &[KnownApp]) -> Refused {
+/// An app that nobody knows.
+pub(crate) fn unknown(asked: &str) -> Refused {
+    Refused::Unknown(format!(
+        "nobody knows an app {asked:?}; `daylight apps` lists those that people use, by key and reference"
+    ))
+}
+
+/// A name that several apps have.
+pub(crate) fn ambiguous(asked: &str, found: &[KnownApp]) -> Refused {
     let shown = |known: &KnownApp| {
         let first = known.references.first().map(|reference| format!(", {}", reference.app_ref)).unwrap_or_default();
         let whose =

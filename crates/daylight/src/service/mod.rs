@@ -11,6 +11,7 @@ mod first_party;
 mod follower;
 mod hangup;
 mod log;
+mod merge;
 mod noted;
 mod refused;
 mod reveal;
@@ -37,8 +38,9 @@ use apps::Lister;
 use book::Book;
 use clickhouse::Clickhouse;
 use control_log::ControlLog;
-use decide::Decider;
+use decide::{Decider, Turn};
 use follower::Follower;
+use merge::Merger;
 use noted::Noter;
 use reveal::Revealer;
 use tables::Tables;
@@ -48,6 +50,7 @@ pub(crate) use admin::now;
 pub(crate) use apps::{AppLine, AppsAnswer, AppsRequest};
 pub(crate) use decide::{DecideAnswer, DecideRequest};
 pub(crate) use first_party::{is_first_party, load_catalogue};
+pub(crate) use merge::{MergeAnswer, MergeRequest};
 pub(crate) use noted::Reloaded;
 pub(crate) use reveal::{RevealAnswer, RevealRequest};
 pub(crate) use tables::read_catalogue;
@@ -219,11 +222,12 @@ impl Part {
         running: &mut JoinSet<anyhow::Result<()>>,
     ) -> anyhow::Result<String> {
         let tenants = Tenants::new(self.tables.tenants());
-        let directories = self.tables.shelf().clone();
+        let (directories, turn) = (self.tables.shelf().clone(), Turn::default());
         let client = clickhouse.map(|clickhouse| clickhouse.client.clone());
         let admin = Admin {
             token: self.folder.admin_token()?,
-            decider: Decider::new(directories, book.clone(), log.clone(), tenants.clone()),
+            decider: Decider::new(directories, book.clone(), log.clone(), tenants.clone(), turn.clone()),
+            merger: Merger { book: book.clone(), log: log.clone(), tenants: tenants.clone(), turn },
             lister: Lister { book: book.clone(), client: client.clone(), tenants: tenants.clone() },
             revealer: Revealer { client: self.reveal_client(clickhouse)?, log: log.clone(), tenants },
             noter: noter.clone(),

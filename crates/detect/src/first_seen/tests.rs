@@ -56,10 +56,14 @@ impl Company {
 
     fn hears(&mut self, control: Control) {
         let position = self.position();
-        self.enricher.apply("acme", &control, position);
-        if let Control::Alias(alias) = &control {
-            self.engine.alias("acme", alias, &mut self.findings);
-        }
+        let Company { engine, enricher, findings, .. } = self;
+        let before = match &control {
+            Control::Alias(alias) => enricher.canonical("acme", &alias.from_app_key).to_owned(),
+            _ => String::new(),
+        };
+        enricher.apply("acme", &control, position);
+        let mut key_of = |app: &AppRef<'_>, name: &str| Some(enricher.app("acme", app, name)?.0.app_key.clone());
+        engine.regroup("acme", &before, &mut key_of, findings);
     }
 
     fn decides(&mut self, app: &str, status: Status) {
@@ -150,6 +154,35 @@ fn what_is_shown_is_what_the_rule_told_and_nobody_has_decided() {
         let before = company.shown();
         assert_eq!(company.restarted().shown(), before, "{words}, after a restart");
     }
+}
+
+/// Alertmanager compares the label with that of the alert that people were told.
+#[test]
+fn a_merge_changes_no_label_and_joins_two_series_under_the_earlier_one() {
+    let merge = |from: &str, to: &str| {
+        Control::Alias(Alias {
+            action: AliasAction::Merge,
+            from_app_key: from.into(),
+            to_app_key: to.into(),
+            reason: "one app".into(),
+            decided_by: "it".into(),
+            decided_at: NOW,
+        })
+    };
+    let labels = |company: &mut Company| company.shown_at(NOW).into_iter().map(|app| app.app).collect::<Vec<_>>();
+    let mut company = company();
+    company.sees(sso("okta", "0oa1", "Notes One", NOW.plus_ms(-2 * HOUR_MS)));
+    let told = company.findings.alerts.iter().rfind(|alert| alert.rule == "N1").unwrap();
+    assert_eq!(told.app_key, "okta:app_id:0oa1");
+    company.hears(merge("okta:app_id:0oa1", "notes.acme.example"));
+    assert_eq!(labels(&mut company), ["okta:app_id:0oa1"], "as the alert said");
+    company.sees(sso("okta", "0oa1", "Notes One", NOW.plus_ms(-90 * 60_000)));
+    assert_eq!(labels(&mut company), ["okta:app_id:0oa1"], "as the alert said");
+    company.sees(sso("okta", "0oa2", "Notes Two", NOW.plus_ms(-HOUR_MS)));
+    assert_eq!(labels(&mut company).len(), 2);
+    company.hears(merge("okta:app_id:0oa2", "okta:app_id:0oa1"));
+    assert_eq!(labels(&mut company), ["okta:app_id:0oa1"]);
+    assert_eq!(labels(&mut company.restarted()), ["okta:app_id:0oa1"]);
 }
 
 #[test]

@@ -43,7 +43,7 @@ fn entry() -> impl Strategy<Value = Entry> {
         12 => prop::collection::vec(event, 1..4).prop_map(Entry::Events),
         3 => Just(Entry::Tick),
         2 => (0u8..6).prop_map(Entry::Decide),
-        1 => (0u8..6, 0u8..6, any::<bool>()).prop_map(|(from, to, is_split)| Entry::Merge(from, to, is_split)),
+        2 => (0u8..6, 0u8..6, prop::bool::weighted(0.4)).prop_map(|(from, to, is_split)| Entry::Merge(from, to, is_split)),
         1 => Just(Entry::Poison),
     ]
 }
@@ -53,7 +53,7 @@ fn stretch() -> impl Strategy<Value = Stretch> {
 }
 
 fn app_key(app: u8) -> String {
-    format!("okta:app_id:0oa{app}")
+    format!("entra:app_id:0oa{app}")
 }
 
 /// The bytes of the record at an offset.
@@ -240,6 +240,12 @@ proptest! {
         prop_assert_eq!(crashed.compacted(), quiet.compacted());
         let hash = |world: &World| world.start(&catalogue).engine.state_hash();
         prop_assert_eq!(hash(&crashed), hash(&quiet));
+        // Whatever was merged, split and refused: detection calls each app as enrichment does.
+        let Work { mut engine, enricher, .. } = crashed.start(&catalogue);
+        for known in engine.apps(TENANT) {
+            let own_key = known.app.to_string();
+            prop_assert_eq!(known.app_key, enricher.canonical(TENANT, &own_key), "{}", own_key);
+        }
     }
 }
 

@@ -203,8 +203,10 @@ impl Company {
         self.take(offset);
     }
 
-    pub(crate) fn alias(&mut self, alias: &event::Alias) {
-        self.engine.alias("acme", alias, &mut self.findings);
+    /// What went by `from` goes by another key now, as enrichment says of each reference (`notes` is `notes.example` before any merge).
+    pub(crate) fn regroup(&mut self, from: &str, key_of: impl Fn(&str) -> &str) {
+        let mut key = |app: &AppRef<'_>, _: &str| Some(key_of(&format!("{}.example", app.id)).to_owned());
+        self.engine.regroup("acme", from, &mut key, &mut self.findings);
         self.take(self.next_offset);
     }
 

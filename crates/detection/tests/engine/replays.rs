@@ -1,8 +1,8 @@
 //! Doing it again: replays with a ledger that is ahead, restarts, learning, merges, tenants.
 
-use event::{ActorType, Alert, AlertState, Alias, AliasAction, Kind, Status, Timestamp};
+use event::{ActorType, Alert, AlertState, Kind, Status};
 
-use crate::company::{Company, DAY_0, Happening, consent, mail_consent, raised, sso};
+use crate::company::{Company, Happening, consent, mail_consent, raised, sso};
 
 /// A log with something for every rule.
 fn history() -> Vec<Happening> {
@@ -115,23 +115,37 @@ fn a_second_id_of_a_known_app_is_not_a_new_app() {
     assert_eq!(raised(&company.see(&second)), ["N2"]);
 }
 
+/// `unknown` is part of `notes`.
+fn merge(own_key: &str) -> &str {
+    if own_key == "unknown.example" { "notes.example" } else { own_key }
+}
+
+#[test]
+fn a_split_gives_back_what_came_over_another_app() {
+    let mut company = Company::learned();
+    for app in ["notes", "unknown", "third"] {
+        company.see(&sso(1, app));
+    }
+    let before = company.engine.state_hash();
+    company.regroup("unknown.example", merge);
+    let merged = company.engine.state_hash();
+    company.regroup("notes.example", |_| "third.example");
+    assert_eq!(company.engine.apps("acme").filter(|app| app.app_key == "third.example").count(), 3);
+    company.regroup("third.example", merge);
+    assert_eq!(company.engine.state_hash(), merged, "what is part of notes goes with it");
+    company.regroup("notes.example", |own| own);
+    assert_eq!(company.engine.state_hash(), before);
+}
+
 #[test]
 fn a_merge_joins_people_and_a_split_undoes_it() {
-    let alias = |action| Alias {
-        action,
-        from_app_key: "unknown.example".to_owned(),
-        to_app_key: "notes.example".to_owned(),
-        reason: "the same app".to_owned(),
-        decided_by: "it".to_owned(),
-        decided_at: Timestamp(DAY_0),
-    };
     let mut company = Company::learned();
     for user in 1..=3 {
         company.see(&sso(user, "notes"));
         company.see(&sso(user + 1, "unknown"));
     }
     let before = company.engine.state_hash();
-    company.alias(&alias(AliasAction::Merge));
+    company.regroup("unknown.example", merge);
     let merged = |user| {
         let mut happening = sso(user, "unknown");
         happening.info.app_key = "notes.example".to_owned();
@@ -148,8 +162,8 @@ fn a_merge_joins_people_and_a_split_undoes_it() {
         company.see(&sso(user, "notes"));
         company.see(&sso(user + 1, "unknown"));
     }
-    company.alias(&alias(AliasAction::Merge));
-    company.alias(&alias(AliasAction::Split));
+    company.regroup("unknown.example", merge);
+    company.regroup("notes.example", |own| own);
     assert_eq!(company.engine.state_hash(), before);
 }
 
@@ -157,14 +171,7 @@ fn a_merge_joins_people_and_a_split_undoes_it() {
 fn an_app_that_was_known_under_another_key_is_not_new_when_its_own_id_comes() {
     let mut company = Company::learned();
     company.see(&sso(1, "unknown"));
-    company.alias(&Alias {
-        action: AliasAction::Merge,
-        from_app_key: "unknown.example".to_owned(),
-        to_app_key: "notes.example".to_owned(),
-        reason: "the same app".to_owned(),
-        decided_by: "it".to_owned(),
-        decided_at: Timestamp(DAY_0),
-    });
+    company.regroup("unknown.example", merge);
     assert_eq!(raised(&company.see(&sso(2, "notes"))), ["N2"]);
 }
 

@@ -1,8 +1,8 @@
-//! The rows of `decisions` and `reveals`: control records that people ask for again. Each carries its coordinates in its key, so that the
+//! The rows of `decisions`, `aliases` and `reveals`: control records that people ask for again. Each carries its coordinates in its key, so that the
 //! same record again replaces itself.
 
 use super::{REPEATED, TIME};
-use crate::closed_sets::STATUS;
+use crate::closed_sets::{ALIAS_ACTION, STATUS};
 use crate::native::{Dictionary, Fixed, List, Text, native_block};
 
 native_block! {
@@ -32,6 +32,36 @@ native_block! {
         decided_at: i64 => Fixed<i64>, TIME;
         /// When it ends; 0 for never.
         expires_at: i64 => Fixed<i64>, TIME;
+        /// The log.
+        log_id as "_log_id": u128 => Fixed<u128>, "UInt128";
+        /// The partition.
+        partition as "_partition": u32 => Fixed<u32>, "UInt32";
+        /// The record.
+        offset as "_offset": u64 => Fixed<u64>, "UInt64";
+        /// The place in the record.
+        index as "_index": u16 => Fixed<u16>, "UInt16";
+    }
+}
+
+native_block! {
+    /// One merge or split of apps.
+    AliasRow<'a> =>
+    /// Merges and splits on their way into the table.
+    AliasesBlock in "aliases" {
+        /// Our tenant.
+        tenant: &'a str => Dictionary, REPEATED;
+        /// Merge or split.
+        action: u8 => Fixed<u8>, ALIAS_ACTION;
+        /// The app that goes under.
+        from_app_key: &'a str => Text, "String";
+        /// The app that it becomes part of.
+        to_app_key: &'a str => Text, "String";
+        /// Why.
+        reason: &'a str => Text, "String";
+        /// Who decided.
+        decided_by: &'a str => Text, "String";
+        /// When.
+        decided_at: i64 => Fixed<i64>, TIME;
         /// The log.
         log_id as "_log_id": u128 => Fixed<u128>, "UInt128";
         /// The partition.

@@ -11,7 +11,7 @@ mod identity;
 mod usage;
 
 pub use alert::{AlertRow, AlertsBlock};
-pub use control::{DecisionRow, DecisionsBlock, RevealRow, RevealsBlock};
+pub use control::{AliasRow, AliasesBlock, DecisionRow, DecisionsBlock, RevealRow, RevealsBlock};
 pub use dead_letter::{DeadLetterRow, DeadLettersBlock};
 pub use event::{EventRow, EventsBlock};
 pub use identity::{IdentitiesBlock, IdentityRow};
