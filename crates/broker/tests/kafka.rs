@@ -10,6 +10,7 @@
 )]
 
 mod contract;
+mod sealed;
 
 use std::{
     collections::{BTreeMap, HashSet},

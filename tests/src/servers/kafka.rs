@@ -5,6 +5,7 @@ use std::{
     fs,
     io::{Read, Write},
     net::{SocketAddr, TcpStream},
+    path::Path,
     process::Command,
     time::{Duration, Instant},
 };
@@ -12,6 +13,7 @@ use std::{
 use anyhow::{Context as _, bail, ensure};
 
 use super::{free_port, is_running, keeper::Keeper, say, stack_folder};
+use crate::tls::ServerCertificate;
 
 /// How long the server may take until it answers. It takes 3 to 5 s on two idle cores.
 const READY_WITHIN: Duration = Duration::from_secs(90);
@@ -28,17 +30,49 @@ pub struct KafkaServer {
     keeper: Keeper,
 }
 
+/// How clients must come in.
+#[derive(Clone, Debug)]
+pub struct Seal<'a> {
+    /// What the broker shows.
+    pub certificate: &'a ServerCertificate,
+    /// The one account.
+    pub user: &'a str,
+    /// Its password.
+    pub password: &'a str,
+}
+
+struct Ports {
+    broker: u16,
+    controller: u16,
+    sealed: u16,
+}
+
 impl KafkaServer {
     /// Starts a broker with an empty log and waits until it answers.
     ///
     /// # Errors
     /// `run make stack` when the jars are not there; the last lines of the server's log when it does not come up.
     pub fn start() -> anyhow::Result<Self> {
+        Self::start_with(None)
+    }
+
+    /// As `start`, but clients come in by TLS and with a password (SASL PLAIN) alone.
+    ///
+    /// # Errors
+    /// As `start`.
+    pub fn start_sealed(seal: &Seal<'_>) -> anyhow::Result<Self> {
+        Self::start_with(Some(seal))
+    }
+
+    fn start_with(seal: Option<&Seal<'_>>) -> anyhow::Result<Self> {
         let folder = tempfile::Builder::new().prefix("kafka-").tempdir().context("making a folder for Kafka")?.keep();
-        let (broker_port, controller_port) = (free_port()?, free_port()?);
+        let ports = Ports { broker: free_port()?, controller: free_port()?, sealed: free_port()? };
         let properties = folder.join("server.properties");
-        fs::write(&properties, server_properties(&folder, broker_port, controller_port))
-            .context("writing properties")?;
+        let mut text = server_properties(&folder, &ports);
+        if let Some(seal) = seal {
+            text.push_str(&sealed_properties(&folder, &ports, seal)?);
+        }
+        fs::write(&properties, text).context("writing properties")?;
         let java = java_command()?;
         let format = ["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "--standalone", "-c"];
         let formatted = Command::new("java").args(&java).args(format).arg(&properties).output();
@@ -49,8 +83,10 @@ impl KafkaServer {
         command.extend(java);
         command.extend([OsString::from("kafka.Kafka"), properties.into_os_string()]);
         let keeper = Keeper::new(&folder, &command)?;
-        let address = SocketAddr::from(([127, 0, 0, 1], broker_port));
-        let mut server = Self { bootstrap: address.to_string(), address, keeper };
+        // Asked on the open port, which the broker uses for itself where clients have another.
+        let address = SocketAddr::from(([127, 0, 0, 1], ports.broker));
+        let bootstrap = seal.map_or_else(|| address.to_string(), |_| format!("127.0.0.1:{}", ports.sealed));
+        let mut server = Self { bootstrap, address, keeper };
         server.restart()?;
         Ok(server)
     }
@@ -109,7 +145,8 @@ fn java_command() -> anyhow::Result<Vec<OsString>> {
 }
 
 /// One node that is broker and controller; topics are only made by those who ask for them.
-fn server_properties(folder: &std::path::Path, broker_port: u16, controller_port: u16) -> String {
+fn server_properties(folder: &Path, ports: &Ports) -> String {
+    let (broker_port, controller_port) = (ports.broker, ports.controller);
     format!(
         "process.roles=broker,controller
 node.id=1
@@ -133,4 +170,27 @@ broker.heartbeat.interval.ms=500
 ",
         folder.join("log").display()
     )
+}
+
+/// A further listener, for clients: TLS with a certificate as PEM, and SASL PLAIN with one account. What is said twice counts as said last.
+fn sealed_properties(folder: &Path, ports: &Ports, seal: &Seal<'_>) -> anyhow::Result<String> {
+    let (open, sealed, controller) = (ports.broker, ports.sealed, ports.controller);
+    let keystore = folder.join("broker.pem");
+    fs::write(&keystore, format!("{}{}", seal.certificate.key_pem, seal.certificate.certificate_pem))
+        .context("writing the broker's certificate")?;
+    Ok(format!(
+        "listeners=OPEN://127.0.0.1:{open},SEALED://127.0.0.1:{sealed},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=OPEN://127.0.0.1:{open},SEALED://127.0.0.1:{sealed}
+listener.security.protocol.map=OPEN:PLAINTEXT,SEALED:SASL_SSL,CONTROLLER:PLAINTEXT
+inter.broker.listener.name=OPEN
+sasl.enabled.mechanisms=PLAIN
+listener.name.sealed.sasl.enabled.mechanisms=PLAIN
+listener.name.sealed.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_{}=\"{}\";
+listener.name.sealed.ssl.keystore.type=PEM
+listener.name.sealed.ssl.keystore.location={}
+",
+        seal.user,
+        seal.password,
+        keystore.display()
+    ))
 }

@@ -26,6 +26,7 @@ use super::{
     errors::{commit_error, consume_error},
     reader::{ANSWERS_WITHIN, committed_of, kafka_partition, partition_list, record_of, unsigned},
     settings,
+    words::LastWords,
 };
 use crate::{
     Assignment, CommitError, Committed, ConsumeError, Polled, RecordRef, StartAt,
@@ -53,6 +54,7 @@ pub(super) struct Group {
     decisions: Mutex<VecDeque<Decision>>,
     /// None before the client is made, and when it is about to close.
     commits: Mutex<Option<Commits>>,
+    words: LastWords,
 }
 
 enum Decision {
@@ -251,7 +253,12 @@ impl Consumer {
     /// An error in our words. That an offset is not there librdkafka tells without the partition: look for it.
     fn explain(&self, error: &KafkaError) -> ConsumeError {
         if error.rdkafka_error_code() != Some(RDKafkaErrorCode::AutoOffsetReset) {
-            return consume_error(error);
+            return match (consume_error(error), self.client.context().words.take()) {
+                (ConsumeError::Unavailable { .. }, Some(trouble)) => {
+                    ConsumeError::Unavailable { reason: trouble.reason }
+                }
+                (error, _) => error,
+            };
         }
         let outside = self.positions.iter().find(|(partition, position)| {
             let place = i32::try_from(**partition).unwrap_or(i32::MAX);
@@ -308,7 +315,7 @@ impl ClientContext for Group {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        settings::tell_error(&error, reason);
+        self.words.hear(&error, reason);
     }
 }
 

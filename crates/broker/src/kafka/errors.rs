@@ -2,11 +2,12 @@
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
+use super::words::without_values;
 use crate::{AppendError, CommitError, ConsumeError};
 
 /// Why a record was not produced.
 pub(super) fn append_error(error: &KafkaError) -> AppendError {
-    let reason = error.to_string();
+    let reason = without_values(error);
     match error.rdkafka_error_code() {
         Some(
             RDKafkaErrorCode::InvalidMessage
@@ -26,7 +27,10 @@ pub(super) fn append_error(error: &KafkaError) -> AppendError {
 
 /// Why nothing was read. An offset that the log does not hold is not among them: librdkafka does not say of which partition.
 pub(super) fn consume_error(error: &KafkaError) -> ConsumeError {
-    let reason = error.to_string();
+    let reason = without_values(error);
+    if matches!(error, KafkaError::ClientConfig(..) | KafkaError::ClientCreation(_)) {
+        return ConsumeError::Refused { reason };
+    }
     match error.rdkafka_error_code() {
         Some(
             RDKafkaErrorCode::Fatal
@@ -44,7 +48,7 @@ pub(super) fn consume_error(error: &KafkaError) -> ConsumeError {
 
 /// Why a commit did not happen.
 pub(super) fn commit_error(error: &KafkaError) -> CommitError {
-    let reason = error.to_string();
+    let reason = without_values(error);
     match error.rdkafka_error_code() {
         Some(
             RDKafkaErrorCode::AssignmentLost

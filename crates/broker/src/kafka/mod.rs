@@ -10,11 +10,12 @@ mod producer;
 mod reader;
 mod settings;
 mod topics;
+mod words;
 
 use std::{
     collections::HashMap,
     sync::{PoisonError, RwLock},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rdkafka::{ClientConfig, producer::Producer as _};
@@ -26,6 +27,11 @@ use crate::{Ack, AppendError, ConsumeError, Limits, LogId, OpenError, Record, St
 
 /// How long the cluster may take to answer when it is connected to, or asked about a topic.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(30);
+
+/// How long one question waits. Short, because a refused password is heard of beside it.
+const ASKED_FOR: Duration = Duration::from_secs(1);
+/// The pause between two questions.
+const ASK_INTERVAL: Duration = Duration::from_millis(50);
 
 /// The connection to a cluster.
 pub(crate) struct Engine {
@@ -51,9 +57,8 @@ impl Engine {
         let failed = |reason: String| OpenError::Failed { place: bootstrap.to_owned(), reason };
         let client = settings::client_config(bootstrap, &settings);
         let producer = Producer::new(settings::producer_config(&client, &limits), limits.queue_bytes_max);
-        let producer = producer.map_err(|error| failed(error.to_string()))?;
-        let answer = producer.current().client().fetch_metadata(Some("no-such-topic"), ANSWERS_WITHIN);
-        answer.map_err(|error| failed(error.to_string()))?;
+        let producer = producer.map_err(|error| failed(words::without_values(&error)))?;
+        wait_for_answer(&producer).map_err(failed)?;
         let topics = RwLock::default();
         Ok(Self { bootstrap: bootstrap.to_owned(), settings, limits, client, producer, topics })
     }
@@ -114,5 +119,20 @@ impl Engine {
 
     fn failed(&self, reason: String) -> OpenError {
         OpenError::Failed { place: self.bootstrap.clone(), reason }
+    }
+}
+
+/// Asks until somebody answers, the time is over, or it is clear that nobody ever will. Says why, where librdkafka knows it.
+fn wait_for_answer(producer: &Producer) -> Result<(), String> {
+    let (producer, deadline) = (producer.current(), Instant::now() + ANSWERS_WITHIN);
+    loop {
+        let Err(error) = producer.client().fetch_metadata(Some("no-such-topic"), ASKED_FOR) else { return Ok(()) };
+        let trouble = producer.context().words().last();
+        let is_over = Instant::now() >= deadline || trouble.as_ref().is_some_and(|trouble| trouble.is_hopeless);
+        if is_over {
+            return Err(trouble.map_or_else(|| error.to_string(), |trouble| trouble.reason));
+        }
+        // A time-out comes after its time; any other error may come at once.
+        std::thread::park_timeout(ASK_INTERVAL);
     }
 }

@@ -15,7 +15,7 @@ use rdkafka::{
 };
 use tokio::sync::oneshot;
 
-use super::{errors, settings};
+use super::{errors, settings, words::LastWords};
 use crate::{Ack, AppendError, OFFSET_UNKNOWN, Record, limits::record_bytes};
 
 /// The producer, and what waits in it.
@@ -31,6 +31,14 @@ pub(super) struct Producer {
 pub(super) struct Delivery {
     queued_bytes: Arc<AtomicU64>,
     is_broken: AtomicBool,
+    words: LastWords,
+}
+
+impl Delivery {
+    /// Why the cluster cannot be reached.
+    pub(super) fn words(&self) -> &LastWords {
+        &self.words
+    }
 }
 
 /// Who waits for a record.
@@ -101,7 +109,7 @@ impl ClientContext for Delivery {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        settings::tell_error(&error, reason);
+        self.words.hear(&error, reason);
     }
 }
 
@@ -132,7 +140,11 @@ impl Waiting {
 }
 
 fn start(config: &ClientConfig, queued_bytes: &Arc<AtomicU64>) -> Result<ThreadedProducer<Delivery>, KafkaError> {
-    let delivery = Delivery { queued_bytes: Arc::clone(queued_bytes), is_broken: AtomicBool::new(false) };
+    let delivery = Delivery {
+        queued_bytes: Arc::clone(queued_bytes),
+        is_broken: AtomicBool::new(false),
+        words: LastWords::default(),
+    };
     ThreadedProducer::from_config_and_context(config, delivery)
 }
 

@@ -1,8 +1,8 @@
 //! How clients of Kafka are configured. What correctness rests on is set here, last, and cannot be overridden.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
-use rdkafka::{ClientConfig, config::RDKafkaLogLevel, error::KafkaError};
+use rdkafka::{ClientConfig, config::RDKafkaLogLevel};
 
 use crate::Limits;
 
@@ -20,19 +20,25 @@ const FETCH_QUEUE_BACKOFF_MS: u32 = 20;
 /// KiB that librdkafka's own producer queue may hold: far beyond ours, so that only `Limits::queue_bytes_max` counts.
 const PRODUCER_QUEUE_KIB: u32 = 2_147_483_647;
 
-/// How to reach a cluster, beside its address.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// How to reach a cluster, beside its address. Prints without the values of properties.
+#[derive(Clone, PartialEq, Eq)]
 pub struct KafkaSettings {
     /// Copies of each partition, for topics that are made: 3 in a cluster, 1 on one node.
     pub replication: u16,
-    /// Other properties of librdkafka, by its own names (`security.protocol`, `sasl.username`, `session.timeout.ms` …). May hold secrets:
-    /// never print it.
+    /// Other properties of librdkafka, by its own names (`security.protocol`, `sasl.username`, `session.timeout.ms` …). May hold secrets.
     pub properties: BTreeMap<String, String>,
 }
 
 impl Default for KafkaSettings {
     fn default() -> Self {
         Self { replication: 1, properties: BTreeMap::new() }
+    }
+}
+
+impl fmt::Debug for KafkaSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&String> = self.properties.keys().collect();
+        f.debug_struct("KafkaSettings").field("replication", &self.replication).field("properties", &names).finish()
     }
 }
 
@@ -87,9 +93,4 @@ pub(super) fn message_bytes_max(limits: &Limits) -> u32 {
 /// What librdkafka says, through our own telemetry.
 pub(super) fn tell_log(level: RDKafkaLogLevel, facility: &str, message: &str) {
     tracing::warn!(?level, facility, message, "librdkafka");
-}
-
-/// What librdkafka could not do by itself.
-pub(super) fn tell_error(error: &KafkaError, reason: &str) {
-    tracing::warn!(%error, reason, "librdkafka");
 }
