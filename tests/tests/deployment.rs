@@ -116,7 +116,9 @@ fn keys_of_the_configuration() -> BTreeSet<String> {
     let crates = deploy().join("../crates");
     let sections = ["daylight", "ingest", "detect", "sink", "notify"].map(|section| format!("{section}/src/config.rs"));
     let mut keys = BTreeSet::new();
-    for source in sections.into_iter().chain(["runtime/src/http_client.rs".to_owned()]) {
+    for source in
+        sections.into_iter().chain(["runtime/src/http_client.rs".to_owned(), "ingest/src/hub/config.rs".to_owned()])
+    {
         let text = fs::read_to_string(crates.join(source)).unwrap();
         for line in text.lines() {
             let field = line.strip_prefix("    pub(crate) ").or_else(|| line.strip_prefix("    pub "));
@@ -141,14 +143,20 @@ fn the_example_configuration_is_read_as_it_stands_and_with_every_key_in_force() 
     fs::write(every_key.path(), with_every_key(&fs::read_to_string(&path).unwrap())).unwrap();
     let (code, words) = check_config(every_key.path());
     assert_eq!(code, Some(0), "{words}");
-    assert!(words.contains("2 connections, 3 receivers, 1 tenants"), "{words}");
+    assert!(words.contains("3 connections, 3 receivers, 1 tenants"), "{words}");
 }
 
 #[test]
 fn the_example_configuration_names_every_key_there_is() {
     let text = with_every_key(&fs::read_to_string(deploy().join("config/daylight.toml")).unwrap());
     let begins = |line: &str, key: &str| {
-        let headings = [format!("[{key}]"), format!("[[{key}]]"), format!("[log.{key}]")];
+        let headings = [
+            format!("[{key}]"),
+            format!("[[{key}]]"),
+            format!("[log.{key}]"),
+            format!("[connections.{key}]"),
+            format!("[connections.hub.{key}]"),
+        ];
         line.strip_prefix(key).is_some_and(|rest| rest.starts_with(" = "))
             || headings.iter().any(|heading| line == heading)
     };

@@ -8,6 +8,7 @@
 
 mod embedded;
 mod error;
+mod foreign;
 mod group;
 mod kafka;
 mod limits;
@@ -17,8 +18,9 @@ mod record;
 mod topic;
 
 pub use error::{AppendError, CommitError, ConsumeError, OpenError};
+pub use foreign::ForeignTopic;
 pub use group::{Assignment, Committed, Polled, StartAt};
-pub use kafka::KafkaSettings;
+pub use kafka::{KafkaSettings, is_secret_property};
 pub use limits::{KEY_BYTES_MAX, Limits, METADATA_BYTES_MAX};
 pub use log::{Broker, Consumer};
 pub use partition::partition_of;

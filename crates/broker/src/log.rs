@@ -191,6 +191,11 @@ impl Broker {
 }
 
 impl Consumer {
+    /// A member of a group of Kafka.
+    pub(crate) fn of_kafka(member: kafka::Consumer) -> Self {
+        Self { member: Member::Kafka(member) }
+    }
+
     /// Waits up to `timeout` for records (at most `records_max`, and about 8 MiB) or for news of the group; one kind at a time.
     ///
     /// # Errors

@@ -56,8 +56,10 @@ impl Default for DataFolder {
 pub(crate) struct LogConfig {
     /// `host:port` of Kafka brokers, comma separated; empty for the embedded log in the data folder.
     pub(crate) kafka: String,
-    /// Further properties of librdkafka, by its own names (`security.protocol`, `sasl.mechanism`, …).
+    /// Further properties of librdkafka, by its own names (`security.protocol`, `sasl.mechanism`, …). None of them is a secret.
     pub(crate) kafka_properties: BTreeMap<String, String>,
+    /// Those that are secrets (`sasl.password`, `ssl.key.pem`, …).
+    pub(crate) kafka_secrets: BTreeMap<String, SecretSource>,
     /// What the names of our topics begin with.
     pub(crate) topic_prefix: String,
     /// Partitions of every topic, fixed when they are created. A tenant lives in one.
@@ -84,6 +86,7 @@ impl Default for LogConfig {
         LogConfig {
             kafka: String::new(),
             kafka_properties: BTreeMap::new(),
+            kafka_secrets: BTreeMap::new(),
             topic_prefix: String::new(),
             partitions: 4,
             replication: 1,

@@ -118,14 +118,15 @@ impl Acceptor {
         }
     }
 
-    /// Parses a body and appends what is in it. Works on the calling thread; waits for nothing.
+    /// Parses a body and appends what is in it. Works on the calling thread; waits for nothing. `origin` is where it came in
+    /// (`http:okta`, `poll:system_log`), for dead letters.
     pub(crate) fn append(
         &self,
-        route: &str,
+        origin: &str,
         connection: &Arc<Connection>,
         body: &[u8],
     ) -> Result<Appended, AcceptError> {
-        let mut delivery = Delivery::new(self, connection, route, now());
+        let mut delivery = Delivery::new(self, connection, origin, now());
         let mut elements = Elements::new(body, framing(connection.provider), EVENTS_PER_DELIVERY_MAX);
         while let Some(element) = elements.next() {
             if element.fault == Some(Fault::TooMany) {
@@ -137,6 +138,21 @@ impl Acceptor {
             }
             delivery.take(&element, elements.source())?;
         }
+        delivery.append()
+    }
+
+    /// Appends a whole body as one dead letter: what can never be taken, and whose sender cannot be told so.
+    pub(crate) fn bury(
+        &self,
+        origin: &str,
+        connection: &Arc<Connection>,
+        body: &[u8],
+        reason: RejectReason,
+        detail: String,
+    ) -> Result<Appended, AcceptError> {
+        let mut delivery = Delivery::new(self, connection, origin, now());
+        delivery.receipt.read += 1;
+        delivery.reject(&Element { index: 0, offset: 0, bytes: body, fault: None }, reason, detail)?;
         delivery.append()
     }
 
@@ -175,7 +191,7 @@ impl Acceptor {
 struct Delivery<'a> {
     acceptor: &'a Acceptor,
     connection: &'a Arc<Connection>,
-    route: &'a str,
+    origin: &'a str,
     received_at: Timestamp,
     writer: BatchWriter<'a>,
     records: Vec<(Topic, Record)>,
@@ -190,7 +206,7 @@ impl<'a> Delivery<'a> {
     fn new(
         acceptor: &'a Acceptor,
         connection: &'a Arc<Connection>,
-        route: &'a str,
+        origin: &'a str,
         received_at: Timestamp,
     ) -> Delivery<'a> {
         let header = BatchHeader {
@@ -204,7 +220,7 @@ impl<'a> Delivery<'a> {
         Delivery {
             acceptor,
             connection,
-            route,
+            origin,
             received_at,
             writer: BatchWriter::new(header),
             records: Vec::new(),
@@ -333,7 +349,7 @@ impl<'a> Delivery<'a> {
             connection: self.connection.id.clone(),
             reason,
             detail,
-            origin: format!("http:{}:{}", self.route, element.index),
+            origin: format!("{}:{}", self.origin, element.index),
             received_at: self.received_at,
             scrubbed: scrubbed.text,
             sha256,

@@ -6,7 +6,7 @@ use event::Source;
 use runtime::SecretSource;
 use serde::Deserialize;
 
-use crate::parse::readable_provider;
+use crate::{HubConfig, parse::readable_provider};
 
 /// The section `[ingest]`.
 #[derive(Clone, Debug, Deserialize)]
@@ -64,14 +64,18 @@ pub struct ConnectionConfig {
     pub provider: Source,
     /// The provider's name for the tenant: Okta org host, Google customer id, Entra tenant id. A payload that names another is refused.
     pub provider_tenant: String,
-    /// What the sender must show in `Authorization`.
-    pub secret: SecretSource,
+    /// What the sender must show in `Authorization`. Without one, nobody can deliver over HTTP.
+    #[serde(default)]
+    pub secret: Option<SecretSource>,
     /// The secret before the last rotation, valid for as long as it stands here.
     #[serde(default)]
     pub previous_secret: Option<SecretSource>,
     /// Is everything that it delivers imported history? It teaches, and does not page.
     #[serde(default)]
     pub is_backfill: bool,
+    /// A Kafka of the provider's, from which events are read beside, or instead of, what is delivered.
+    #[serde(default)]
+    pub hub: Option<HubConfig>,
 }
 
 fn source<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Source, D::Error> {

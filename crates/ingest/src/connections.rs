@@ -28,8 +28,10 @@ pub(crate) struct Connection {
     pub(crate) tenant_key: TenantKey,
     /// Is everything imported history?
     pub(crate) is_backfill: bool,
-    secret: Secret,
+    secret: Option<Secret>,
     previous_secret: Option<Secret>,
+    /// What we log in with elsewhere.
+    foreign_secrets: Vec<Secret>,
 }
 
 /// Every connection.
@@ -64,7 +66,7 @@ pub enum ConnectionError {
 impl Connection {
     /// Every secret of this connection: none of them may stand in a dead letter.
     pub(crate) fn secrets(&self) -> Vec<&str> {
-        std::iter::once(&self.secret).chain(&self.previous_secret).map(Secret::expose).collect()
+        self.secret.iter().chain(&self.previous_secret).chain(&self.foreign_secrets).map(Secret::expose).collect()
     }
 }
 
@@ -104,15 +106,20 @@ impl Connections {
         tenants
     }
 
+    /// The connection of this name.
+    pub(crate) fn get(&self, id: &str) -> Option<Arc<Connection>> {
+        self.by_id.get(id).map(Arc::clone)
+    }
+
     /// The connection, if the sender shows its secret: `Authorization: <secret>` as Okta sends it, or `Authorization: Bearer <secret>`.
     pub(crate) fn authenticate(&self, id: &str, authorization: Option<&str>) -> Option<Arc<Connection>> {
         let shown = authorization.unwrap_or_default();
         let shown = shown.strip_prefix("Bearer ").unwrap_or(shown);
         let known = self.by_id.get(id);
-        let secret = known.map_or(&self.nobody, |connection| &connection.secret);
+        let secret = known.and_then(|connection| connection.secret.as_ref()).unwrap_or(&self.nobody);
         let previous = known.and_then(|connection| connection.previous_secret.as_ref()).unwrap_or(&self.nobody);
         // Both are always compared, so that the time tells neither which one fits nor whether there is one.
-        let is_current = secret.is_same(shown);
+        let is_current = secret.is_same(shown) && known.is_some_and(|connection| connection.secret.is_some());
         let is_previous = previous.is_same(shown);
         let is_allowed =
             is_current | (is_previous && known.is_some_and(|connection| connection.previous_secret.is_some()));
@@ -143,6 +150,10 @@ fn open(
     let secret = |source: &runtime::SecretSource| {
         source.read().map_err(|source| ConnectionError::Secret { id: config.id.clone(), source })
     };
+    if config.secret.is_none() && config.hub.is_none() {
+        return Err(invalid("nothing can come in: give a secret for what is delivered, or a hub to read from"));
+    }
+    let foreign = config.hub.iter().map(|hub| &hub.password);
     Ok(Connection {
         id: config.id.clone(),
         tenant: config.tenant.clone(),
@@ -150,8 +161,9 @@ fn open(
         provider_tenant: config.provider_tenant.clone(),
         tenant_key: tenant_key(&config.tenant).ok_or_else(|| invalid("its tenant has no key"))?,
         is_backfill: config.is_backfill,
-        secret: secret(&config.secret)?,
+        secret: config.secret.as_ref().map(secret).transpose()?,
         previous_secret: config.previous_secret.as_ref().map(secret).transpose()?,
+        foreign_secrets: foreign.map(secret).collect::<Result<_, _>>()?,
     })
 }
 
@@ -172,9 +184,10 @@ mod tests {
             tenant: tenant.into(),
             provider: Source::Okta,
             provider_tenant: provider_tenant.into(),
-            secret: file("new-secret"),
+            secret: Some(file("new-secret")),
             previous_secret: Some(file("old-secret")),
             is_backfill: false,
+            hub: None,
         }
     }
 
@@ -206,6 +219,25 @@ mod tests {
         assert!(error.contains("one") && error.contains("two") && error.contains("acme"), "{error}");
         let configs = [config("hook", "acme", "x.okta.com", &folder), config("poll", "acme", "x.okta.com", &folder)];
         assert!(connections(&configs).is_ok(), "a hook and a poller of one org are welcome");
+    }
+
+    #[test]
+    fn a_connection_without_a_secret_lets_nobody_in_and_needs_another_way() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut silent = config("hub", "acme", "x.okta.com", &folder);
+        (silent.secret, silent.previous_secret) = (None, None);
+        let error = connections(std::slice::from_ref(&silent)).unwrap_err().to_string();
+        assert!(error.contains("hub") && error.contains("secret"), "{error}");
+        let hub = r#"{"brokers": "127.0.0.1:9093", "topic": "signins", "password": {"file": "FILE"}}"#;
+        let file = folder.path().join("connection-string");
+        std::fs::write(&file, "planted-connection-string").unwrap();
+        silent.hub = Some(serde_json::from_str(&hub.replace("FILE", &file.display().to_string())).unwrap());
+        let connections = connections(&[silent]).unwrap();
+        for shown in [None, Some(""), Some("an unknown connection has no secret"), Some("planted-connection-string")] {
+            assert!(connections.authenticate("hub", shown).is_none(), "{shown:?}");
+        }
+        let connection = connections.get("hub").unwrap();
+        assert_eq!(connection.secrets(), ["planted-connection-string"], "dead letters must not hold it");
     }
 
     #[test]

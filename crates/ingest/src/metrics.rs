@@ -99,3 +99,108 @@ impl Metrics {
         self.last_event.with_label_values(&[connection]).set(now.0.div_euclid(1_000));
     }
 }
+
+/// How the reading of a hub goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum HubState {
+    /// Our group has not let us in yet.
+    Joining,
+    /// It is read; or it is silent, or other processes have all of its partitions.
+    Reading,
+    /// It does not answer, or lets us not in; tried again.
+    Away,
+    /// It answers and will not do it: somebody must change a setting. Tried again, slowly.
+    Refused,
+}
+
+impl HubState {
+    /// Every state.
+    pub(crate) const ALL: [HubState; 4] = [HubState::Joining, HubState::Reading, HubState::Away, HubState::Refused];
+
+    /// Its name, as a label.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            HubState::Joining => "joining",
+            HubState::Reading => "reading",
+            HubState::Away => "away",
+            HubState::Refused => "refused",
+        }
+    }
+}
+
+/// Metrics of hubs, by connection.
+#[derive(Clone)]
+pub(crate) struct HubMetrics {
+    state: IntGaugeVec,
+    messages: IntCounterVec,
+    failures: IntCounterVec,
+    lost: IntCounterVec,
+    read_to: IntGaugeVec,
+}
+
+impl HubMetrics {
+    /// Registers them.
+    pub(crate) fn register(registry: &Registry) -> Result<HubMetrics, prometheus::Error> {
+        let counter = |name: &str, help: &str| IntCounterVec::new(Opts::new(name, help), &["connection"]);
+        let gauge = |name: &str, help: &str, labels: &[&str]| IntGaugeVec::new(Opts::new(name, help), labels);
+        let metrics = HubMetrics {
+            state: gauge(
+                "daylight_ingest_hub_state",
+                "1 for how the reading of a hub goes, 0 for its other states.",
+                &["connection", "state"],
+            )?,
+            messages: counter(
+                "daylight_ingest_hub_messages_total",
+                "Messages of a hub that the log has acknowledged, as events or as dead letters.",
+            )?,
+            failures: counter(
+                "daylight_ingest_hub_failures_total",
+                "How often a hub did not answer or let us not in.",
+            )?,
+            lost: counter(
+                "daylight_ingest_hub_lost_messages_total",
+                "Messages that a hub dropped before they were read.",
+            )?,
+            read_to: gauge(
+                "daylight_ingest_hub_read_timestamp_seconds",
+                "When the hub got the newest of the messages that the log has acknowledged.",
+                &["connection"],
+            )?,
+        };
+        for gauge in [&metrics.state, &metrics.read_to] {
+            registry.register(Box::new(gauge.clone()))?;
+        }
+        for counter in [&metrics.messages, &metrics.failures, &metrics.lost] {
+            registry.register(Box::new(counter.clone()))?;
+        }
+        Ok(metrics)
+    }
+
+    /// How it goes now. The counters begin with 0 here, because `increase()` does not see one that is born with its first failure.
+    pub(crate) fn show(&self, connection: &str, now: HubState) {
+        for state in HubState::ALL {
+            self.state.with_label_values(&[connection, state.as_str()]).set(i64::from(state == now));
+        }
+        for counter in [&self.messages, &self.failures, &self.lost] {
+            counter.with_label_values(&[connection]);
+        }
+    }
+
+    /// The log has a message.
+    pub(crate) fn landed(&self, connection: &str, written_at: Timestamp) {
+        self.messages.with_label_values(&[connection]).inc();
+        let read_to = self.read_to.with_label_values(&[connection]);
+        // Partitions are not in step: the gauge goes forward only.
+        read_to.set(read_to.get().max(written_at.0.div_euclid(1_000)));
+    }
+
+    /// The hub did not answer, or let us not in.
+    pub(crate) fn failed(&self, connection: &str) {
+        self.failures.with_label_values(&[connection]).inc();
+    }
+
+    /// The hub dropped messages before they were read.
+    pub(crate) fn lost(&self, connection: &str, messages: u64) {
+        self.lost.with_label_values(&[connection]).inc_by(messages);
+    }
+}

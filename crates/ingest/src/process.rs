@@ -9,8 +9,13 @@ use runtime::{Component, Registry, Shutdown};
 use tokio::net::TcpListener;
 
 use crate::{
-    Config, ConnectionConfig, ConnectionError, accept::Acceptor, clock::now, connections::Connections,
-    metrics::Metrics, server::Door,
+    Config, ConnectionConfig, ConnectionError,
+    accept::Acceptor,
+    clock::now,
+    connections::Connections,
+    hub::{self, Hub},
+    metrics::{HubMetrics, Metrics},
+    server::Door,
 };
 
 /// A stopping server waits so long for deliveries that are in work.
@@ -48,6 +53,8 @@ pub struct Ingest {
     events: String,
     partitions: u32,
     tick_interval: Duration,
+    hubs: Vec<Hub>,
+    hub_metrics: HubMetrics,
 }
 
 /// What `ingest` is given by whoever starts it.
@@ -77,10 +84,13 @@ impl Ingest {
     /// `IngestError` naming the connection or the address.
     pub async fn bind(setup: Setup<'_>) -> Result<Ingest, IngestError> {
         let connections = Connections::new(setup.connections, setup.tenant_key)?;
+        let hubs = hub::plan(setup.connections, &connections)?;
         let metrics = Metrics::register(setup.registry).map_err(|error| IngestError::Start(error.to_string()))?;
         for connection in setup.connections {
             metrics.know(&connection.id, now());
         }
+        let hub_metrics =
+            HubMetrics::register(setup.registry).map_err(|error| IngestError::Start(error.to_string()))?;
         let address = setup.config.listen;
         let listener = TcpListener::bind(address).await.map_err(|source| IngestError::Bind { address, source })?;
         let config = Arc::new(setup.config);
@@ -95,7 +105,8 @@ impl Ingest {
         let tick_interval = Duration::from_millis(config.tick_interval_ms.max(1));
         let door = Door::new(config, Arc::new(connections), Arc::new(acceptor), metrics);
         let events = Topic::Events.name(setup.topic_prefix);
-        Ok(Ingest { listener, door, broker: setup.broker, events, partitions: setup.partitions, tick_interval })
+        let (broker, partitions) = (setup.broker, setup.partitions);
+        Ok(Ingest { listener, door, broker, events, partitions, tick_interval, hubs, hub_metrics })
     }
 
     /// The address that was bound, with the port that the system chose where 0 was asked for.
@@ -114,6 +125,8 @@ impl Ingest {
         component.ready();
         let tenants = self.door.connections.tenants().into_iter().map(str::to_owned).collect();
         tokio::spawn(tick(self.broker, self.events, self.partitions, tenants, self.tick_interval, shutdown.clone()));
+        let (acceptor, message_bytes_max) = (Arc::clone(&self.door.acceptor), self.door.config.body_bytes_max);
+        let reading = hub::start(self.hubs, &acceptor, &self.hub_metrics, message_bytes_max, &shutdown)?;
         let stop = shutdown.clone();
         let serving = axum::serve(self.listener, self.door.router())
             .with_graceful_shutdown(async move { stop.requested().await });
@@ -121,8 +134,16 @@ impl Ingest {
             shutdown.requested().await;
             tokio::time::sleep(DRAIN_TIMEOUT).await;
         };
+        let served = async {
+            serving.await.map_err(IngestError::Serve)?;
+            for ended in reading {
+                // A reader that is gone without a word has ended, too.
+                ended.await.ok();
+            }
+            Ok(())
+        };
         tokio::select! {
-            result = std::future::IntoFuture::into_future(serving) => result.map_err(IngestError::Serve),
+            result = served => result,
             () = drained => Ok(()),
         }
     }

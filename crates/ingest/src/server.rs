@@ -203,7 +203,7 @@ impl Door {
         self.metrics.in_flight_bytes.add(bytes);
         let appended = tokio::task::spawn_blocking(move || {
             let body = unpack(packed, encoding, limits)?;
-            Ok::<_, Refusal>(acceptor.append(route, &connection, &body)?)
+            Ok::<_, Refusal>(acceptor.append(&format!("http:{route}"), &connection, &body)?)
         });
         let appended = appended.await.unwrap_or_else(|error| Err(AcceptError::Internal(error.to_string()).into()));
         self.metrics.in_flight_bytes.sub(bytes);

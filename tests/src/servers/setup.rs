@@ -77,6 +77,12 @@ impl Setup {
         self.list("connections", table)
     }
 
+    /// A connection of any kind, as the configuration writes it.
+    #[must_use]
+    pub fn connection_table(self, table: Table) -> Setup {
+        self.list("connections", table)
+    }
+
     /// A tenant whose key for pseudonyms is given, so that processes with data folders of their own agree on it.
     #[must_use]
     pub fn tenant(mut self, id: &str) -> Setup {

@@ -31,7 +31,8 @@ fn an_unusable_configuration_is_one_line_with_key_and_file_and_exit_code_2() -> 
             [("id", "hook".into()), ("kind", "webhook".into()), ("url", "http://127.0.0.1:9/".into()), (key, value)];
         pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect::<toml::Table>()
     };
-    let cases: [(&str, Setup, &[&str]); 9] = [
+    let property = |name: &str, value: toml::Value| toml::Table::from_iter([(name.to_owned(), value)]);
+    let cases: [(&str, Setup, &[&str]); 11] = [
         ("an unknown section", base().set("sinc.batch_rows_max", 5), &["daylight.toml", "sinc"]),
         ("an unknown key", base().set("sink.batch_rows", 5), &["daylight.toml, line", "batch_rows"]),
         ("a wrong unit", base().set("sink.flush_interval_s", 1), &["daylight.toml, line", "flush_interval_s"]),
@@ -45,8 +46,20 @@ fn an_unusable_configuration_is_one_line_with_key_and_file_and_exit_code_2() -> 
         ),
         (
             "a missing secret of a receiver",
-            base().receiver_table(hook("secret", key.into())),
+            base().receiver_table(hook("secret", key.clone().into())),
             &["receivers", "hook", "secret", "/nowhere/tenant.key"],
+        ),
+        (
+            "a password of Kafka that stands in the file",
+            base().set("log.kafka_properties", property("sasl.password", "planted".into())),
+            &["log.kafka_properties", "sasl.password", "log.kafka_secrets"],
+        ),
+        (
+            "a password of Kafka that is missing",
+            base()
+                .set("log.kafka", "127.0.0.1:9")
+                .set("log.kafka_secrets", property("sasl.password", key.clone().into())),
+            &["log.kafka_secrets", "sasl.password", "/nowhere/tenant.key"],
         ),
         (
             "an unknown severity",

@@ -10,6 +10,7 @@ mod crash;
 mod deliveries;
 mod disk;
 mod door;
+mod hub;
 mod parse;
 mod roles;
 mod secrecy;

@@ -7,7 +7,7 @@ use anyhow::ensure;
 use tests::{
     events::{OKTA_ORG, click, okta_sso, page},
     poll,
-    servers::{Clickhouse, Receiver, Setup},
+    servers::{Clickhouse, KafkaServer, Receiver, Setup, kafka::Seal},
     tls::{Authority, TlsProxy},
 };
 
@@ -96,5 +96,52 @@ fn rows_and_questions_travel_to_clickhouse_by_https() -> anyhow::Result<()> {
         .arg("SELECT count() FROM events")
         .output()?;
     ensure!(String::from_utf8_lossy(&asked.stdout).contains("500"), "{asked:?}");
+    Ok(())
+}
+
+/// The log on a Kafka behind TLS and a password; its authority is found where OpenSSL looks, as in the container image.
+fn on_sealed_kafka(bootstrap: &str, password_file: &Path) -> Setup {
+    let property = |name: &str, value: &str| (name.to_owned(), toml::Value::from(value));
+    let properties: toml::Table = [
+        property("security.protocol", "SASL_SSL"),
+        property("sasl.mechanism", "PLAIN"),
+        property("sasl.username", "daylight"),
+    ]
+    .into_iter()
+    .collect();
+    let secret = toml::Table::from_iter([property("file", &password_file.display().to_string())]);
+    let secrets = toml::Table::from_iter([("sasl.password".to_owned(), toml::Value::from(secret))]);
+    Setup::new()
+        .connection("okta", "acme", "okta", OKTA_ORG)
+        .kafka(bootstrap)
+        .set("log.kafka_properties", properties)
+        .set("log.kafka_secrets", secrets)
+}
+
+#[test]
+fn the_log_lives_on_a_kafka_behind_tls_and_a_password_and_a_wrong_one_is_a_sentence_and_not_a_hang()
+-> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let company = Authority::new("Brightwater")?;
+    let (certificate, password) = (company.issue()?, "planted-kafka-password");
+    let seal = Seal { certificate: &certificate, user: "daylight", password };
+    let kafka = KafkaServer::start_sealed(&seal)?;
+    let (password_file, ca_file) = (folder.path().join("kafka"), ca_file(folder.path(), &company)?);
+    let setup = || on_sealed_kafka(&kafka.bootstrap, &password_file).env("SSL_CERT_FILE", &ca_file);
+    for (what, content, env, expected) in [
+        ("a wrong password", "planted-wrong", ca_file.as_str(), "uthentication failed"),
+        ("nobody to trust", password, "/dev/null", "certificate verify failed"),
+    ] {
+        fs::write(&password_file, content)?;
+        let refused = on_sealed_kafka(&kafka.bootstrap, &password_file).env("SSL_CERT_FILE", env).start().err();
+        let refused = refused.map(|error| format!("{error:#}")).unwrap_or_default();
+        ensure!(refused.contains(expected) && refused.contains(&kafka.bootstrap), "{what}: {refused}");
+        ensure!(!refused.contains("planted"), "{what}: {refused}");
+    }
+    fs::write(&password_file, password)?;
+    let daylight = setup().start()?;
+    daylight.accept("okta", &page(&[okta_sso(&click(1, "mia.roth@brightwater.example", "0oaTls", "Sealed Notes"))]))?;
+    daylight.expect(SOON, "SELECT count() FROM events", 1)?;
+    ensure!(!daylight.log()?.contains("planted"), "the password is in the log");
     Ok(())
 }

@@ -13,7 +13,7 @@ mod topics;
 mod words;
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{PoisonError, RwLock},
     time::{Duration, Instant},
 };
@@ -21,7 +21,7 @@ use std::{
 use rdkafka::{ClientConfig, producer::Producer as _};
 
 pub(crate) use self::consumer::Consumer;
-pub use self::settings::KafkaSettings;
+pub use self::settings::{KafkaSettings, is_secret_property};
 use self::{native::Description, producer::Producer};
 use crate::{Ack, AppendError, ConsumeError, Limits, LogId, OpenError, Record, StartAt, limits::why_refused};
 
@@ -120,6 +120,19 @@ impl Engine {
     fn failed(&self, reason: String) -> OpenError {
         OpenError::Failed { place: self.bootstrap.clone(), reason }
     }
+}
+
+/// Joins a group that reads a topic of a cluster which is not our log's.
+pub(crate) fn join_foreign(
+    brokers: &str,
+    properties: &BTreeMap<String, String>,
+    group: &str,
+    topic: &str,
+    start: StartAt,
+) -> Result<Consumer, ConsumeError> {
+    let settings = KafkaSettings { replication: 1, properties: properties.clone() };
+    let client = settings::client_config(brokers, &settings);
+    Consumer::join(&settings::consumer_config(&client, group), topic, start)
 }
 
 /// Asks until somebody answers, the time is over, or it is clear that nobody ever will. Says why, where librdkafka knows it.

@@ -20,6 +20,15 @@ const FETCH_QUEUE_BACKOFF_MS: u32 = 20;
 /// KiB that librdkafka's own producer queue may hold: far beyond ours, so that only `Limits::queue_bytes_max` counts.
 const PRODUCER_QUEUE_KIB: u32 = 2_147_483_647;
 
+/// How the names of librdkafka's secret properties end.
+const SECRET_ENDINGS: &[&str] = &["password", "passphrase", "secret", "key.pem"];
+
+/// Is this property of librdkafka one whose value is a secret, which does not stand in a configuration that everybody may read?
+#[must_use]
+pub fn is_secret_property(name: &str) -> bool {
+    SECRET_ENDINGS.iter().any(|ending| name.ends_with(ending))
+}
+
 /// How to reach a cluster, beside its address. Prints without the values of properties.
 #[derive(Clone, PartialEq, Eq)]
 pub struct KafkaSettings {

@@ -1,9 +1,10 @@
 //! The log of this installation: which engine, and which topics.
 
 use anyhow::Context;
-use broker::{Broker, Cleanup, KafkaSettings, Limits, TopicSpec};
+use broker::{Broker, Cleanup, Limits, TopicSpec};
 use codec::Topic;
 
+use super::kafka_settings;
 use crate::{config::LogConfig, data_folder::DataFolder};
 
 /// Milliseconds in a day.
@@ -15,8 +16,7 @@ pub(crate) fn open(config: &LogConfig, folder: &DataFolder) -> anyhow::Result<Br
     let broker = if config.kafka.is_empty() {
         Broker::open_embedded(&folder.log(), limits)?
     } else {
-        let settings = KafkaSettings { replication: config.replication, properties: config.kafka_properties.clone() };
-        Broker::connect_kafka(&config.kafka, settings, limits)?
+        Broker::connect_kafka(&config.kafka, kafka_settings::read(config)?, limits)?
     };
     let specs: Vec<TopicSpec> = Topic::ALL.iter().map(|topic| spec(*topic, config)).collect();
     broker.ensure_topics(&specs).context("cannot make the topics")?;

@@ -10,6 +10,7 @@ mod disk;
 mod first_party;
 mod follower;
 mod hangup;
+mod kafka_settings;
 mod log;
 mod merge;
 mod noted;
@@ -92,6 +93,7 @@ pub(crate) fn prepare(path: Option<&Path>) -> anyhow::Result<Config> {
     let beside = Path::new(CONFIG_BESIDE);
     let path = path.or_else(|| beside.is_file().then_some(beside));
     let config: Config = load_config(path, std::env::vars()).map_err(|error| BadConfig(error.to_string()))?;
+    kafka_settings::check(&config.log)?;
     start_logs(config.logs.format, &config.logs.level).map_err(|error| BadConfig(error.to_string()))?;
     Ok(config)
 }

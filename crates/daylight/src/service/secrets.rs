@@ -3,18 +3,22 @@
 
 use runtime::SecretSource;
 
-use super::{BadConfig, Role};
+use super::{BadConfig, Role, kafka_settings};
 use crate::config::Config;
 
 /// Reads each secret once and forgets it.
 pub(super) fn check(config: &Config, roles: &[Role]) -> Result<(), BadConfig> {
     let tenants = config.tenants.iter().map(|tenant| ("tenants", &tenant.id, "key", &tenant.key));
     tenants.into_iter().try_for_each(readable)?;
+    if !config.log.kafka.is_empty() {
+        kafka_settings::read(&config.log)?;
+    }
     if roles.contains(&Role::Ingest) {
         for connection in &config.connections {
-            let current = Some(connection.secret.clone());
-            readable(("connections", &connection.id, "secret", &current))?;
+            readable(("connections", &connection.id, "secret", &connection.secret))?;
             readable(("connections", &connection.id, "previous_secret", &connection.previous_secret))?;
+            let password = connection.hub.as_ref().map(|hub| hub.password.clone());
+            readable(("connections", &connection.id, "hub.password", &password))?;
         }
     }
     if roles.contains(&Role::Notify) {

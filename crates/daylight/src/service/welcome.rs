@@ -24,25 +24,24 @@ fn lines(config: &Config, folder: &DataFolder, endpoints: &Endpoints) -> Vec<Str
     line("data", format!("{} (log, tables, keys)", folder.path().display()));
     line("watch", format!("{0}/metrics   {0}/readyz", endpoints.admin));
     for connection in &config.connections {
-        let text = format!(
-            "{}/v1/events/{}   {} of {}, for {}; secret in {}",
-            endpoints.ingest,
-            connection.id,
-            connection.provider,
-            connection.provider_tenant,
-            connection.tenant,
-            connection.secret
-        );
-        line("send to", text);
+        let whose = format!("{} of {}, for {}", connection.provider, connection.provider_tenant, connection.tenant);
+        if let Some(secret) = &connection.secret {
+            line("send to", format!("{}/v1/events/{}   {whose}; secret in {secret}", endpoints.ingest, connection.id));
+        }
+        if let Some(hub) = &connection.hub {
+            line("reads", format!("{whose}, from the hub {}", hub.topic));
+        }
     }
-    match config.connections.first() {
-        Some(first) => {
+    let secrets = config.connections.iter().find_map(|connection| Some((connection, connection.secret.as_ref()?)));
+    match secrets {
+        Some((first, secret)) => {
             let data = format!("--data-folder {}", folder.path().display());
             lines.push(String::new());
             lines.push("  Send what your identity provider exports (`page.json`), then look:".to_owned());
-            lines.push(format!("    {}", example(&endpoints.ingest, &first.id, &first.secret)));
+            lines.push(format!("    {}", example(&endpoints.ingest, &first.id, secret)));
             lines.push(format!("    daylight apps {data}"));
         }
+        None if !config.connections.is_empty() => {}
         None => {
             lines.push(String::new());
             lines.push(
