@@ -59,7 +59,8 @@ pub(crate) enum Command {
     Split(MergeArgs),
     /// The name behind a pseudonym. It is kept who asked, and why.
     Reveal(RevealArgs),
-    /// Read the catalogue and the directories again and use them from the next event on (SIGHUP does the same).
+    /// Read the catalogue and the directories again and use them from the next event on (SIGHUP does the same). A role that runs apart is
+    /// asked by itself.
     Reload(ReloadArgs),
     /// Ask ClickHouse (read only).
     Sql(SqlArgs),

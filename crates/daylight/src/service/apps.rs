@@ -18,14 +18,14 @@ use super::{
 /// Use of apps in the 30 days that end now.
 const USAGE: &str = "
 WITH
-    -- Rows keep the key of their time. The people of apps that are one now are counted together.
-    JSONExtract({merged:String}, 'Array(String)') AS merged,
-    JSONExtract({into:String}, 'Array(String)') AS into
+    -- Rows keep the key of their time. People of an app that had another key, or were another app, are counted together.
+    JSONExtract({former:String}, 'Array(String)') AS former,
+    JSONExtract({current:String}, 'Array(String)') AS current
 SELECT apps.app_key, toString(people.count), toString(apps.first_ms), toString(apps.last_ms)
 FROM
 (
     SELECT
-        transform(toString(apps.app_key), merged, into, toString(apps.app_key)) AS app_key,
+        transform(toString(apps.app_key), former, current, toString(apps.app_key)) AS app_key,
         toUnixTimestamp64Milli(min(first_seen_at)) AS first_ms,
         toUnixTimestamp64Milli(max(last_seen_at)) AS last_ms
     FROM apps
@@ -35,7 +35,7 @@ FROM
 LEFT JOIN
 (
     SELECT
-        transform(toString(app_person_days.app_key), merged, into, toString(app_person_days.app_key)) AS app_key,
+        transform(toString(app_person_days.app_key), former, current, toString(app_person_days.app_key)) AS app_key,
         uniqExact(user_key) AS count
     FROM app_person_days
     WHERE tenant = {tenant:String} AND day > toDate(now('UTC')) - 30
@@ -43,8 +43,8 @@ LEFT JOIN
 ) AS people USING (app_key)
 LIMIT 100000";
 
-/// Merges that one question to ClickHouse takes along: its address has room for a mebibyte.
-const MERGES_ASKED_MAX: usize = 1_000;
+/// Former keys that one question to ClickHouse takes along: its address has room for a mebibyte.
+const FORMER_KEYS_MAX: usize = 1_000;
 
 /// What is asked for.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -202,8 +202,8 @@ impl Lister {
             missing("no role of this process uses ClickHouse; ask the process that runs the sink".into());
             return None;
         };
-        let (merged, into) = merges(apps);
-        let parameters = [("tenant", tenant), ("merged", merged.as_str()), ("into", into.as_str())];
+        let (former, current) = former_keys(apps);
+        let parameters = [("tenant", tenant), ("former", former.as_str()), ("current", current.as_str())];
         let answered = client.query_text(USAGE, &parameters, "JSONCompactEachRow").await;
         let rows = answered.map_err(|error| error.to_string()).and_then(|text| {
             let rows = text.lines().map(serde_json::from_str::<[String; 4]>);
@@ -218,7 +218,7 @@ impl Lister {
         }
     }
 
-    /// Of more merges than a question can hold, the rest is put together here: the people are then at least those of the largest.
+    /// Of more former keys than a question can hold, merges are put together here: the people are then at least those of the largest.
     fn by_canonical_key(&self, tenant: &str, rows: Vec<[String; 4]>) -> BTreeMap<String, Use> {
         let mut usage: BTreeMap<String, Use> = BTreeMap::new();
         for [app_key, people, first_ms, last_ms] in rows {
@@ -231,15 +231,15 @@ impl Lister {
     }
 }
 
-/// The keys that went under and those that they go by now, as two lists in JSON.
-fn merges(apps: &[KnownApp]) -> (String, String) {
-    let pairs = apps.iter().flat_map(|known| known.merged.iter().map(|merge| (&merge.from_app_key, &known.app_key)));
+/// Keys that apps had, and those that they go by now, as two lists in JSON.
+fn former_keys(apps: &[KnownApp]) -> (String, String) {
+    let pairs = apps.iter().flat_map(|known| known.former_keys.iter().map(|key| (key, &known.app_key)));
     // Never empty, for the server's sake: no app has the empty key.
     let nothing = String::new();
-    let (merged, into): (Vec<&String>, Vec<&String>) =
-        std::iter::once((&nothing, &nothing)).chain(pairs.take(MERGES_ASKED_MAX)).unzip();
+    let (former, current): (Vec<&String>, Vec<&String>) =
+        std::iter::once((&nothing, &nothing)).chain(pairs.take(FORMER_KEYS_MAX)).unzip();
     let list = |keys: Vec<&String>| serde_json::Value::from_iter(keys.into_iter().map(String::as_str)).to_string();
-    (list(merged), list(into))
+    (list(former), list(current))
 }
 
 fn line(tenant: &str, known: KnownApp, used: Option<Use>) -> AppLine {

@@ -51,6 +51,9 @@ pub(crate) struct KnownApp {
     pub(crate) references: Vec<KnownReference>,
     /// The merges that made others part of it, each as it was decided. One may lead to another.
     pub(crate) merged: Vec<Alias>,
+    /// Keys that its rows of before may carry: those that were merged into it, and those that it had before the catalogue knew it. No other
+    /// app has one of them.
+    pub(crate) former_keys: BTreeSet<String>,
     /// The decisions in force, by department (empty for all), in order.
     pub(crate) in_force: Vec<Decision>,
     /// When somebody first tried, used or granted it; missing when nobody has.
@@ -92,6 +95,7 @@ struct Reference {
     id_kind: AppIdKind,
     id: String,
     name: String,
+    first_key: String,
     first_seen_at: Timestamp,
 }
 
@@ -115,7 +119,7 @@ impl Book {
 
     /// Takes what the ledger says of an app.
     pub(crate) fn met(&self, tenant: &str, entry: &LedgerEntry<'_>) {
-        let LedgerEntry::App { app, name, first, .. } = entry else { return };
+        let LedgerEntry::App { app, name, first_key, first, .. } = entry else { return };
         let mut pages = self.lock();
         pages.enricher.learn_name(tenant, app, name);
         let reference = Reference {
@@ -123,6 +127,7 @@ impl Book {
             id_kind: app.id_kind,
             id: app.id.to_owned(),
             name: (*name).to_owned(),
+            first_key: (*first_key).to_owned(),
             first_seen_at: first_seen(first),
         };
         pages.page(tenant).references.insert(app.to_string(), reference);
@@ -234,6 +239,7 @@ impl Pages {
                 status: standing.status("", now),
                 is_unbound: false,
             });
+            known.former_keys.insert(reference.first_key.clone());
             known.first_seen_at = earlier(known.first_seen_at, reference.first_seen_at);
             standings.push(standing.clone());
         }
@@ -257,8 +263,11 @@ impl Pages {
             let app_key = enricher.canonical(tenant, &alias.to_app_key).to_owned();
             let known =
                 all.entry(app_key).or_insert_with_key(|app_key| stranger(enricher.catalogue(tenant), app_key.clone()));
+            known.former_keys.insert(alias.from_app_key.clone());
             known.merged.push(alias.clone());
         }
+        let keys: BTreeSet<String> = all.keys().cloned().collect();
+        all.values_mut().for_each(|known| known.former_keys.retain(|key| !keys.contains(key)));
         all
     }
 }
@@ -446,6 +455,7 @@ mod tests {
         assert_eq!(keys(&apps), ["okta:app_id:0oa2"]);
         assert_eq!((apps[0].name.as_str(), apps[0].first_seen_at), ("Acme Tasks", Timestamp(5)));
         assert_eq!((apps[0].references.len(), &apps[0].merged), (2, &vec![merge]));
+        assert!(apps[0].former_keys.contains("okta:app_id:0oa1") && !apps[0].former_keys.contains("okta:app_id:0oa2"));
         for text in ["okta:app_id:0oa1", "acme boards", "acme tasks"] {
             assert_eq!(keys(&book.find(TENANT, text, NOW)), ["okta:app_id:0oa2"], "{text}");
         }
