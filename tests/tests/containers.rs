@@ -14,7 +14,11 @@ use std::{
     time::Duration,
 };
 
-use tests::{poll, servers::binary};
+use tests::{
+    poll,
+    servers::{KafkaServer, binary, kafka::Seal},
+    tls::Authority,
+};
 
 /// The account that the image runs as.
 const ACCOUNT: u32 = 65_532;
@@ -202,6 +206,31 @@ fn in_the_container_the_binary_tells_its_version_and_health_follows_the_role() {
     role.stop();
     await_health(GONE_WITHIN, false, health);
     assert_eq!(files(&image.root), before, "only the volume /data was written to");
+}
+
+/// OpenSSL finds the bundle of the image by itself: a Kafka whose authority is put into it is trusted, and one whose is not is refused.
+#[test]
+fn in_the_container_tls_trusts_whom_the_bundle_of_the_image_names() {
+    let image = Image::build();
+    let (authority, password) = (Authority::new("Brightwater").unwrap(), "planted-kafka-password");
+    let certificate = authority.issue().unwrap();
+    let seal = Seal { certificate: &certificate, user: "daylight", password };
+    let kafka = KafkaServer::start_sealed(&seal).unwrap();
+    let config = format!(
+        "[log]\nkafka = {:?}\n[log.kafka_properties]\n\"security.protocol\" = \"SASL_SSL\"\n\"sasl.mechanism\" = \"PLAIN\"\n\"sasl.username\" = \"daylight\"\n[log.kafka_secrets]\n\"sasl.password\" = {{ file = \"/etc/kafka-password\" }}\n",
+        kafka.bootstrap
+    );
+    fs::write(image.root.join("etc/daylight.toml"), config).unwrap();
+    fs::write(image.root.join("etc/kafka-password"), password).unwrap();
+    let arguments = ["ingest", "--config", "/etc/daylight.toml"];
+    let refused = image.daylight(&arguments).output().unwrap();
+    assert!(words(&refused).contains("certificate verify failed"), "{}", words(&refused));
+    let bundle = image.root.join("etc/ssl/certs/ca-certificates.crt");
+    fs::write(&bundle, fs::read_to_string(&bundle).unwrap() + &authority.pem().unwrap()).unwrap();
+    let role = Role::start(image.daylight(&arguments));
+    await_health(READY_WITHIN, true, || image.daylight(&["health"]));
+    role.stop();
+    await_health(GONE_WITHIN, false, || image.daylight(&["health"]));
 }
 
 #[test]

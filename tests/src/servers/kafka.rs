@@ -173,6 +173,7 @@ broker.heartbeat.interval.ms=500
 }
 
 /// A further listener, for clients: TLS with a certificate as PEM, and SASL PLAIN with one account. What is said twice counts as said last.
+/// What is beyond its retention goes at once, as far as Kafka can.
 fn sealed_properties(folder: &Path, ports: &Ports, seal: &Seal<'_>) -> anyhow::Result<String> {
     let (open, sealed, controller) = (ports.broker, ports.sealed, ports.controller);
     let keystore = folder.join("broker.pem");
@@ -184,6 +185,8 @@ advertised.listeners=OPEN://127.0.0.1:{open},SEALED://127.0.0.1:{sealed}
 listener.security.protocol.map=OPEN:PLAINTEXT,SEALED:SASL_SSL,CONTROLLER:PLAINTEXT
 inter.broker.listener.name=OPEN
 sasl.enabled.mechanisms=PLAIN
+log.initial.task.delay.ms=500
+log.retention.check.interval.ms=500
 listener.name.sealed.sasl.enabled.mechanisms=PLAIN
 listener.name.sealed.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_{}=\"{}\";
 listener.name.sealed.ssl.keystore.type=PEM

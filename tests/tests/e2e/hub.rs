@@ -60,14 +60,15 @@ struct Hub {
     bootstrap: String,
     writer: Broker,
     folder: tempfile::TempDir,
+    retention_ms: Option<u64>,
 }
 
 impl Hub {
     fn make() -> anyhow::Result<Hub> {
-        Hub::of(SHARED.as_ref().map_err(|error| anyhow!("the shared Kafka did not start: {error:#}"))?)
+        Hub::of(SHARED.as_ref().map_err(|error| anyhow!("the shared Kafka did not start: {error:#}"))?, None)
     }
 
-    fn of(namespace: &Namespace) -> anyhow::Result<Hub> {
+    fn of(namespace: &Namespace, retention_ms: Option<u64>) -> anyhow::Result<Hub> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let (folder, bootstrap) = (tempfile::tempdir()?, namespace.kafka.bootstrap.clone());
         fs::write(folder.path().join("ca.pem"), namespace.authority.pem()?)?;
@@ -84,13 +85,13 @@ impl Hub {
         let settings = KafkaSettings { replication: 1, properties };
         let writer = Broker::connect_kafka(&bootstrap, settings, Limits::default())?;
         let topic = format!("insights-logs-{}", NEXT.fetch_add(1, Ordering::Relaxed));
-        let hub = Hub { topic, bootstrap, writer, folder };
+        let hub = Hub { topic, bootstrap, writer, folder, retention_ms };
         hub.make_topic()?;
         Ok(hub)
     }
 
     fn make_topic(&self) -> anyhow::Result<()> {
-        let cleanup = Cleanup::Delete { retention_ms: None, retention_bytes: None };
+        let cleanup = Cleanup::Delete { retention_ms: self.retention_ms, retention_bytes: None };
         Ok(self.writer.ensure_topics(&[TopicSpec { name: self.topic.clone(), partitions: PARTITIONS, cleanup }])?)
     }
 
@@ -248,7 +249,7 @@ fn two_processes_share_a_hub_and_one_takes_over_when_the_other_dies() -> anyhow:
 #[test]
 fn a_hub_that_is_away_or_lets_us_not_in_is_a_state_and_holds_up_nobody() -> anyhow::Result<()> {
     let mut namespace = Namespace::start()?;
-    let hub = Hub::of(&namespace)?;
+    let hub = Hub::of(&namespace, None)?;
     let password_file = hub.folder.path().join("wrong");
     fs::write(&password_file, format!("{CONNECTION_STRING}-wrong"))?;
     let connection = hub.connection(&password_file)?;
@@ -295,6 +296,38 @@ fn a_hub_that_was_made_anew_is_read_from_its_beginning() -> anyhow::Result<()> {
     let lost = metric(&daylight, "daylight_ingest_hub_lost_messages_total", "connection=\"hub\"")?;
     ensure!(lost < 0.5, "nothing is known to be lost: {lost}");
     Ok(())
+}
+
+#[test]
+fn messages_that_the_hub_dropped_before_they_were_read_are_counted_and_reading_goes_on() -> anyhow::Result<()> {
+    // Long enough for what is read to be read on a busy machine.
+    let namespace = SHARED.as_ref().map_err(|error| anyhow!("the shared Kafka did not start: {error:#}"))?;
+    let hub = Hub::of(namespace, Some(15_000))?;
+    let daylight = Setup::new().connection_table(hub.connection(&hub.password_file())?).start()?;
+    poll(SOON, "it reads", || is_in_state(&daylight, "reading"))?;
+    hub.put_envelopes(0..80)?;
+    daylight.expect(SOON, "SELECT uniqExact(event_id) FROM events", 80)?;
+    poll(SOON, "everything is committed", || {
+        ensure!(hub.committed()? == 8, "{} messages", hub.committed()?);
+        Ok(())
+    })?;
+    daylight.kill9()?;
+    hub.put_envelopes(1_000..1_120)?;
+    poll(SOON, "the hub has dropped everything", || {
+        for partition in 0..PARTITIONS {
+            let (low, high) = hub.writer.watermarks(&hub.topic, partition)?;
+            ensure!(low == high, "partition {partition}: {low} to {high}");
+        }
+        Ok(())
+    })?;
+    daylight.restart()?;
+    poll(SOON, "what is lost is counted", || {
+        let lost = metric(&daylight, "daylight_ingest_hub_lost_messages_total", "connection=\"hub\"")?;
+        ensure!((lost - 12.0).abs() < 0.5, "{lost} messages");
+        Ok(())
+    })?;
+    hub.put_envelopes(2_000..2_040)?;
+    daylight.expect(SOON, "SELECT uniqExact(event_id) FROM events", 120)
 }
 
 #[test]
