@@ -26,6 +26,8 @@ for target in "${targets[@]}"; do
   case $target in
     delivery_okta) seeds=$fixtures/okta; options=(-dict=json.dict -max_len=65536) ;;
     delivery_entra) seeds=$fixtures/entra; options=(-dict=json.dict -max_len=65536) ;;
+    delivery_mapped) seeds=$fixtures/mapped; options=(-dict=json.dict -max_len=65536) ;;
+    mapping) seeds=../deploy/config/mappings; options=(-max_len=8192) ;;
     scrub) seeds=seeds/scrub; options=(-dict=json.dict -max_len=65536) ;;
     *) seeds=seeds/$target; options=(-max_len=4096) ;;
   esac

@@ -19,8 +19,8 @@ use codec::{BatchHeader, BatchWriter, LogRecord, decode_log_record};
 use event::{Event, Source, TenantKey, Timestamp};
 use ingest::{
     ConnectionConfig,
-    delivery::{Elements, scrub as scrub_text},
-    parse::{Outcome, ParseContext, clamp, framing, parse_element},
+    delivery::scrub as scrub_text,
+    parse::{Mapping, Outcome, ParseContext, Piece, Pieces, clamp, parse_element},
 };
 use runtime::load_config;
 use serde::Deserialize;
@@ -74,12 +74,43 @@ pub fn codec_record(bytes: &[u8]) {
 
 /// A delivery of Okta: split, parsed, clamped, written to the log and read back.
 pub fn delivery_okta(bytes: &[u8]) {
-    delivery(Source::Okta, bytes);
+    delivery(Source::Okta, None, bytes);
 }
 
 /// A delivery of Entra.
 pub fn delivery_entra(bytes: &[u8]) {
-    delivery(Source::Entra, bytes);
+    delivery(Source::Entra, None, bytes);
+}
+
+/// A delivery of a mapped source, under each mapping that ships: JSON by lines, by pages, and tables.
+pub fn delivery_mapped(bytes: &[u8]) {
+    for text in [
+        include_str!("../../deploy/config/mappings/browser_extension.toml"),
+        include_str!("../../deploy/config/mappings/card_statement.toml"),
+        include_str!("../../deploy/config/mappings/jumpcloud.toml"),
+        include_str!("../../deploy/config/mappings/push_security.toml"),
+    ] {
+        let mapping = Mapping::parse("mapping.toml", text).expect("what ships is in order");
+        delivery(Source::Mapped, Some(&mapping), bytes);
+    }
+}
+
+/// A mapping file. One that can be read can be used, whatever comes.
+pub fn mapping(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    match Mapping::parse("mapping.toml", text) {
+        Ok(mapping) => {
+            for body in [&br#"[{"id":"1","type":"a","at":1772357400,"who":"ann@example.com","list":[{}]}]"#[..], b"id,type,at,who\n1,a,1772357400,ann\n"] {
+                delivery(Source::Mapped, Some(&mapping), body);
+            }
+        }
+        Err(error) => {
+            let lines = text.matches('\n').count() + 1;
+            assert!(error.line >= 1 && error.line <= lines, "line {} of {lines}", error.line);
+            // A key is the writer's own, and may hold a line's end behind an escape.
+            assert!(!error.problem.contains('\n') || text.contains("\\n"), "more than one line: {error}");
+        }
+    }
 }
 
 /// A delivery of Google Workspace.
@@ -140,11 +171,13 @@ pub fn time(bytes: &[u8]) {
     }
 }
 
-fn delivery(provider: Source, body: &[u8]) {
-    let mut elements = Elements::new(body, framing(provider), ELEMENTS_MAX);
+fn delivery(provider: Source, mapping: Option<&Mapping>, body: &[u8]) {
+    let own_markers = mapping.map(Mapping::markers).unwrap_or_default();
+    // A table without the mapping's columns is refused whole.
+    let Ok(mut pieces) = Pieces::open(body, provider, mapping, &own_markers, ELEMENTS_MAX) else { return };
     let mut end = body.as_ptr() as usize;
     let mut count = 0;
-    while let Some(element) = elements.next() {
+    while let Some(Piece { element, source, row }) = pieces.next_piece() {
         // Addresses, because an element is a slice of the body: in order, inside, and without overlap.
         let range = element.bytes.as_ptr_range();
         assert!(end <= range.start as usize, "elements overlap");
@@ -152,7 +185,9 @@ fn delivery(provider: Source, body: &[u8]) {
         assert!(end <= body.as_ptr_range().end as usize, "an element outside of the body");
         count += 1;
         let context = ParseContext {
-            envelope_source: elements.source(),
+            envelope_source: source,
+            mapping,
+            row,
             received_at: Some(RECEIVED_AT),
             ..ParseContext::new("acme", "acme-fuzz", &KEY)
         };

@@ -41,10 +41,11 @@ const MAY_IMPORT: &[(&str, &str, &str)] = &[
         "axum native-tls prometheus reqwest serde subtle thiserror tokio tokio-util toml tracing tracing-subscriber",
     ),
     // Processes.
+    // csv and toml: tables and mapping files of sources that nobody wrote a parser for.
     (
         "ingest",
         "broker codec event runtime",
-        "axum flate2 hashbrown prometheus serde serde_json sha2 thiserror tokio tracing unicode-normalization zstd",
+        "axum csv flate2 hashbrown prometheus serde serde_json sha2 thiserror tokio toml tracing unicode-normalization zstd",
     ),
     ("detect", "broker catalog codec detection enrichment event runtime", "prometheus serde thiserror tokio tracing"),
     ("sink", "broker codec enrichment event runtime store", "hashbrown prometheus serde sha2 thiserror tokio tracing"),

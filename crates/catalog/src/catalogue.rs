@@ -179,8 +179,15 @@ impl Catalogue {
     }
 
     pub(crate) fn entry_of_client_id(&self, app: &AppRef<'_>) -> Option<&AppEntry> {
-        let is_client_id = app.id_kind == AppIdKind::ClientId;
-        let index = is_client_id.then(|| self.by_client_id.get(&client_id_key(app.source, app.id)))??;
+        if app.id_kind != AppIdKind::ClientId {
+            return None;
+        }
+        // A mapped source tells where somebody really was (docs/adr/0011-what-a-mapping-may-say-of-an-app.md): a domain is nobody's claim, and one above it vouches for it. Every other
+        // id of such a source has its mapping's name and a slash before it, and is no domain.
+        if app.source == Source::Mapped {
+            return self.entries.get(self.names.domain(app.id)?);
+        }
+        let index = self.by_client_id.get(&client_id_key(app.source, app.id))?;
         self.entries.get(*index)
     }
 

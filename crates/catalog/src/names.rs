@@ -43,6 +43,11 @@ impl Names {
         domain(name).and_then(|domain| self.of_domain(&domain)).or_else(by_name)
     }
 
+    /// The app of that domain; nothing where it is a name and no domain.
+    pub(crate) fn domain(&self, text: &str) -> Option<usize> {
+        self.of_domain(&domain(text)?)
+    }
+
     /// The app that holds a domain or one above it: `acme.slack.com` is `slack.com`.
     fn of_domain(&self, domain: &str) -> Option<usize> {
         let mut rest = domain;

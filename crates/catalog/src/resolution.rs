@@ -1,6 +1,6 @@
 //! From a provider's reference and name to an app of the catalogue.
 //!
-//! Client id > label that an administrator set > nothing. The makers of OAuth clients choose their names, so such a name yields only a
+//! Client id (for mapped sources, domain) > label that an administrator set > nothing. The makers of OAuth clients choose their names, so such a name yields only a
 //! look-alike: no identity, no decision, no lower score. A look-alike says whether the name is the very name of a known app (many genuine
 //! apps are, until the catalogue learns their id) or one that only looks like it (which no honest maker does).
 
@@ -92,7 +92,8 @@ impl Catalogue {
 fn label<'a>(app: &AppRef<'a>, app_name: &'a str) -> Option<&'a str> {
     let label = match app.id_kind {
         AppIdKind::Label => app.id,
-        AppIdKind::AppId if app.source == Source::Okta => app_name,
+        // An app as installed in the tenant: who installed it named it. A mapping declares `app_id` only where that is so.
+        AppIdKind::AppId if matches!(app.source, Source::Okta | Source::Mapped) => app_name,
         _ => return None,
     };
     (!label.is_empty()).then_some(label)

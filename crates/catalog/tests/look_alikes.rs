@@ -110,3 +110,58 @@ fn a_label_that_an_administrator_set_identifies_and_looks_like_nothing() {
     let entra = AppRef { source: Source::Entra, id_kind: AppIdKind::ObjectId, id: "1" };
     assert_eq!(catalogue.resolve(&entra, "Slack").by, ResolvedBy::Nothing);
 }
+
+#[test]
+fn a_mapped_source_identifies_by_domain_and_label_and_never_by_a_name() {
+    let catalogue = Catalogue::embedded().unwrap();
+    let mapped = |id_kind, id| AppRef { source: Source::Mapped, id_kind, id };
+    for (app, name, expected) in [
+        (mapped(AppIdKind::ClientId, "slack.com"), "Log in", Some(("slack.com", ResolvedBy::ClientId))),
+        (mapped(AppIdKind::ClientId, "acme.slack.com"), "", Some(("slack.com", ResolvedBy::ClientId))),
+        (mapped(AppIdKind::Label, "Slack"), "Slack", Some(("slack.com", ResolvedBy::Label))),
+        (mapped(AppIdKind::AppId, "jumpcloud/61b2"), "Slack (Production)", Some(("slack.com", ResolvedBy::Label))),
+        (mapped(AppIdKind::ClientId, "notslack.com"), "Slack", None),
+        (mapped(AppIdKind::ClientId, "slack.com.example.net"), "Slack", None),
+        (mapped(AppIdKind::ClientId, "idp/slack.com"), "Slack", None),
+        (mapped(AppIdKind::ClientId, "Slack"), "Slack", None),
+        (mapped(AppIdKind::ObjectId, "card/slack.com"), "SLACK", None),
+        (AppRef { source: Source::Entra, id_kind: AppIdKind::ClientId, id: "slack.com" }, "Slack", None),
+    ] {
+        let resolution = catalogue.resolve(&app, name);
+        let found = resolution.entry.map(|entry| (entry.app_key.as_str(), resolution.by));
+        assert_eq!(found, expected, "{app}");
+        assert_eq!(
+            resolution.look_alike.is_some(),
+            expected.is_none(),
+            "{app}: a name that identifies nothing is told"
+        );
+    }
+}
+
+#[test]
+fn nobody_elses_pages_make_a_domain_of_the_catalogue() {
+    let catalogue = Catalogue::embedded().unwrap();
+    for host in [
+        "github.io",
+        "herokuapp.com",
+        "vercel.app",
+        "netlify.app",
+        "pages.dev",
+        "workers.dev",
+        "web.app",
+        "firebaseapp.com",
+        "azurewebsites.net",
+        "cloudfront.net",
+        "amazonaws.com",
+        "onrender.com",
+        "fly.dev",
+        "glitch.me",
+        "replit.app",
+        "streamlit.app",
+        "bubbleapps.io",
+    ] {
+        let id = format!("tool.{host}");
+        let app = AppRef { source: Source::Mapped, id_kind: AppIdKind::ClientId, id: &id };
+        assert_eq!(catalogue.resolve(&app, "").entry, None, "anybody may publish under {host}");
+    }
+}

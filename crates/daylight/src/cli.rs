@@ -123,7 +123,10 @@ pub(crate) struct ParseArgs {
     /// Print e-mail addresses beside pseudonyms.
     #[arg(long)]
     pub(crate) clear: bool,
-    /// JSON array, page, hub envelope or NDJSON.
+    /// The mapping file, for `--provider mapped`.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) mapping: Option<PathBuf>,
+    /// JSON array, page, hub envelope or NDJSON; for a mapping over CSV, tables.
     #[arg(required = true)]
     pub(crate) files: Vec<PathBuf>,
 }
@@ -140,6 +143,9 @@ pub(crate) struct ReplayArgs {
     /// A file that holds the connection's secret.
     #[arg(long, env = "DAYLIGHT_SECRET_FILE")]
     pub(crate) secret_file: Option<PathBuf>,
+    /// The mapping of the connection, where it has one: a file that is sent in parts is parted by it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) mapping: Option<PathBuf>,
     /// JSON array, page, hub envelope or NDJSON.
     #[arg(required = true)]
     pub(crate) files: Vec<PathBuf>,

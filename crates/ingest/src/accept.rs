@@ -24,7 +24,9 @@ use crate::{
     connections::Connection,
     delivery::{EVENTS_PER_DELIVERY_MAX, Element, Elements, Fault, JSON_DEPTH_MAX, scrub},
     metrics::{Metrics, NATIVE_TYPES_MAX},
-    parse::{IdentityRef, Outcome, ParseContext, clamp, framing, parse_element},
+    parse::{
+        HeaderError, IdentityRef, Mapping, Outcome, ParseContext, Piece, Pieces, clamp, framing, mapped, parse_element,
+    },
     window::Window,
 };
 
@@ -46,6 +48,9 @@ pub(crate) enum AcceptError {
         /// The limit.
         limit: usize,
     },
+    /// A CSV without the columns that its mapping needs. Nothing of it was appended.
+    #[error("{0}")]
+    Header(#[from] HeaderError),
     /// The log does not take it. Nothing of it may be taken as received; the sender should come again.
     #[error("the log does not take records now: {0}")]
     Log(#[from] AppendError),
@@ -127,8 +132,11 @@ impl Acceptor {
         body: &[u8],
     ) -> Result<Appended, AcceptError> {
         let mut delivery = Delivery::new(self, connection, origin, now());
-        let mut elements = Elements::new(body, framing(connection.provider), EVENTS_PER_DELIVERY_MAX);
-        while let Some(element) = elements.next() {
+        let mapping = connection.mapping.as_ref();
+        let own_markers = mapping.map(Mapping::markers).unwrap_or_default();
+        let mut pieces = Pieces::open(body, connection.provider, mapping, &own_markers, EVENTS_PER_DELIVERY_MAX)?;
+        while let Some(piece) = pieces.next_piece() {
+            let element = &piece.element;
             if element.fault == Some(Fault::TooMany) {
                 return Err(AcceptError::TooMany { limit: EVENTS_PER_DELIVERY_MAX });
             }
@@ -136,7 +144,7 @@ impl Acceptor {
             if element.index == 0 && element.fault == Some(Fault::TooDeep) && is_alone(body, connection) {
                 return Err(AcceptError::TooDeep { limit: JSON_DEPTH_MAX });
             }
-            delivery.take(&element, elements.source())?;
+            delivery.take(&piece)?;
         }
         delivery.append()
     }
@@ -232,17 +240,20 @@ impl<'a> Delivery<'a> {
     }
 
     /// Parses one element, which may hold several native events.
-    fn take(&mut self, element: &Element<'_>, envelope_source: Option<&[u8]>) -> Result<(), AcceptError> {
+    fn take(&mut self, piece: &Piece<'_>) -> Result<(), AcceptError> {
+        let element = &piece.element;
         let connection = Arc::clone(self.connection);
         let context = ParseContext {
             tenant: &connection.tenant,
             connection: &connection.id,
             provider_tenant: Some(&connection.provider_tenant),
-            envelope_source,
+            envelope_source: piece.source,
             received_at: Some(self.received_at),
             tenant_key: &connection.tenant_key,
             is_backfill: connection.is_backfill,
             is_first_party: self.acceptor.is_first_party,
+            mapping: connection.mapping.as_ref(),
+            row: piece.row,
         };
         parse_element(connection.provider, element, &context, &mut |outcome| {
             self.receipt.read += 1;
@@ -342,7 +353,11 @@ impl<'a> Delivery<'a> {
         if self.entries.contains(&(id.0, 0)) || self.acceptor.is_known(&self.acceptor.window, id.0, 0) {
             return Ok(());
         }
-        let scrubbed = scrub(element.bytes, &self.connection.secrets());
+        let typed = self.connection.mapping.as_ref().map(|mapping| mapped::typed_names(mapping, element.bytes));
+        let typed = typed.unwrap_or_default();
+        let mut secrets = self.connection.secrets();
+        secrets.extend(typed.iter().map(String::as_str));
+        let scrubbed = scrub(element.bytes, &secrets);
         let letter = DeadLetter {
             id,
             tenant: self.connection.tenant.clone(),

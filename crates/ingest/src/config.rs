@@ -1,6 +1,6 @@
 //! Who may send what, and how much of it.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, path::PathBuf};
 
 use event::Source;
 use runtime::SecretSource;
@@ -76,6 +76,9 @@ pub struct ConnectionConfig {
     /// A Kafka of the provider's, from which events are read beside, or instead of, what is delivered.
     #[serde(default)]
     pub hub: Option<HubConfig>,
+    /// How its events are read: a mapping file, for `provider = "mapped"` and for no other.
+    #[serde(default)]
+    pub mapping: Option<PathBuf>,
 }
 
 fn source<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Source, D::Error> {

@@ -2,13 +2,16 @@
 //!
 //! An unknown connection and a wrong secret look and cost the same: there is always a secret to compare with.
 
-use std::sync::Arc;
+use std::{fs, io::Read, path::Path, sync::Arc};
 
 use event::{Source, TenantKey};
 use hashbrown::HashMap;
 use runtime::{Secret, SecretError};
 
-use crate::ConnectionConfig;
+use crate::{
+    ConnectionConfig,
+    parse::{MAPPING_BYTES_MAX, Mapping, MappingError},
+};
 
 /// Names are part of URLs, keys and metrics.
 const NAME_BYTES_MAX: usize = 100;
@@ -28,6 +31,8 @@ pub(crate) struct Connection {
     pub(crate) tenant_key: TenantKey,
     /// Is everything imported history?
     pub(crate) is_backfill: bool,
+    /// How a mapped source is read.
+    pub(crate) mapping: Option<Mapping>,
     secret: Option<Secret>,
     previous_secret: Option<Secret>,
     /// What we log in with elsewhere.
@@ -61,6 +66,66 @@ pub enum ConnectionError {
         /// Why.
         source: SecretError,
     },
+    /// Its mapping cannot be used.
+    #[error("connection {id:?}: {source}")]
+    Mapping {
+        /// Its name.
+        id: String,
+        /// What is wrong with it.
+        source: MappingFileError,
+    },
+}
+
+/// A mapping file that cannot be used. Halt.
+#[derive(Debug, thiserror::Error)]
+pub enum MappingFileError {
+    /// It cannot be read.
+    #[error("cannot read the mapping {file}: {source}; name a file that exists and that may be read")]
+    Unreadable {
+        /// The file.
+        file: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It says what no mapping may say.
+    #[error(transparent)]
+    Invalid(#[from] MappingError),
+}
+
+/// Reads a mapping file.
+///
+/// # Errors
+/// `MappingFileError`, with file, line and key.
+pub fn read_mapping(path: &Path) -> Result<Mapping, MappingFileError> {
+    let file = path.display().to_string();
+    let unreadable = |source| MappingFileError::Unreadable { file: file.clone(), source };
+    // Not read whole where it is far too large: the error is the same.
+    let limit = u64::try_from(MAPPING_BYTES_MAX).unwrap_or(u64::MAX) + 1;
+    let mut text = String::new();
+    fs::File::open(path).and_then(|opened| opened.take(limit).read_to_string(&mut text)).map_err(unreadable)?;
+    Ok(Mapping::parse(&file, &text)?)
+}
+
+/// Reads the mapping of each connection that needs one, as a start does.
+///
+/// # Errors
+/// The first connection whose mapping is missing, superfluous, or wrong.
+pub fn check_mappings(configs: &[ConnectionConfig]) -> Result<(), ConnectionError> {
+    configs.iter().try_for_each(|config| mapping(config).map(drop))
+}
+
+/// The mapping of a connection: there is one if the source is a mapped one, and else none.
+fn mapping(config: &ConnectionConfig) -> Result<Option<Mapping>, ConnectionError> {
+    let invalid = |reason: &str| ConnectionError::Invalid { id: config.id.clone(), reason: reason.to_owned() };
+    match (&config.mapping, config.provider) {
+        (Some(path), Source::Mapped) => {
+            let read = read_mapping(path);
+            read.map(Some).map_err(|source| ConnectionError::Mapping { id: config.id.clone(), source })
+        }
+        (None, Source::Mapped) => Err(invalid("provider is \"mapped\"; name its file with `mapping`")),
+        (Some(_), _) => Err(invalid("`mapping` is for provider = \"mapped\"; this provider has a parser of its own")),
+        (None, _) => Ok(None),
+    }
 }
 
 impl Connection {
@@ -161,6 +226,7 @@ fn open(
         provider_tenant: config.provider_tenant.clone(),
         tenant_key: tenant_key(&config.tenant).ok_or_else(|| invalid("its tenant has no key"))?,
         is_backfill: config.is_backfill,
+        mapping: mapping(config)?,
         secret: config.secret.as_ref().map(secret).transpose()?,
         previous_secret: config.previous_secret.as_ref().map(secret).transpose()?,
         foreign_secrets: foreign.map(secret).collect::<Result<_, _>>()?,
@@ -188,6 +254,7 @@ mod tests {
             previous_secret: Some(file("old-secret")),
             is_backfill: false,
             hub: None,
+            mapping: None,
         }
     }
 

@@ -18,6 +18,6 @@ mod window;
 
 pub use accept::Receipt;
 pub use config::{Config, ConnectionConfig};
-pub use connections::ConnectionError;
+pub use connections::{ConnectionError, MappingFileError, check_mappings, read_mapping};
 pub use hub::HubConfig;
 pub use process::{Ingest, IngestError, Setup};

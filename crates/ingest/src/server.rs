@@ -92,7 +92,8 @@ impl IntoResponse for Refusal {
             Refusal::Unauthorized => StatusCode::UNAUTHORIZED,
             Refusal::Body(BodyError::TooLarge { .. } | BodyError::Bomb { .. }) => StatusCode::PAYLOAD_TOO_LARGE,
             Refusal::Body(BodyError::UnknownEncoding) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Refusal::Body(BodyError::Corrupt) | Refusal::Accept(AcceptError::TooDeep { .. }) => StatusCode::BAD_REQUEST,
+            Refusal::Body(BodyError::Corrupt)
+            | Refusal::Accept(AcceptError::TooDeep { .. } | AcceptError::Header(_)) => StatusCode::BAD_REQUEST,
             Refusal::Cut => StatusCode::REQUEST_TIMEOUT,
             Refusal::Accept(AcceptError::TooMany { .. }) => StatusCode::PAYLOAD_TOO_LARGE,
             Refusal::Busy | Refusal::Accept(AcceptError::Log(_)) => StatusCode::SERVICE_UNAVAILABLE,

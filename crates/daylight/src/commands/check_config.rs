@@ -1,7 +1,7 @@
 //! `check-config`: is this configuration in order? For whoever writes one, and for a pipeline that ships one.
 //!
-//! The same reading as that of the roles, environment and file of apps included. Nothing is started, and no secret is read: they are elsewhere when a
-//! configuration is checked.
+//! The same reading as that of the roles, environment, mappings and file of apps included. Nothing is started, and no secret is read: they are
+//! elsewhere when a configuration is checked.
 
 use crate::{
     cli::RunArgs,
@@ -11,6 +11,7 @@ use crate::{
 
 pub(crate) fn run(args: &RunArgs) -> anyhow::Result<()> {
     let config = service::prepare(args.config.as_deref())?;
+    service::check_mappings(&config)?;
     let catalogue = service::read_catalogue(&config.catalogue).map_err(BadConfig)?;
     say(&format!(
         "in order: {} connections, {} receivers, {} tenants of their own, {} apps of the company's own; the log is {}, ClickHouse is {}",

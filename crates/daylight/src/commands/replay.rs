@@ -3,7 +3,12 @@
 use std::{fs, path::Path};
 
 use anyhow::{Context, bail};
-use ingest::delivery::{Elements, Framing};
+use event::Source;
+use ingest::{
+    delivery::{Elements, Framing},
+    parse::{Mapping, Piece, Pieces, Rows},
+    read_mapping,
+};
 use runtime::SecretSource;
 use serde_json::Value;
 
@@ -24,11 +29,12 @@ const COUNTS: [&str; 5] = ["read", "events", "duplicates", "ignored", "rejected"
 pub(crate) async fn run(args: ReplayArgs) -> anyhow::Result<()> {
     let secret = args.secret_file.clone().map(|path| SecretSource::File(path).read()).transpose()?;
     let secret = secret.map(|secret| secret.expose().to_owned()).unwrap_or_default();
+    let mapping = args.mapping.as_deref().map(read_mapping).transpose()?;
     let url = format!("{}/v1/events/{}", args.url.trim_end_matches('/'), args.connection);
     let client = reqwest::Client::new();
     let mut totals = [0u64; 5];
     for path in &args.files {
-        for body in bodies(path)? {
+        for body in bodies(path, mapping.as_ref())? {
             let request = client.post(&url).header("authorization", format!("Bearer {secret}")).body(body);
             let response = request.send().await.with_context(|| format!("no ingest answers at {}", args.url))?;
             let status = response.status();
@@ -49,29 +55,68 @@ pub(crate) async fn run(args: ReplayArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A file in parts that ingest takes: its elements, as arrays.
-fn bodies(path: &Path) -> anyhow::Result<Vec<Vec<u8>>> {
+/// A file in parts that ingest takes: its elements, as arrays, or its rows under their header.
+fn bodies(path: &Path, mapping: Option<&Mapping>) -> anyhow::Result<Vec<Vec<u8>>> {
     let file = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     if file.len() <= BODY_BYTES_MAX {
         return Ok(vec![file]);
     }
-    let (mut bodies, mut body, mut events) = (Vec::new(), Vec::new(), 0);
-    for element in Elements::new(&file, FRAMING, usize::MAX) {
-        if events == EVENTS_MAX || body.len() + element.bytes.len() > BODY_BYTES_MAX {
-            close(&mut body, &mut bodies);
-            events = 0;
-        }
-        body.push(if events == 0 { b'[' } else { b',' });
-        body.extend_from_slice(element.bytes);
-        events += 1;
+    let own_markers = mapping.map(Mapping::markers).unwrap_or_default();
+    let mut pieces = match mapping {
+        Some(_) => Pieces::open(&file, Source::Mapped, mapping, &own_markers, usize::MAX)
+            .with_context(|| format!("cannot part {}", path.display()))?,
+        None => Pieces::Elements(Box::new(Elements::new(&file, FRAMING, usize::MAX))),
+    };
+    let mut parts = Parts::new(mapping.filter(|mapping| mapping.is_csv()).map(|mapping| Rows::header(&file, mapping)));
+    while let Some(Piece { element, .. }) = pieces.next_piece() {
+        parts.add(element.bytes);
     }
-    close(&mut body, &mut bodies);
-    Ok(bodies)
+    Ok(parts.finish())
 }
 
-fn close(body: &mut Vec<u8>, bodies: &mut Vec<Vec<u8>>) {
-    if !body.is_empty() {
-        body.push(b']');
-        bodies.push(std::mem::take(body));
+/// Bodies in the making.
+struct Parts<'f> {
+    /// What each body begins with, where it is a table.
+    header: Option<&'f [u8]>,
+    bodies: Vec<Vec<u8>>,
+    body: Vec<u8>,
+    events: usize,
+}
+
+impl<'f> Parts<'f> {
+    const fn new(header: Option<&'f [u8]>) -> Parts<'f> {
+        Parts { header, bodies: Vec::new(), body: Vec::new(), events: 0 }
+    }
+
+    fn add(&mut self, piece: &[u8]) {
+        if self.events == EVENTS_MAX || self.body.len() + piece.len() > BODY_BYTES_MAX {
+            self.close();
+        }
+        match (self.header, self.events) {
+            (Some(header), 0) => self.body.extend_from_slice(header),
+            (Some(_), _) => {}
+            (None, 0) => self.body.push(b'['),
+            (None, _) => self.body.push(b','),
+        }
+        self.body.extend_from_slice(piece);
+        if self.header.is_some() {
+            self.body.push(b'\n');
+        }
+        self.events += 1;
+    }
+
+    fn close(&mut self) {
+        if self.events > 0 {
+            if self.header.is_none() {
+                self.body.push(b']');
+            }
+            self.bodies.push(std::mem::take(&mut self.body));
+            self.events = 0;
+        }
+    }
+
+    fn finish(mut self) -> Vec<Vec<u8>> {
+        self.close();
+        self.bodies
     }
 }

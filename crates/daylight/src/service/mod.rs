@@ -54,6 +54,7 @@ pub(crate) use first_party::{is_first_party, load_catalogue};
 pub(crate) use merge::{MergeAnswer, MergeRequest};
 pub(crate) use noted::Reloaded;
 pub(crate) use reveal::{RevealAnswer, RevealRequest};
+pub(crate) use secrets::check_mappings;
 pub(crate) use tables::read_catalogue;
 pub(crate) use welcome::example;
 

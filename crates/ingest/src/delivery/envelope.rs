@@ -14,7 +14,8 @@
 //! | anything else | the object is the event |
 //!
 //! Which of them are looked for is the provider's `Framing`, and not all for everybody: `events` is the page of one and a field of
-//! another's event (a Google activity, a GitHub webhook with `data.events`).
+//! another's event (a Google activity, a GitHub webhook with `data.events`). Where a mapping declares what its pages look like, that is the
+//! only envelope there is.
 
 use super::scan::{Broken, Value, Walk, members, skip_space, value};
 
@@ -117,6 +118,32 @@ pub(crate) fn close(body: &[u8], mut at: usize, closers: u8) -> Result<usize, us
     }
 }
 
+/// Looks at the object that begins at `start`, whose array of events was declared: `page` are the members that lead to it.
+pub(crate) fn open_page<'a>(body: &'a [u8], start: usize, page: &[String]) -> Result<Opened<'a>, Broken> {
+    let array = array_at(body, start, page);
+    let shape = array.map_or_else(|| value(body, start).map(Shape::Event), Ok)?;
+    Ok(Opened { shape, source: None })
+}
+
+/// The array that a path of members leads to.
+fn array_at(body: &[u8], start: usize, page: &[String]) -> Option<Shape> {
+    let mut at = start;
+    for token in page {
+        let mut found = None;
+        members(body, at, |key, place| {
+            if key == token.as_bytes() {
+                found = Some(place);
+                return Walk::Stop;
+            }
+            Walk::On
+        })
+        .ok()?;
+        at = found?;
+    }
+    let closers = u8::try_from(page.len()).ok().filter(|closers| *closers > 0)?;
+    (body.get(at) == Some(&b'[')).then_some(Shape::Array { first: at + 1, closers })
+}
+
 /// The first byte of the array of that name in the object at a position.
 fn array_of(body: &[u8], object: usize, name: &[u8]) -> Option<usize> {
     let mut found = None;
@@ -177,6 +204,24 @@ mod tests {
         }
         let hook = br#"{"data":{"events":[]},"source":"https://acme.okta.com/x"}"#;
         assert_eq!(open(hook, 0).unwrap().source, Some(&b"https://acme.okta.com/x"[..]), "the source may stand behind");
+    }
+
+    #[test]
+    fn a_declared_page_is_the_only_envelope() {
+        let path = ["data".to_owned(), "list".to_owned()];
+        let body = br#"{"data":{"n":1,"list": [{}],"next":2},"records":[]}"#;
+        let opened = open_page(body, 0, &path).unwrap();
+        let Shape::Array { first, closers: 2 } = opened.shape else { panic!("{:?}", opened.shape) };
+        assert_eq!(close(body, first + 3, 2), Ok(body.len()));
+        for (body, page) in [
+            (&br#"{"items":[{}]}"#[..], &[][..]),
+            (br#"{"items":[{}]}"#, &path),
+            (br#"{"data":{"list":{}}}"#, &path),
+            (br#"{"data":[{"list":[]}]}"#, &path),
+        ] {
+            let whole = Shape::Event(Value { end: body.len(), is_too_deep: false });
+            assert_eq!(open_page(body, 0, page).unwrap().shape, whole);
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@
 use super::{
     EVENT_BYTES_MAX,
     envelope::{self, Framing, Opened, Shape},
-    scan::{Value, Walk, members, skip_space, value},
+    scan::{Broken, Value, Walk, members, skip_space, value},
 };
 
 /// How many times the body's length may be scanned in search of the next event after damage, in all.
@@ -58,6 +58,8 @@ pub struct Elements<'a> {
     damaged: Option<u8>,
     /// How the array's elements open: the first key of the first of them.
     opening: Option<&'a [u8]>,
+    /// Where a page holds its events, if that was declared; else it is one of the known envelopes.
+    page: Option<&'a [String]>,
     source: Option<&'a [u8]>,
     budget_bytes: usize,
     /// Where the next event begins in a damaged stretch, if that is known already.
@@ -82,11 +84,19 @@ impl<'a> Elements<'a> {
             planned,
             damaged: None,
             opening: None,
+            page: None,
             source: None,
             budget_bytes,
             found: None,
             clear_to: 0,
         }
+    }
+
+    /// With no other envelope than a declared one: the members that lead to the array of a page's events; none where objects are events.
+    #[must_use]
+    pub const fn in_page(mut self, page: &'a [String]) -> Elements<'a> {
+        self.page = Some(page);
+        self
     }
 
     /// The `source` of the hook envelope that holds the element returned last, as its raw text.
@@ -107,7 +117,7 @@ impl<'a> Elements<'a> {
         self.source = None;
         match self.body.get(start)? {
             b'[' => self.open_array(start + 1, 0),
-            b'{' => match envelope::open(self.body, start, &self.framing) {
+            b'{' => match self.opened(start) {
                 Ok(Opened { shape: Shape::Event(value), .. }) if self.is_followed_well(value.end) => {
                     return Some(self.whole(start, value, value.end));
                 }
@@ -134,6 +144,14 @@ impl<'a> Elements<'a> {
             },
         }
         None
+    }
+
+    /// What the object at a place turns out to be.
+    fn opened(&self, start: usize) -> Result<Opened<'a>, Broken> {
+        match self.page {
+            Some(page) => envelope::open_page(self.body, start, page),
+            None => envelope::open(self.body, start, &self.framing),
+        }
     }
 
     /// Does a value that stands by itself end where its line does, or the body?

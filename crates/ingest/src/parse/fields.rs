@@ -83,7 +83,7 @@ impl<T> List<T> {
 pub(crate) struct Key<'a>(pub(crate) Cow<'a, str>);
 
 /// Is this text how a provider writes "nothing"?
-fn is_nothing(text: &str) -> bool {
+pub(crate) fn is_nothing(text: &str) -> bool {
     matches!(text, "null" | "unknown")
 }
 

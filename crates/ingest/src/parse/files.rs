@@ -10,7 +10,7 @@ use std::{
 use event::{RejectReason, Source, TenantKey};
 use thiserror::Error;
 
-use super::{Named, Outcome, ParseContext, parse_body, write_event};
+use super::{HeaderError, Mapping, Named, Outcome, ParseContext, parse_pieces, write_event};
 
 /// Largest file that is read: a file is held in memory while it is parsed.
 pub const FILE_BYTES_MAX: u64 = 2 * 1024 * 1024 * 1024;
@@ -26,6 +26,8 @@ pub struct FileOptions<'a> {
     pub tenant_key: &'a TenantKey,
     /// Is this client id one of the provider's own apps?
     pub is_first_party: fn(Source, &str) -> bool,
+    /// How a mapped source is read.
+    pub mapping: Option<&'a Mapping>,
 }
 
 /// What became of the native events of some files. `read = events + ignored + rejected`.
@@ -69,6 +71,14 @@ pub enum FileError {
         /// Its size.
         bytes: u64,
     },
+    /// It is a CSV without the columns that the mapping needs.
+    #[error("{}: {source}", path.display())]
+    Header {
+        /// The file.
+        path: PathBuf,
+        /// What is missing.
+        source: HeaderError,
+    },
     /// The output could not be written.
     #[error("could not write the parsed events: {0}")]
     Unwritable(#[from] io::Error),
@@ -102,11 +112,12 @@ fn parse_file(
     body: &[u8],
     counts: &mut Counts,
     out: &mut impl Write,
-) -> io::Result<()> {
+) -> Result<(), FileError> {
     let mut context = ParseContext::new("", "", options.tenant_key);
     context.is_first_party = options.is_first_party;
+    context.mapping = options.mapping;
     let mut written = Ok(());
-    parse_body(options.provider, body, &context, usize::MAX, &mut |element, outcome| {
+    let parted = parse_pieces(options.provider, body, &context, usize::MAX, &mut |element, outcome| {
         counts.read += 1;
         match outcome {
             Outcome::Event(event, identities) => {
@@ -126,7 +137,8 @@ fn parse_file(
             }
         }
     });
-    written
+    parted.map_err(|source| FileError::Header { path: path.to_owned(), source })?;
+    Ok(written?)
 }
 
 fn reject(counts: &mut Counts, reason: RejectReason, sentence: &str) {

@@ -13,11 +13,13 @@ mod files;
 mod github;
 mod google;
 mod json;
+pub(crate) mod mapped;
 mod net;
 mod okta;
 mod outcome;
 mod own_product;
 mod person;
+mod pieces;
 mod provider;
 mod slack;
 mod stamp;
@@ -27,12 +29,14 @@ mod time;
 pub use clamp::{FUTURE_MS_MAX, PAST_DAYS_MAX, clamp};
 pub use files::{Counts, FILE_BYTES_MAX, FileError, FileOptions, parse_files};
 pub use json::{Named, write_event};
+pub use mapped::{COLUMNS_MAX, HeaderError, MAPPING_BYTES_MAX, Mapping, MappingError, Row, Rows};
 pub use outcome::{IdentityRef, Outcome};
+pub use pieces::{Piece, Pieces};
 pub use provider::{ProviderError, framing, readable_provider, readable_providers};
 
 use event::{RejectReason, Source, TenantKey, Timestamp};
 
-use crate::delivery::{Element, Elements, Fault};
+use crate::delivery::{Element, Fault};
 
 /// What is known of a delivery before its content is read.
 #[derive(Clone, Copy, Debug)]
@@ -54,6 +58,10 @@ pub struct ParseContext<'a> {
     pub is_backfill: bool,
     /// Is this client id one of the provider's own apps? Asked of the catalogue, which the parser does not know.
     pub is_first_party: fn(Source, &str) -> bool,
+    /// How the events of a mapped source are read.
+    pub mapping: Option<&'a Mapping>,
+    /// The cells of the element, where the body is a CSV (`Piece::row`).
+    pub row: Option<Row<'a>>,
 }
 
 impl<'a> ParseContext<'a> {
@@ -72,12 +80,15 @@ impl<'a> ParseContext<'a> {
             tenant_key,
             is_backfill: false,
             is_first_party: nobodys,
+            mapping: None,
+            row: None,
         }
     }
 }
 
 /// Parses every element of a body, in order; `sink` is called once for each native event, with the element that it stood in.
 /// More than `elements_max` elements end in one `RejectReason::TooMany` over the rest of the body.
+/// A CSV without the columns that the context's mapping needs is one reject.
 pub fn parse_body(
     provider: Source,
     body: &[u8],
@@ -85,11 +96,30 @@ pub fn parse_body(
     elements_max: usize,
     sink: &mut dyn FnMut(&Element<'_>, Outcome<'_>),
 ) {
-    let mut elements = Elements::new(body, framing(provider), elements_max);
-    while let Some(element) = elements.next() {
-        let context = ParseContext { envelope_source: elements.source(), ..*context };
+    if let Err(error) = parse_pieces(provider, body, context, elements_max, sink) {
+        let element = Element { index: 0, offset: 0, bytes: body, fault: None };
+        sink(&element, Outcome::Rejected { reason: RejectReason::MissingField, detail: error.to_string() });
+    }
+}
+
+/// As `parse_body`.
+///
+/// # Errors
+/// `HeaderError`, when the body is a CSV that the context's mapping does not fit; `sink` was not called then.
+pub(crate) fn parse_pieces(
+    provider: Source,
+    body: &[u8],
+    context: &ParseContext<'_>,
+    elements_max: usize,
+    sink: &mut dyn FnMut(&Element<'_>, Outcome<'_>),
+) -> Result<(), HeaderError> {
+    let own_markers = context.mapping.map(Mapping::markers).unwrap_or_default();
+    let mut pieces = Pieces::open(body, provider, context.mapping, &own_markers, elements_max)?;
+    while let Some(Piece { element, source, row }) = pieces.next_piece() {
+        let context = ParseContext { envelope_source: source, row, ..*context };
         parse_element(provider, &element, &context, &mut |outcome| sink(&element, outcome));
     }
+    Ok(())
 }
 
 /// Parses one element: one native event, or several for providers that group them. `sink` is called at least once.

@@ -50,17 +50,23 @@ fn calendar(bytes: &[u8]) -> Option<ReadTime> {
     };
     let (milli, rest) = fraction(rest)?;
     let (zone_minutes, is_zone_missing) = zone(rest)?;
+    let at = moment([year, month, day], [hour, minute, second])?.plus_ms(milli - zone_minutes * 60_000);
+    Some(ReadTime { at, is_zone_missing })
+}
+
+/// The moment of a date (year, month, day) and a clock (hour, minute, second) in UTC; `None` where either does not exist.
+pub(crate) fn moment([year, month, day]: [i64; 3], [hour, minute, second]: [i64; 3]) -> Option<Timestamp> {
     // A leap second is read as the last moment of its minute's successor: 23:59:60 is 00:00:00.
     let is_clock = hour <= 23 && minute <= 59 && second <= 60;
     if !is_clock || day < 1 || day > days_in(year, month)? {
         return None;
     }
-    let minutes = (day_number(year, month, day) * 24 + hour) * 60 + minute - zone_minutes;
-    Some(ReadTime { at: Timestamp((minutes * 60 + second) * 1_000 + milli), is_zone_missing })
+    let minutes = (day_number(year, month, day) * 24 + hour) * 60 + minute;
+    Some(Timestamp((minutes * 60 + second) * 1_000))
 }
 
 /// Digits as a number: at least `min`, at most `max` of them.
-fn number(bytes: &[u8], min: usize, max: usize) -> Option<(i64, &[u8])> {
+pub(crate) fn number(bytes: &[u8], min: usize, max: usize) -> Option<(i64, &[u8])> {
     let digits = bytes.iter().take(max).take_while(|byte| byte.is_ascii_digit()).count();
     let (digits, rest) = (digits >= min).then(|| bytes.split_at_checked(digits)).flatten()?;
     Some((digits.iter().fold(0, |sum, digit| sum * 10 + i64::from(digit - b'0')), rest))
@@ -73,7 +79,7 @@ fn after<'a>(bytes: &'a [u8], one_of: &[u8]) -> Option<&'a [u8]> {
 }
 
 /// Milliseconds of `.123…`, of any length; 0 where there is none.
-fn fraction(bytes: &[u8]) -> Option<(i64, &[u8])> {
+pub(crate) fn fraction(bytes: &[u8]) -> Option<(i64, &[u8])> {
     let Some(rest) = after(bytes, b".,") else { return Some((0, bytes)) };
     let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let (digits, rest) = (digits > 0).then(|| rest.split_at_checked(digits)).flatten()?;
@@ -82,7 +88,7 @@ fn fraction(bytes: &[u8]) -> Option<(i64, &[u8])> {
 }
 
 /// Minutes east of UTC, and whether nothing was told.
-fn zone(bytes: &[u8]) -> Option<(i64, bool)> {
+pub(crate) fn zone(bytes: &[u8]) -> Option<(i64, bool)> {
     let bytes = bytes.trim_ascii_start();
     let (sign, rest) = match bytes {
         [] => return Some((0, true)),

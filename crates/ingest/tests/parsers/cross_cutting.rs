@@ -100,7 +100,13 @@ fn files_are_counted_and_names_are_printed_only_when_asked_for() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/okta");
     let files = [folder.join("hook.json"), folder.join("login_failed.json")];
     for is_clear in [false, true] {
-        let options = FileOptions { provider: Source::Okta, is_clear, tenant_key: &KEY, is_first_party: |_, _| false };
+        let options = FileOptions {
+            provider: Source::Okta,
+            is_clear,
+            tenant_key: &KEY,
+            is_first_party: |_, _| false,
+            mapping: None,
+        };
         let mut out = Vec::new();
         let counts = parse_files(&options, &files, &mut out).unwrap();
         assert_eq!((counts.read, counts.events, counts.ignored, counts.rejected), (3, 3, 0, 0));
@@ -108,8 +114,13 @@ fn files_are_counted_and_names_are_printed_only_when_asked_for() {
         assert_eq!((out.lines().count(), out.contains("ann@acme.example.com")), (3, is_clear));
         assert!(out.lines().all(|line| serde_json::from_str::<Value>(line).unwrap()["occurred_at"].is_string()));
     }
-    let options =
-        FileOptions { provider: Source::Okta, is_clear: false, tenant_key: &KEY, is_first_party: |_, _| false };
+    let options = FileOptions {
+        provider: Source::Okta,
+        is_clear: false,
+        tenant_key: &KEY,
+        is_first_party: |_, _| false,
+        mapping: None,
+    };
     let error = parse_files(&options, &[folder.join("none.json")], &mut Vec::new()).unwrap_err().to_string();
     assert!(error.contains("none.json") && error.contains("name a file that exists"), "{error}");
 }

@@ -15,6 +15,12 @@ mod google_decisions;
 #[cfg(test)]
 mod google_gotchas;
 #[cfg(test)]
+mod mapped;
+#[cfg(test)]
+mod mapped_bodies;
+#[cfg(test)]
+mod mapped_files;
+#[cfg(test)]
 mod okta_gotchas;
 #[cfg(test)]
 mod okta_kinds;
