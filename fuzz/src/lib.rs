@@ -100,7 +100,10 @@ pub fn mapping(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     match Mapping::parse("mapping.toml", text) {
         Ok(mapping) => {
-            for body in [&br#"[{"id":"1","type":"a","at":1772357400,"who":"ann@example.com","list":[{}]}]"#[..], b"id,type,at,who\n1,a,1772357400,ann\n"] {
+            for body in [
+                &br#"[{"id":"1","type":"a","at":1772357400,"who":"ann@example.com","list":[{}]}]"#[..],
+                b"id,type,at,who\n1,a,1772357400,ann\n",
+            ] {
                 delivery(Source::Mapped, Some(&mapping), body);
             }
         }

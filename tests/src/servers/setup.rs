@@ -83,6 +83,16 @@ impl Setup {
         self.list("connections", table)
     }
 
+    /// A further key of the connection that was added last.
+    #[must_use]
+    pub fn connection_key(mut self, key: &str, value: &str) -> Setup {
+        let connections = self.table.get_mut("connections").and_then(Value::as_array_mut);
+        if let Some(last) = connections.and_then(|list| list.last_mut()).and_then(Value::as_table_mut) {
+            last.insert(key.to_owned(), value.into());
+        }
+        self
+    }
+
     /// A tenant whose key for pseudonyms is given, so that processes with data folders of their own agree on it.
     #[must_use]
     pub fn tenant(mut self, id: &str) -> Setup {

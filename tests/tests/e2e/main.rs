@@ -11,6 +11,7 @@ mod deliveries;
 mod disk;
 mod door;
 mod hub;
+mod mapped;
 mod parse;
 mod roles;
 mod secrecy;

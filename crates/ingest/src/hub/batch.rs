@@ -108,6 +108,7 @@ impl Lander {
             match self.acceptor.append(&origin, connection, body) {
                 Err(error @ AcceptError::TooMany { .. }) => (RejectReason::TooMany, error.to_string()),
                 Err(error @ AcceptError::TooDeep { .. }) => (RejectReason::TooDeep, error.to_string()),
+                Err(error @ AcceptError::Header(_)) => (RejectReason::MissingField, error.to_string()),
                 // A defect of ours must not keep what stands behind it from coming in.
                 Err(error @ AcceptError::Internal(_)) => (RejectReason::NotAnEvent, error.to_string()),
                 result => return result,

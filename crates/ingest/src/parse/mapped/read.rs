@@ -11,7 +11,7 @@ use super::{
     clock::{FORMATS, TimeFormat},
     field::{Content, FIELDS, Field, members, of_name},
     pick::{Tree, tokens},
-    rules::{AppRule, FieldRule, Form, KindRule, Mapping, Meaning, Origin, TimeRule},
+    rules::{AppRule, FieldRule, Form, KindRule, Mapping, Meaning, Origin, TimeRule, Words},
     table::{Entry, File, Section},
 };
 use crate::parse::time::zone;
@@ -280,7 +280,7 @@ fn entries<'f, 't>(
 }
 
 /// The tables of `[values]`: the source's words for a field, and ours.
-fn values<'t>(root: &Section<'_, 't>) -> Result<HashMap<&'t str, HashMap<Box<str>, Box<str>>>, MappingError> {
+fn values<'t>(root: &Section<'_, 't>) -> Result<HashMap<&'t str, Words>, MappingError> {
     let mut all = HashMap::new();
     for entry in entries(root, "values", "values.")? {
         let (_, content) = known(&entry)?;

@@ -121,13 +121,16 @@ pub(super) struct AppRule {
     pub(super) name: Option<Origin>,
 }
 
+/// The source's words for a field, and ours.
+pub(super) type Words = HashMap<Box<str>, Box<str>>;
+
 /// How one field is filled.
 #[derive(Clone, Debug)]
 pub(super) struct FieldRule {
     pub(super) field: Field,
     pub(super) from: Origin,
     /// What the source's words are in ours; `None` where they are the same.
-    pub(super) values: Option<HashMap<Box<str>, Box<str>>>,
+    pub(super) values: Option<Words>,
 }
 
 impl FieldRule {
