@@ -74,12 +74,12 @@ pub fn codec_record(bytes: &[u8]) {
 
 /// A delivery of Okta: split, parsed, clamped, written to the log and read back.
 pub fn delivery_okta(bytes: &[u8]) {
-    delivery(Source::Okta, None, bytes);
+    delivery(Source::Okta, bytes);
 }
 
 /// A delivery of Entra.
 pub fn delivery_entra(bytes: &[u8]) {
-    delivery(Source::Entra, None, bytes);
+    delivery(Source::Entra, bytes);
 }
 
 /// A delivery of a mapped source, under each mapping that ships: JSON by lines, by pages, and tables.
@@ -91,7 +91,7 @@ pub fn delivery_mapped(bytes: &[u8]) {
         include_str!("../../deploy/config/mappings/push_security.toml"),
     ] {
         let mapping = Mapping::parse("mapping.toml", text).expect("what ships is in order");
-        delivery(Source::Mapped, Some(&mapping), bytes);
+        parted_delivery(Source::Mapped, Some(&mapping), bytes);
     }
 }
 
@@ -104,7 +104,7 @@ pub fn mapping(bytes: &[u8]) {
                 &br#"[{"id":"1","type":"a","at":1772357400,"who":"ann@example.com","list":[{}]}]"#[..],
                 b"id,type,at,who\n1,a,1772357400,ann\n",
             ] {
-                delivery(Source::Mapped, Some(&mapping), body);
+                parted_delivery(Source::Mapped, Some(&mapping), body);
             }
         }
         Err(error) => {
@@ -174,7 +174,11 @@ pub fn time(bytes: &[u8]) {
     }
 }
 
-fn delivery(provider: Source, mapping: Option<&Mapping>, body: &[u8]) {
+fn delivery(provider: Source, body: &[u8]) {
+    parted_delivery(provider, None, body);
+}
+
+fn parted_delivery(provider: Source, mapping: Option<&Mapping>, body: &[u8]) {
     let own_markers = mapping.map(Mapping::markers).unwrap_or_default();
     // A table without the mapping's columns is refused whole.
     let Ok(mut pieces) = Pieces::open(body, provider, mapping, &own_markers, ELEMENTS_MAX) else { return };
