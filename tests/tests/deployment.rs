@@ -140,10 +140,13 @@ fn the_example_configuration_is_read_as_it_stands_and_with_every_key_in_force() 
     assert_eq!(code, Some(0), "{words}");
     assert!(words.contains("0 connections, 0 receivers"), "as it stands it changes nothing: {words}");
     let every_key = tempfile::NamedTempFile::new().unwrap();
-    fs::write(every_key.path(), with_every_key(&fs::read_to_string(&path).unwrap())).unwrap();
+    // Mappings are read with the configuration: the ones that it names are those beside it.
+    let mappings = deploy().join("config/mappings");
+    let text = fs::read_to_string(&path).unwrap().replace("/etc/daylight/mappings", mappings.to_str().unwrap());
+    fs::write(every_key.path(), with_every_key(&text)).unwrap();
     let (code, words) = check_config(every_key.path());
     assert_eq!(code, Some(0), "{words}");
-    assert!(words.contains("3 connections, 3 receivers, 1 tenants"), "{words}");
+    assert!(words.contains("4 connections, 3 receivers, 1 tenants"), "{words}");
 }
 
 #[test]
