@@ -121,6 +121,11 @@ pub fn delivery_google_workspace(bytes: &[u8]) {
     delivery(Source::GoogleWorkspace, bytes);
 }
 
+/// A delivery of the unified audit log.
+pub fn delivery_m365_ual(bytes: &[u8]) {
+    delivery(Source::M365Ual, bytes);
+}
+
 /// What is kept of an element that cannot be read.
 pub fn scrub(bytes: &[u8]) {
     let scrubbed = scrub_text(bytes, &[SECRET]);

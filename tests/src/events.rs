@@ -185,6 +185,75 @@ fn github(click: &Click<'_>, action: &str, scopes: &[&str]) -> Value {
     })
 }
 
+/// Microsoft 365: somebody consented to an app; one record of the unified audit log. `app_id` is the app's client id, a GUID.
+#[must_use]
+pub fn ual_consent(click: &Click<'_>, scopes: &[&str]) -> Value {
+    let (object_id, person) = (uuid(0x0b1e, email_number(click.app_id)), uuid(0x9e45, email_number(click.email)));
+    let permissions = format!(
+        "[] => [[Id: grant{}, ClientId: {object_id}, PrincipalId: {person}, ResourceId: {}, ConsentType: Principal, Scope:  {}, CreatedDateTime: , LastModifiedDateTime ]]; ",
+        click.number,
+        uuid(0x4e5, 1),
+        scopes.join(" ")
+    );
+    let modified = [
+        ("ConsentContext.IsAdminConsent", "False"),
+        ("ConsentContext.IsAppOnly", "False"),
+        ("ConsentContext.OnBehalfOfAll", "False"),
+        ("ConsentAction.Permissions", &permissions),
+        ("TargetId.ServicePrincipalNames", click.app_id),
+    ];
+    let target = json!([
+        {"ID": format!("ServicePrincipal_{object_id}"), "Type": 2}, {"ID": object_id, "Type": 2},
+        {"ID": "ServicePrincipal", "Type": 2}, {"ID": click.app_name, "Type": 1}, {"ID": click.app_id, "Type": 2}
+    ]);
+    ual(click, 1, "Consent to application.", &modified, &target)
+}
+
+/// Microsoft 365: the delegated grant that the same click writes beside its consent.
+#[must_use]
+pub fn ual_companion(click: &Click<'_>, scopes: &[&str]) -> Value {
+    let resource = uuid(0x4e5, 1);
+    let (object_id, scope) = (uuid(0x0b1e, email_number(click.app_id)), format!(" {}", scopes.join(" ")));
+    let modified = [
+        ("DelegatedPermissionGrant.Scope", scope.as_str()),
+        ("DelegatedPermissionGrant.ConsentType", "Principal"),
+        ("ServicePrincipal.ObjectID", &object_id),
+        ("ServicePrincipal.AppId", ""),
+    ];
+    let target = json!([
+        {"ID": format!("ServicePrincipal_{resource}"), "Type": 2}, {"ID": resource, "Type": 2},
+        {"ID": "ServicePrincipal", "Type": 2}, {"ID": "Brightwater API", "Type": 1}
+    ]);
+    ual(click, 2, "Add delegated permission grant.", &modified, &target)
+}
+
+/// Microsoft 365: somebody signed in to an app.
+#[must_use]
+pub fn ual_login(click: &Click<'_>) -> Value {
+    json!({
+        "CreationTime": Timestamp(click.at_ms).to_string().get(..19), "Id": uuid(0x0a1, click.number * 10),
+        "Operation": "UserLoggedIn", "OrganizationId": ENTRA_TENANT, "RecordType": 15, "ResultStatus": "Success",
+        "UserType": 0, "Version": 1, "Workload": "AzureActiveDirectory", "UserId": click.email,
+        "ApplicationId": click.app_id, "ErrorNumber": "0", "InterSystemsId": uuid(0xc0de, click.number),
+        "Actor": [{"ID": uuid(0x9e45, email_number(click.email)), "Type": 0}, {"ID": click.email, "Type": 5}],
+        "Target": [{"ID": uuid(0x4e5, 1), "Type": 0}], "ClientIP": "203.0.113.7"
+    })
+}
+
+fn ual(click: &Click<'_>, part: u64, operation: &str, modified: &[(&str, &str)], target: &Value) -> Value {
+    let person = uuid(0x9e45, email_number(click.email));
+    let time = Timestamp(click.at_ms).to_string();
+    let modified = modified.iter().map(|(name, value)| json!({"Name": name, "NewValue": value, "OldValue": ""}));
+    json!({
+        "CreationTime": time.get(..19), "Id": uuid(0x0a1, click.number * 10 + part), "Operation": operation,
+        "OrganizationId": ENTRA_TENANT, "RecordType": 8, "ResultStatus": "Success", "UserType": 0, "Version": 1,
+        "Workload": "AzureActiveDirectory", "UserId": click.email, "InterSystemsId": uuid(0xc0de, click.number),
+        "ModifiedProperties": modified.collect::<Vec<_>>(), "ExtendedProperties": [],
+        "Actor": [{"ID": click.email, "Type": 5}, {"ID": format!("User_{person}"), "Type": 2}, {"ID": person, "Type": 2}],
+        "Target": target
+    })
+}
+
 /// Google: somebody let an app act on their data; one activity of the token log. `app_id` is the app's client id.
 #[must_use]
 pub fn google_authorize(click: &Click<'_>, scopes: &[&str]) -> Value {

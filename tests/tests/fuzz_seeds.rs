@@ -20,6 +20,7 @@ const TARGETS: &[Target] = &[
     ("delivery_entra", fuzz::delivery_entra, "crates/ingest/tests/fixtures/entra"),
     ("delivery_google_workspace", fuzz::delivery_google_workspace, "crates/ingest/tests/fixtures/google"),
     ("delivery_mapped", fuzz::delivery_mapped, "crates/ingest/tests/fixtures/mapped"),
+    ("delivery_m365_ual", fuzz::delivery_m365_ual, "crates/ingest/tests/fixtures/ual"),
     ("delivery_okta", fuzz::delivery_okta, "crates/ingest/tests/fixtures/okta"),
     ("mapping", fuzz::mapping, "deploy/config/mappings"),
     ("plan", fuzz::plan, "fuzz/seeds/plan"),

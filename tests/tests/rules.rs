@@ -22,7 +22,7 @@ use ingest::{
 use serde_json::{Value, json};
 use tests::events::{
     Click, entra_consent, github_authorisation, github_installation, google_authorize, google_delegation, google_sso,
-    okta_consent, okta_sso, page, slack_installation,
+    okta_consent, okta_sso, page, slack_installation, ual_companion, ual_consent, ual_login,
 };
 
 const ANN: &str = "ann.archer@brightwater.example.com";
@@ -121,7 +121,8 @@ fn crowd(people: u64) -> Vec<Step> {
 }
 
 fn cases() -> Vec<Case> {
-    let cases = [new_app_cases(), consent_cases(), identity_and_people_cases(), product_cases(), google_cases()];
+    let cases =
+        [new_app_cases(), consent_cases(), identity_and_people_cases(), product_cases(), google_cases(), ual_cases()];
     cases.into_iter().flatten().collect()
 }
 
@@ -261,6 +262,34 @@ fn google_cases() -> Vec<Case> {
         ("C4", "Google: a consent for oneself", vec![google(1, QUORBIT, &[MAIL])], false),
         ("R2", "Google: a name that only looks like a brand's", vec![google(1, false_brand, &["openid"])], true),
         ("R2", "Google: a name like nobody's", vec![google(1, QUORBIT, &["openid"])], false),
+    ]
+}
+
+/// The same click in the unified audit log.
+fn ual_cases() -> Vec<Case> {
+    let ual = |record| Step::Native(Source::M365Ual, record);
+    let consent = |app, scopes: &[&str]| ual(ual_consent(&click(1, ANN, app), scopes));
+    let companion = |scopes: &[&str]| ual(ual_companion(&click(1, ANN, TOOL), scopes));
+    vec![
+        ("N1", "UAL: a sign-in to an app that nobody knows", vec![ual(ual_login(&click(1, ANN, TOOL)))], true),
+        ("N1", "UAL: a sign-in to an app of Microsoft's own", vec![ual(ual_login(&click(1, ANN, TEAMS)))], false),
+        ("C1", "UAL: all mail, by one person", vec![consent(TOOL, &["Mail.ReadWrite"])], true),
+        ("C1", "UAL: sign-in only", vec![consent(TOOL, &["User.Read"])], false),
+        ("C1", "UAL: a companion waits for its consent", vec![companion(&["Mail.ReadWrite"])], false),
+        (
+            "C1",
+            "UAL: the consent speaks for the companion before it",
+            vec![companion(&["Mail.ReadWrite"]), consent(TOOL, &["Mail.ReadWrite"])],
+            true,
+        ),
+        (
+            "C1",
+            "UAL: a companion says nothing again that its consent has said",
+            vec![consent(TOOL, &["Mail.ReadWrite"]), companion(&["Mail.ReadWrite"])],
+            false,
+        ),
+        ("R1", "UAL: a known rogue app, by its id", vec![consent(EM_CLIENT, &["User.Read"])], true),
+        ("R1", "UAL: an app that only has its name", vec![consent((TOOL.0, EM_CLIENT.1), &["User.Read"])], false),
     ]
 }
 

@@ -29,6 +29,11 @@ impl Text<'_> {
     }
 }
 
+/// A text that stands elsewhere already.
+pub(crate) const fn borrowed(text: &str) -> Text<'_> {
+    Text(Cow::Borrowed(text))
+}
+
 impl Deref for Text<'_> {
     type Target = str;
 

@@ -25,6 +25,7 @@ mod slack;
 mod stamp;
 pub(crate) mod text;
 mod time;
+mod ual;
 
 pub use clamp::{FUTURE_MS_MAX, PAST_DAYS_MAX, clamp};
 pub use files::{Counts, FILE_BYTES_MAX, FileError, FileOptions, parse_files};

@@ -3,7 +3,7 @@
 use event::Source;
 use thiserror::Error;
 
-use super::{Outcome, ParseContext, entra, github, google, mapped, okta, slack};
+use super::{Outcome, ParseContext, entra, github, google, mapped, okta, slack, ual};
 use crate::delivery::Framing;
 
 /// Parses one element. It calls the sink exactly once for each native event; an error, before the sink was called, where the bytes are
@@ -44,6 +44,11 @@ const READERS: &[Reader] = &[
         source: Source::Github,
         framing: Framing { markers: &[b"action"], pages: &[b"records"] },
         parse: github::parse,
+    },
+    Reader {
+        source: Source::M365Ual,
+        framing: Framing { markers: &[b"Operation"], pages: &[b"value", b"records"] },
+        parse: ual::parse,
     },
     Reader {
         source: Source::GoogleWorkspace,

@@ -28,3 +28,5 @@ mod okta_kinds;
 mod slack;
 #[cfg(test)]
 mod split;
+#[cfg(test)]
+mod ual_gotchas;

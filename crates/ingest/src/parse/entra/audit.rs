@@ -50,7 +50,7 @@ pub(crate) fn build(
     let reason = reason(native);
 
     let mut event =
-        Event::new(native.event_id(tenant, &mut warnings), Source::Entra, context.tenant, kind, occurred_at);
+        Event::new(native.event_id(tenant, &mut warnings), native.source, context.tenant, kind, occurred_at);
     event.stream = Stream::Audit;
     event.is_supporting = is_supporting;
     event.native_id = &properties.id;
@@ -58,12 +58,13 @@ pub(crate) fn build(
     event.correlation_id = native.correlation();
     event.available_at = optional_time(&native.record.time);
     event.actor_type = actor_type(properties, &actor, is_self);
+    // Both logs name people by the ids of one directory.
     event.user_key = subject.key(context, Source::Entra);
     event.actor_key = if is_self { event::UserKey::NONE } else { actor.key(context, Source::Entra) };
-    event.app = app.reference();
+    event.app = app.reference(native.source);
     event.app_name = &app_name;
     event.app_object_id = &app.object_id;
-    if !app.id.is_empty() && (context.is_first_party)(Source::Entra, &app.id) {
+    if !app.id.is_empty() && (context.is_first_party)(native.source, &app.id) {
         event.app_kind = AppKind::FirstParty;
     }
     event.scopes = Tokens::from_canonical(&grant.scopes);
@@ -126,8 +127,8 @@ fn meaning(
 fn outcome(result: &str) -> Ended {
     let result = result.to_ascii_lowercase();
     match result.as_str() {
-        "success" => Ended::Success,
-        "timeout" => Ended::Failure,
+        "success" | "succeeded" | "true" => Ended::Success,
+        "timeout" | "false" => Ended::Failure,
         other if other.starts_with("fail") => Ended::Failure,
         _ => Ended::Unknown,
     }

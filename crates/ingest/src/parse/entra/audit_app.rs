@@ -65,13 +65,13 @@ impl<'a> AuditApp<'a> {
     }
 
     /// The reference: the global id, else the object.
-    pub(crate) fn reference(&self) -> AppRef<'_> {
+    pub(crate) fn reference(&self, source: Source) -> AppRef<'_> {
         let (id_kind, id) = match (&*self.id, &*self.object_id) {
             ("", "") => (AppIdKind::None, ""),
             ("", object_id) => (AppIdKind::ObjectId, object_id),
             (id, _) => (AppIdKind::ClientId, id),
         };
-        AppRef { source: Source::Entra, id_kind, id }
+        AppRef { source, id_kind, id }
     }
 }
 

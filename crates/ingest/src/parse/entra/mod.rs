@@ -7,8 +7,8 @@ mod codes;
 mod grant;
 mod permissions;
 mod signin;
-mod values;
-mod wire;
+pub(super) mod values;
+pub(super) mod wire;
 
 use event::{EventId, EventIdHasher, ParseWarning, ParseWarnings, RejectReason, Source, Stream, Timestamp, content_id};
 
@@ -19,12 +19,15 @@ use super::{
     stamp::{Reject, occurred_at, provider_tenant},
 };
 
-/// One record, taken apart.
-struct Native<'r> {
-    element: &'r [u8],
-    record: &'r Record<'r>,
-    properties: &'r Properties<'r>,
-    stream: Stream,
+/// One record, taken apart: of Entra, or of the unified audit log, which tells the same in another schema.
+pub(super) struct Native<'r> {
+    pub(super) source: Source,
+    pub(super) element: &'r [u8],
+    pub(super) record: &'r Record<'r>,
+    pub(super) properties: &'r Properties<'r>,
+    pub(super) stream: Stream,
+    /// The provider's type of a sign-in.
+    pub(super) native_type: &'r str,
 }
 
 /// Parses one record.
@@ -58,16 +61,25 @@ pub(crate) fn parse(
         });
         return Ok(());
     };
-    let native = Native { element, record: &record, properties: &properties, stream };
-    let done = if stream == Stream::Audit {
-        audit::build(&native, context, sink)
-    } else {
-        signin::build(&native, context, sink)
-    };
-    if let Err(reject) = done {
+    let native_type = signin::category(stream);
+    let native =
+        Native { source: Source::Entra, element, record: &record, properties: &properties, stream, native_type };
+    if let Err(reject) = build(&native, context, sink) {
         sink(reject.into());
     }
     Ok(())
+}
+
+/// Builds the event of a record, or ignores it.
+pub(super) fn build(
+    native: &Native<'_>,
+    context: &ParseContext<'_>,
+    sink: &mut dyn FnMut(Outcome<'_>),
+) -> Result<(), Reject> {
+    match native.stream {
+        Stream::Audit => audit::build(native, context, sink),
+        _ => signin::build(native, context, sink),
+    }
 }
 
 /// Which log a record stands in; `None` for logs that say nothing about apps.
@@ -120,6 +132,10 @@ impl<'r> Native<'r> {
     /// When it happened: the object's own time, else the envelope's.
     fn occurred_at(&self, own: &str, field: &'static str, warnings: &mut ParseWarnings) -> Result<Timestamp, Reject> {
         let text = if own.is_empty() { &self.record.time } else { own };
+        if self.source == Source::M365Ual {
+            // This log never writes a zone: it is UTC by definition, and nothing to be noticed.
+            return occurred_at(text, "CreationTime", &mut ParseWarnings::default());
+        }
         occurred_at(text, field, warnings)
     }
 
@@ -127,9 +143,9 @@ impl<'r> Native<'r> {
     fn event_id(&self, tenant: &str, warnings: &mut ParseWarnings) -> EventId {
         if self.properties.id.is_empty() {
             warnings.add(ParseWarning::NoNativeId);
-            return content_id(Source::Entra, tenant, &without_layout(self.element));
+            return content_id(self.source, tenant, &without_layout(self.element));
         }
-        EventIdHasher::new(Source::Entra, tenant).field(&self.properties.id).finish()
+        EventIdHasher::new(self.source, tenant).field(&self.properties.id).finish()
     }
 
     fn correlation(&self) -> &'r str {

@@ -25,7 +25,7 @@ pub(crate) fn build(
     let tenant = native.provider_tenant(context)?;
     let occurred_at = native.occurred_at(&properties.created_at, "createdDateTime", &mut warnings)?;
     let app_id = unless_zero(&properties.app_id);
-    let is_first_party = !app_id.is_empty() && (context.is_first_party)(Source::Entra, app_id);
+    let is_first_party = !app_id.is_empty() && (context.is_first_party)(native.source, app_id);
     let success = match native.stream {
         Stream::SigninInteractive if is_first_party || app_id.is_empty() => Kind::LoginSuccess,
         Stream::SigninInteractive => Kind::Sso,
@@ -43,18 +43,19 @@ pub(crate) fn build(
     let resources = tokens([unless_zero(&properties.resource_id)], &mut warnings);
 
     let mut event =
-        Event::new(native.event_id(tenant, &mut warnings), Source::Entra, context.tenant, kind, occurred_at);
+        Event::new(native.event_id(tenant, &mut warnings), native.source, context.tenant, kind, occurred_at);
     event.stream = native.stream;
     event.native_id = &properties.id;
-    event.native_type = native_type(native.stream);
+    event.native_type = native.native_type;
     event.correlation_id = native.correlation();
     event.session_id = &properties.session;
     event.transaction_id = &properties.token_id;
     event.available_at = optional_time(&record.time);
     event.actor_type = if is_app { ActorType::App } else { ActorType::User };
+    // Both logs name people by the ids of one directory.
     event.user_key = person.key(context, Source::Entra);
     event.app = AppRef {
-        source: Source::Entra,
+        source: native.source,
         id_kind: if app_id.is_empty() { AppIdKind::None } else { AppIdKind::ClientId },
         id: app_id,
     };
@@ -96,7 +97,7 @@ fn person<'a>(properties: &'a Properties<'a>, is_typed: bool) -> Person<'a> {
 }
 
 /// The diagnostic category, in both forms of the record.
-const fn native_type(stream: Stream) -> &'static str {
+pub(crate) const fn category(stream: Stream) -> &'static str {
     match stream {
         Stream::SigninNoninteractive => "NonInteractiveUserSignInLogs",
         Stream::SigninSp => "ServicePrincipalSignInLogs",
