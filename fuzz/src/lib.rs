@@ -62,6 +62,10 @@ pub fn codec_record(bytes: &[u8]) {
         let again = codec::encode_dead_letter(&letter).expect("what was read can be written");
         assert_eq!(codec::decode_dead_letter(&again).as_ref(), Ok(&letter));
     }
+    if let Ok(cursor) = codec::decode_feed_cursor(bytes) {
+        let again = codec::encode_feed_cursor(&cursor).expect("what was read can be written");
+        assert_eq!(codec::decode_feed_cursor(&again).as_ref(), Ok(&cursor));
+    }
     if let Ok(identity) = codec::decode_identity(bytes) {
         let again = codec::encode_identity(&identity).expect("what was read can be written");
         assert_eq!(codec::decode_identity(&again).as_ref(), Ok(&identity));

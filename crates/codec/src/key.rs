@@ -18,6 +18,7 @@ enum About {
     LedgerHeld = 6,
     Identity = 16,
     Delivery = 32,
+    FeedCursor = 48,
 }
 
 /// The key of a ledger entry in the topic `ledger`.
@@ -48,6 +49,12 @@ pub fn identity_key(tenant: &str, user_key: UserKey) -> Vec<u8> {
 #[must_use]
 pub fn delivery_key(tenant: &str, alert_id: AlertId, receiver: &str) -> Vec<u8> {
     Key::new(About::Delivery, tenant).bytes(&alert_id.0.to_be_bytes()).text(receiver).0
+}
+
+/// The key of a feed's cursor in the topic `cursors`.
+#[must_use]
+pub fn feed_cursor_key(tenant: &str, connection: &str, feed: &str) -> Vec<u8> {
+    Key::new(About::FeedCursor, tenant).text(connection).text(feed).0
 }
 
 /// A key in the making.
@@ -91,6 +98,7 @@ mod tests {
             ),
             (identity_key("ab", UserKey(2)), b"\x10\0\0\0\x02ab\0\0\0\0\0\0\0\x02"),
             (delivery_key("ab", AlertId(3), "r"), b"\x20\0\0\0\x02ab\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x03\0\0\0\x01r"),
+            (feed_cursor_key("ab", "c", "f"), b"\x30\0\0\0\x02ab\0\0\0\x01c\0\0\0\x01f"),
         ] {
             assert_eq!(key, bytes);
         }

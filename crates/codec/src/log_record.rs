@@ -40,6 +40,7 @@ pub fn decode_log_record(record: &[u8]) -> Result<LogRecord<'_>, DecodeError> {
         | Schema::DeadLetterV1
         | Schema::IdentityV1
         | Schema::LedgerV1
-        | Schema::LedgerV2 => Err(DecodeError::WrongSchema { expected: "events or control", found: schema }),
+        | Schema::LedgerV2
+        | Schema::FeedCursorV1 => Err(DecodeError::WrongSchema { expected: "events or control", found: schema }),
     }
 }

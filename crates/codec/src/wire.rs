@@ -49,6 +49,8 @@ pub enum Schema {
     ControlV2,
     /// `ledger.avsc`, version 2: as `control`.
     LedgerV2,
+    /// `feed_cursor.avsc`, version 1.
+    FeedCursorV1,
 }
 
 impl Schema {
@@ -63,6 +65,7 @@ impl Schema {
         Schema::LedgerV1,
         Schema::ControlV2,
         Schema::LedgerV2,
+        Schema::FeedCursorV1,
     ];
 
     /// The id in the frame.
@@ -79,6 +82,7 @@ impl Schema {
                 Schema::LedgerV1 => 7,
                 Schema::ControlV2 => 8,
                 Schema::LedgerV2 => 9,
+                Schema::FeedCursorV1 => 10,
             }
     }
 
@@ -101,6 +105,7 @@ impl Schema {
             Schema::LedgerV1 => "ledger.v1",
             Schema::ControlV2 => "control.v2",
             Schema::LedgerV2 => "ledger.v2",
+            Schema::FeedCursorV1 => "feed_cursor.v1",
         }
     }
 
@@ -117,6 +122,7 @@ impl Schema {
             Schema::LedgerV1 => include_str!("../../../schemas/avro/released/ledger.v1.avsc"),
             Schema::ControlV2 => include_str!("../../../schemas/avro/control.avsc"),
             Schema::LedgerV2 => include_str!("../../../schemas/avro/ledger.avsc"),
+            Schema::FeedCursorV1 => include_str!("../../../schemas/avro/feed_cursor.avsc"),
         }
     }
 }

@@ -12,7 +12,7 @@ mod tests {
     use codec::Schema;
     use event::{
         ActorType, AlertState, AliasAction, AppIdKind, AppKind, ConsentType, DeliveryState, Kind, Outcome,
-        ParseWarning, RejectReason, Severity, Source, Status, Stream, TableName,
+        ParseWarning, PollState, RejectReason, Severity, Source, Status, Stream, TableName,
     };
 
     fn parse(text: &str) -> AvroSchema {
@@ -132,6 +132,7 @@ mod tests {
             ("DeliveryState", DeliveryState::NAMES),
             ("Kind", Kind::NAMES),
             ("Outcome", Outcome::NAMES),
+            ("PollState", PollState::NAMES),
             ("RejectReason", RejectReason::NAMES),
             ("Severity", Severity::NAMES),
             ("Source", Source::NAMES),

@@ -3,8 +3,8 @@
 use codec::BatchHeader;
 use event::{
     ActorType, Alert, AlertId, AlertState, Alias, AliasAction, AppFirst, AppIdKind, AppKind, AppRef, ConsentType,
-    Control, Coordinates, DeadLetter, Decision, Delivery, DeliveryState, Event, EventId, Factor, FirstSeen, Identity,
-    Ip, Kind, LedgerEntry, LogId, Outcome, ParseWarnings, Position, RejectReason, Reveal, Severity, Sighting, Source,
+    Control, Coordinates, DeadLetter, Decision, Delivery, DeliveryState, Event, EventId, Factor, FeedCursor, FirstSeen, Identity,
+    Ip, Kind, LedgerEntry, LogId, Outcome, ParseWarnings, PollState, Position, RejectReason, Reveal, Severity, Sighting, Source,
     Status, Stream, TableName, TableVersion, Tick, Timestamp, Tokens, UserKey,
 };
 use proptest::{collection::vec, prelude::*, sample::select};
@@ -237,6 +237,27 @@ impl Seed {
         }
     }
 
+    /// A feed's cursor.
+    pub(crate) fn feed_cursor(&self) -> FeedCursor {
+        FeedCursor {
+            tenant: self.owned(0),
+            connection: self.owned(1),
+            feed: self.owned(2),
+            api: self.owned(3),
+            position: self.owned(4),
+            complete_to: self.time(0),
+            state: self.member(1, PollState::ALL),
+            detail: self.owned(5),
+            waits_until: self.time(2),
+            heard_at: self.time(3),
+            updated_at: self.time(4),
+            pages: self.low(5, 63),
+            events: self.low(6, 63),
+            duplicates: self.low(7, 63),
+            rereads: self.low(8, 63),
+        }
+    }
+
     /// A dead letter.
     pub(crate) fn dead_letter(&self) -> DeadLetter {
         let mut sha256 = [0; 32];
@@ -332,6 +353,7 @@ pub(crate) fn record() -> impl Strategy<Value = Vec<u8>> {
             codec::encode_delivery(&seed.delivery()).unwrap(),
             codec::encode_dead_letter(&seed.dead_letter()).unwrap(),
             codec::encode_identity(&seed.identity()).unwrap(),
+            codec::encode_feed_cursor(&seed.feed_cursor()).unwrap(),
         ];
         records.extend(controls.iter().map(|control| codec::encode_control(seed.text(0), control).unwrap()));
         let (tenant, entries) = seed.ledger(controls, vec![alert]);

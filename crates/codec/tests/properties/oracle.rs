@@ -130,6 +130,14 @@ proptest! {
     }
 
     #[test]
+    fn feed_cursors(seed in seed()) {
+        let cursor = seed.feed_cursor();
+        let ours = codec::encode_feed_cursor(&cursor).unwrap();
+        let value = values::feed_cursor(&cursor);
+        agrees(Schema::FeedCursorV1, &ours, value, &cursor, |record| codec::decode_feed_cursor(record).unwrap());
+    }
+
+    #[test]
     fn dead_letters(seed in seed()) {
         let letter = seed.dead_letter();
         let ours = codec::encode_dead_letter(&letter).unwrap();

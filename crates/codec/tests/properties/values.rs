@@ -3,7 +3,7 @@
 use apache_avro::types::Value;
 use codec::BatchHeader;
 use event::{
-    Alert, AlertId, Control, DeadLetter, Delivery, Event, EventId, FirstSeen, Identity, LedgerEntry, Position,
+    Alert, AlertId, Control, DeadLetter, Delivery, Event, EventId, FeedCursor, FirstSeen, Identity, LedgerEntry, Position,
     Timestamp, UserKey,
 };
 
@@ -189,6 +189,28 @@ pub(crate) fn delivery(delivery: &Delivery) -> Value {
         ("first_attempt_at", time(delivery.first_attempt_at)),
         ("last_attempt_at", time(delivery.last_attempt_at)),
         ("delivered_at", time(delivery.delivered_at)),
+    ])
+}
+
+/// A feed's cursor.
+pub(crate) fn feed_cursor(cursor: &FeedCursor) -> Value {
+    let count = |count: u64| Value::Long(count.cast_signed());
+    record(vec![
+        ("tenant", text(&cursor.tenant)),
+        ("connection", text(&cursor.connection)),
+        ("feed", text(&cursor.feed)),
+        ("api", text(&cursor.api)),
+        ("position", text(&cursor.position)),
+        ("complete_to", time(cursor.complete_to)),
+        ("state", symbol!(cursor.state)),
+        ("detail", text(&cursor.detail)),
+        ("waits_until", time(cursor.waits_until)),
+        ("heard_at", time(cursor.heard_at)),
+        ("updated_at", time(cursor.updated_at)),
+        ("pages", count(cursor.pages)),
+        ("events", count(cursor.events)),
+        ("duplicates", count(cursor.duplicates)),
+        ("rereads", count(cursor.rereads)),
     ])
 }
 
