@@ -159,6 +159,26 @@ impl Broker {
         }
     }
 
+    /// As `consumer`, for a group whose members do little and must be replaced soon: on Kafka, a member that dies is missed after
+    /// `session_timeout` (or what the configuration says, if that is less) and not after 45 s. On one machine nobody outlives the process.
+    ///
+    /// # Errors
+    /// As `consumer`.
+    pub fn quick_consumer(
+        &self,
+        group: &str,
+        topic: &str,
+        start: StartAt,
+        session_timeout: Duration,
+    ) -> Result<Consumer, ConsumeError> {
+        match &self.engine {
+            Engine::Kafka(engine) => engine
+                .quick_consumer(group, topic, start, session_timeout)
+                .map(|member| Consumer { member: Member::Kafka(member) }),
+            Engine::Embedded(_) => self.consumer(group, topic, start),
+        }
+    }
+
     /// Reads a partition from `from` (or its oldest record) to what is its end at the time of the call, which it returns: for loading a
     /// compacted topic, of which a reader keeps the last value of each key and forgets keys with a tombstone. No group. Blocks.
     ///

@@ -92,6 +92,18 @@ impl Engine {
         Consumer::join(&settings::consumer_config(&self.client, group), topic, start)
     }
 
+    pub(crate) fn quick_consumer(
+        &self,
+        group: &str,
+        topic: &str,
+        start: StartAt,
+        session_timeout: Duration,
+    ) -> Result<Consumer, ConsumeError> {
+        let unknown = || ConsumeError::Refused { reason: format!("topic {topic} does not exist") };
+        self.facts(topic).map_err(reader::away)?.ok_or_else(unknown)?;
+        Consumer::join(&settings::quick_consumer_config(&self.client, group, session_timeout), topic, start)
+    }
+
     /// What is known of a topic, asked once.
     fn facts(&self, topic: &str) -> Result<Option<TopicFacts>, OpenError> {
         if let Some(facts) = self.topics.read().unwrap_or_else(PoisonError::into_inner).get(topic) {

@@ -1,6 +1,6 @@
 //! How clients of Kafka are configured. What correctness rests on is set here, last, and cannot be overridden.
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, time::Duration};
 
 use rdkafka::{ClientConfig, config::RDKafkaLogLevel};
 
@@ -91,6 +91,17 @@ pub(super) fn consumer_config(client: &ClientConfig, group: &str) -> ClientConfi
     config.set("isolation.level", "read_committed");
     config.set("queued.max.messages.kbytes", FETCHED_AHEAD_KIB.to_string());
     config.set("fetch.queue.backoff.ms", FETCH_QUEUE_BACKOFF_MS.to_string());
+    config
+}
+
+/// A member whose death is noticed after `session_timeout`, or after what the configuration says if that is less.
+pub(super) fn quick_consumer_config(client: &ClientConfig, group: &str, session_timeout: Duration) -> ClientConfig {
+    let mut config = consumer_config(client, group);
+    let configured_ms = config.get("session.timeout.ms").and_then(|value| value.parse::<u128>().ok());
+    let timeout_ms = session_timeout.as_millis().min(configured_ms.unwrap_or(u128::MAX)).max(1);
+    config.set("session.timeout.ms", timeout_ms.to_string());
+    // Three heartbeats may be lost on the way, as with Kafka's own defaults.
+    config.set("heartbeat.interval.ms", (timeout_ms / 3).max(1).to_string());
     config
 }
 
