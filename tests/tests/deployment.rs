@@ -116,9 +116,9 @@ fn keys_of_the_configuration() -> BTreeSet<String> {
     let crates = deploy().join("../crates");
     let sections = ["daylight", "ingest", "detect", "sink", "notify"].map(|section| format!("{section}/src/config.rs"));
     let mut keys = BTreeSet::new();
-    for source in
-        sections.into_iter().chain(["runtime/src/http_client.rs".to_owned(), "ingest/src/hub/config.rs".to_owned()])
-    {
+    let others =
+        ["runtime/src/http_client.rs", "ingest/src/hub/config.rs", "ingest/src/poll/config.rs"].map(str::to_owned);
+    for source in sections.into_iter().chain(others) {
         let text = fs::read_to_string(crates.join(source)).unwrap();
         for line in text.lines() {
             let field = line.strip_prefix("    pub(crate) ").or_else(|| line.strip_prefix("    pub "));

@@ -45,7 +45,7 @@ const MAY_IMPORT: &[(&str, &str, &str)] = &[
     (
         "ingest",
         "broker codec event runtime",
-        "axum csv flate2 hashbrown prometheus serde serde_json sha2 thiserror tokio toml tracing unicode-normalization zstd",
+        "axum csv flate2 hashbrown prometheus reqwest serde serde_json sha2 thiserror tokio toml tracing unicode-normalization zstd",
     ),
     ("detect", "broker catalog codec detection enrichment event runtime", "prometheus serde thiserror tokio tracing"),
     ("sink", "broker codec enrichment event runtime store", "hashbrown prometheus serde sha2 thiserror tokio tracing"),

@@ -6,7 +6,7 @@ use event::Source;
 use runtime::SecretSource;
 use serde::Deserialize;
 
-use crate::{HubConfig, parse::readable_provider};
+use crate::{HubConfig, PollConfig, parse::readable_provider};
 
 /// The section `[ingest]`.
 #[derive(Clone, Debug, Deserialize)]
@@ -79,6 +79,9 @@ pub struct ConnectionConfig {
     /// How its events are read: a mapping file, for `provider = "mapped"` and for no other.
     #[serde(default)]
     pub mapping: Option<PathBuf>,
+    /// What is fetched beside, or instead of, what is delivered.
+    #[serde(default)]
+    pub poll: Option<PollConfig>,
 }
 
 fn source<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Source, D::Error> {

@@ -215,10 +215,13 @@ fn open(
     let secret = |source: &runtime::SecretSource| {
         source.read().map_err(|source| ConnectionError::Secret { id: config.id.clone(), source })
     };
-    if config.secret.is_none() && config.hub.is_none() {
-        return Err(invalid("nothing can come in: give a secret for what is delivered, or a hub to read from"));
+    if config.secret.is_none() && config.hub.is_none() && config.poll.is_none() {
+        let reason =
+            "nothing can come in: give a secret for what is delivered, a hub to read from, or poll for what is fetched";
+        return Err(invalid(reason));
     }
-    let foreign = config.hub.iter().map(|hub| &hub.password);
+    let polled = config.poll.iter().flat_map(|poll| poll.secrets()).map(|(_, source)| source);
+    let foreign = config.hub.iter().map(|hub| &hub.password).chain(polled);
     Ok(Connection {
         id: config.id.clone(),
         tenant: config.tenant.clone(),
@@ -255,6 +258,7 @@ mod tests {
             is_backfill: false,
             hub: None,
             mapping: None,
+            poll: None,
         }
     }
 

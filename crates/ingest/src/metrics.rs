@@ -1,6 +1,6 @@
 //! What `ingest` tells Prometheus. Labels are connections (from the configuration), reasons (a closed set) and native types (bounded).
 
-use event::{RejectReason, Timestamp};
+use event::{FeedCursor, PollState, RejectReason, Timestamp};
 use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
 /// Native types that get a label of their own; later ones count as `other`.
@@ -202,5 +202,91 @@ impl HubMetrics {
     /// The hub dropped messages before they were read.
     pub(crate) fn lost(&self, connection: &str, messages: u64) {
         self.lost.with_label_values(&[connection]).inc_by(messages);
+    }
+}
+
+/// Metrics of pollers. Feeds are few and named in code.
+#[derive(Clone)]
+pub(crate) struct PollMetrics {
+    state: IntGaugeVec,
+    complete_to: IntGaugeVec,
+    answers: IntCounterVec,
+    repeated: IntCounterVec,
+    rereads: IntCounterVec,
+}
+
+impl PollMetrics {
+    /// Registers them.
+    pub(crate) fn register(registry: &Registry) -> Result<PollMetrics, prometheus::Error> {
+        let feed = ["connection", "feed"];
+        let counter = |name: &str, help: &str, labels: &[&str]| IntCounterVec::new(Opts::new(name, help), labels);
+        let gauge = |name: &str, help: &str, labels: &[&str]| IntGaugeVec::new(Opts::new(name, help), labels);
+        let metrics = PollMetrics {
+            state: gauge(
+                "daylight_ingest_poll_state",
+                "1 for how the polling of a feed goes; 0 for all states where another process polls it.",
+                &["connection", "feed", "state"],
+            )?,
+            complete_to: gauge(
+                "daylight_ingest_poll_complete_timestamp_seconds",
+                "Everything that the provider had up to this time has been fetched.",
+                &feed,
+            )?,
+            answers: counter(
+                "daylight_ingest_poll_answers_total",
+                "Requests to a provider, by what came of them.",
+                &["connection", "feed", "outcome"],
+            )?,
+            repeated: counter(
+                "daylight_ingest_poll_repeated_events_total",
+                "Events that were fetched again: the cost of overlaps.",
+                &feed,
+            )?,
+            rereads: counter(
+                "daylight_ingest_poll_rereads_total",
+                "How often a provider did not know its cursor any more and the feed was read again from a time.",
+                &feed,
+            )?,
+        };
+        registry.register(Box::new(metrics.state.clone()))?;
+        registry.register(Box::new(metrics.complete_to.clone()))?;
+        for counter in [&metrics.answers, &metrics.repeated, &metrics.rereads] {
+            registry.register(Box::new(counter.clone()))?;
+        }
+        Ok(metrics)
+    }
+
+    /// How a feed of ours goes.
+    pub(crate) fn show(&self, cursor: &FeedCursor) {
+        let (connection, feed) = (cursor.connection.as_str(), cursor.feed.as_str());
+        for state in PollState::ALL {
+            let is_it = i64::from(*state == cursor.state);
+            self.state.with_label_values(&[connection, feed, state.as_str()]).set(is_it);
+        }
+        self.complete_to.with_label_values(&[connection, feed]).set(cursor.complete_to.0.div_euclid(1_000));
+        self.repeated.with_label_values(&[connection, feed]);
+        self.rereads.with_label_values(&[connection, feed]);
+    }
+
+    /// Another process polls it now.
+    pub(crate) fn disown(&self, connection: &str, feed: &str) {
+        for state in PollState::ALL {
+            self.state.with_label_values(&[connection, feed, state.as_str()]).set(0);
+        }
+    }
+
+    /// A request has been answered, or not.
+    pub(crate) fn answered(&self, connection: &str, feed: &str, outcome: &str) {
+        self.answers.with_label_values(&[connection, feed, outcome]).inc();
+    }
+
+    /// So many events of a page were there already.
+    pub(crate) fn repeated(&self, connection: &str, feed: &str, events: u64) {
+        self.repeated.with_label_values(&[connection, feed]).inc_by(events);
+    }
+
+    /// The provider did not know its cursor.
+    pub(crate) fn reread(&self, connection: &str, feed: &str) {
+        self.rereads.with_label_values(&[connection, feed]).inc();
     }
 }

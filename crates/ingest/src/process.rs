@@ -5,7 +5,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use broker::{Broker, Record, partition_of};
 use codec::Topic;
 use event::{Control, Source, TenantKey, Tick};
-use runtime::{Component, Registry, Shutdown};
+use runtime::{Component, HttpClients, Registry, Shutdown};
 use tokio::net::TcpListener;
 
 use crate::{
@@ -15,6 +15,7 @@ use crate::{
     connections::Connections,
     hub::{self, Hub},
     metrics::{HubMetrics, Metrics},
+    poll::{self, PollError, Polling},
     server::Door,
 };
 
@@ -40,6 +41,9 @@ pub enum IngestError {
     /// Serving broke.
     #[error("the server for events stopped: {0}")]
     Serve(std::io::Error),
+    /// Nothing can be polled any more.
+    #[error(transparent)]
+    Poll(#[from] PollError),
     /// Metrics cannot be registered.
     #[error("cannot start ingest: {0}")]
     Start(String),
@@ -55,6 +59,7 @@ pub struct Ingest {
     tick_interval: Duration,
     hubs: Vec<Hub>,
     hub_metrics: HubMetrics,
+    polling: Polling,
 }
 
 /// What `ingest` is given by whoever starts it.
@@ -73,6 +78,8 @@ pub struct Setup<'a> {
     pub tenant_key: &'a dyn Fn(&str) -> Option<TenantKey>,
     /// Is this app one of the provider's own? The catalogue's answer.
     pub is_first_party: fn(Source, &str) -> bool,
+    /// Makes the client that asks providers.
+    pub clients: &'a HttpClients,
     /// Where metrics are registered.
     pub registry: &'a Registry,
 }
@@ -85,6 +92,7 @@ impl Ingest {
     pub async fn bind(setup: Setup<'_>) -> Result<Ingest, IngestError> {
         let connections = Connections::new(setup.connections, setup.tenant_key)?;
         let hubs = hub::plan(setup.connections, &connections)?;
+        let plans = poll::plan(setup.connections)?;
         let metrics = Metrics::register(setup.registry).map_err(|error| IngestError::Start(error.to_string()))?;
         for connection in setup.connections {
             metrics.know(&connection.id, now());
@@ -93,7 +101,7 @@ impl Ingest {
             HubMetrics::register(setup.registry).map_err(|error| IngestError::Start(error.to_string()))?;
         let address = setup.config.listen;
         let listener = TcpListener::bind(address).await.map_err(|source| IngestError::Bind { address, source })?;
-        let config = Arc::new(setup.config);
+        let config = Arc::new(setup.config.clone());
         let acceptor = Acceptor::new(
             setup.broker.clone(),
             setup.topic_prefix,
@@ -103,10 +111,12 @@ impl Ingest {
             setup.is_first_party,
         );
         let tick_interval = Duration::from_millis(config.tick_interval_ms.max(1));
-        let door = Door::new(config, Arc::new(connections), Arc::new(acceptor), metrics);
+        let acceptor = Arc::new(acceptor);
+        let polling = Polling::open(&setup, plans, &connections, &acceptor)?;
+        let door = Door::new(config, Arc::new(connections), acceptor, metrics);
         let events = Topic::Events.name(setup.topic_prefix);
         let (broker, partitions) = (setup.broker, setup.partitions);
-        Ok(Ingest { listener, door, broker, events, partitions, tick_interval, hubs, hub_metrics })
+        Ok(Ingest { listener, door, broker, events, partitions, tick_interval, hubs, hub_metrics, polling })
     }
 
     /// The address that was bound, with the port that the system chose where 0 was asked for.
@@ -143,7 +153,7 @@ impl Ingest {
             Ok(())
         };
         tokio::select! {
-            result = served => result,
+            result = async { tokio::try_join!(served, self.polling.run(shutdown.clone())) } => result.map(drop),
             () = drained => Ok(()),
         }
     }

@@ -3,9 +3,9 @@
 use codec::BatchHeader;
 use event::{
     ActorType, Alert, AlertId, AlertState, Alias, AliasAction, AppFirst, AppIdKind, AppKind, AppRef, ConsentType,
-    Control, Coordinates, DeadLetter, Decision, Delivery, DeliveryState, Event, EventId, Factor, FeedCursor, FirstSeen, Identity,
-    Ip, Kind, LedgerEntry, LogId, Outcome, ParseWarnings, PollState, Position, RejectReason, Reveal, Severity, Sighting, Source,
-    Status, Stream, TableName, TableVersion, Tick, Timestamp, Tokens, UserKey,
+    Control, Coordinates, DeadLetter, Decision, Delivery, DeliveryState, Event, EventId, Factor, FeedCursor, FirstSeen,
+    Identity, Ip, Kind, LedgerEntry, LogId, Outcome, ParseWarnings, PollState, Position, RejectReason, Reveal,
+    Severity, Sighting, Source, Status, Stream, TableName, TableVersion, Tick, Timestamp, Tokens, UserKey,
 };
 use proptest::{collection::vec, prelude::*, sample::select};
 

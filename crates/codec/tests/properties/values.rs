@@ -3,8 +3,8 @@
 use apache_avro::types::Value;
 use codec::BatchHeader;
 use event::{
-    Alert, AlertId, Control, DeadLetter, Delivery, Event, EventId, FeedCursor, FirstSeen, Identity, LedgerEntry, Position,
-    Timestamp, UserKey,
+    Alert, AlertId, Control, DeadLetter, Delivery, Event, EventId, FeedCursor, FirstSeen, Identity, LedgerEntry,
+    Position, Timestamp, UserKey,
 };
 
 /// `closed_set!` gives every set the same members, and no trait.

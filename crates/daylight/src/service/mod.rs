@@ -277,6 +277,7 @@ impl Part {
             connections: &self.config.connections,
             tenant_key: &|tenant| self.tables.tenant_key(tenant),
             is_first_party: first_party::is_first_party,
+            clients: &self.clients,
             registry: &self.registry,
         };
         let ingest = ingest::Ingest::bind(setup).await?;

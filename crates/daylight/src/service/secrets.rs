@@ -20,6 +20,9 @@ pub(super) fn check(config: &Config, roles: &[Role]) -> Result<(), BadConfig> {
             readable(("connections", &connection.id, "previous_secret", &connection.previous_secret))?;
             let password = connection.hub.as_ref().map(|hub| hub.password.clone());
             readable(("connections", &connection.id, "hub.password", &password))?;
+            for (key, source) in connection.poll.iter().flat_map(|poll| poll.secrets()) {
+                readable(("connections", &connection.id, key, &Some(source.clone())))?;
+            }
         }
     }
     if roles.contains(&Role::Notify) {

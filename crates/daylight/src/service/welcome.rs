@@ -31,6 +31,9 @@ fn lines(config: &Config, folder: &DataFolder, endpoints: &Endpoints) -> Vec<Str
         if let Some(hub) = &connection.hub {
             line("reads", format!("{whose}, from the hub {}", hub.topic));
         }
+        if let Some(poll) = &connection.poll {
+            line("polls", format!("{} by the API {}", whose, poll.api.as_str()));
+        }
     }
     let secrets = config.connections.iter().find_map(|connection| Some((connection, connection.secret.as_ref()?)));
     match secrets {

@@ -1,0 +1,221 @@
+//! Okta's System Log (formats.md, section 1; <https://developer.okta.com/docs/api/openapi/okta-management/management/tag/SystemLog/>).
+//!
+//! A *polling* request has no `until`: its pages are ordered by the time at which Okta stored an event, never end, and each names the next one
+//! in `Link: …; rel="next"`, also where it is empty. Only these links are followed: paging by `since` would lose what is stored late.
+//! A token may use half of a bucket (`X-Rate-Limit-*`), so we stop there until it is full again.
+
+use event::Timestamp;
+use reqwest::{
+    Url,
+    header::{HeaderMap, LINK},
+};
+use serde::{Deserialize, de::IgnoredAny};
+
+use super::{
+    Ask, Feed, Meaning, Page, Place, PollConfig,
+    answer::{Answer, TOLD_WAIT_MS_MAX},
+    login::Credential,
+    url,
+};
+
+/// The largest page that Okta gives.
+const PAGE_EVENTS_MAX: u32 = 1_000;
+/// Six looks a minute: of a bucket of 120 a minute the twentieth part.
+const INTERVAL_MS: u64 = 10_000;
+/// Events are stored up to an hour late (an hour is beyond what Okta's support calls usual).
+const OVERLAP_MS: u64 = 3_600_000;
+/// Between two full pages. The bucket is looked at in any case.
+const PAGE_REST_MS: u64 = 250;
+/// What a token needs. An API token has the rights of the administrator who made it.
+const PERMISSION: &str = "okta.logs.read (OAuth scope), or an API token of an administrator who may view logs";
+
+/// The System Log of one org.
+struct SystemLog {
+    base: Url,
+    interval_ms: u64,
+    overlap_ms: i64,
+    page_events_max: u32,
+    page_rest_ms: u64,
+}
+
+/// The feeds and the login of a connection.
+pub(crate) fn open(config: &PollConfig, base: &Url) -> Result<(Credential, Vec<Box<dyn Feed>>), String> {
+    let key = config
+        .token
+        .clone()
+        .ok_or("an api of okta needs `token`, the API token of an administrator who may view logs")?;
+    let feed = SystemLog {
+        base: base.clone(),
+        interval_ms: config.interval_ms.unwrap_or(INTERVAL_MS),
+        overlap_ms: i64::try_from(config.overlap_ms.unwrap_or(OVERLAP_MS)).unwrap_or(i64::MAX),
+        page_events_max: config.page_events_max.unwrap_or(PAGE_EVENTS_MAX).clamp(1, PAGE_EVENTS_MAX),
+        page_rest_ms: config.page_rest_ms.unwrap_or(PAGE_REST_MS),
+    };
+    Ok((Credential::Key { scheme: "SSWS", key }, vec![Box::new(feed)]))
+}
+
+impl Feed for SystemLog {
+    fn name(&self) -> &'static str {
+        "system_log"
+    }
+
+    fn ask(&self, place: &Place) -> Ask {
+        if !place.position.is_empty() {
+            return Ask::get(place.position.clone());
+        }
+        let since = place.complete_to.plus_ms(-self.overlap_ms);
+        let (base, limit) = (url::text_of(&self.base), self.page_events_max);
+        Ask::get(format!("{base}/api/v1/logs?since={since}&sortOrder=ASCENDING&limit={limit}"))
+    }
+
+    fn understand(&self, place: &Place, answer: &Answer, now: Timestamp) -> Meaning {
+        match answer.status {
+            200 => self.page(place, answer, now),
+            // Beyond the retention, or written before Okta changed what a cursor is.
+            400 | 404 | 410 => Meaning::CursorUnknown,
+            403 => Meaning::PermissionMissing { name: PERMISSION.to_owned() },
+            _ => answer.unexplained(),
+        }
+    }
+}
+
+impl SystemLog {
+    fn page(&self, place: &Place, answer: &Answer, now: Timestamp) -> Meaning {
+        let Ok(events) = <Vec<IgnoredAny>>::deserialize(&mut serde_json::Deserializer::from_slice(&answer.body)) else {
+            return answer.unreadable("page of the System Log");
+        };
+        let Some(next) = next_link(&answer.headers) else {
+            return Meaning::Broken { why: "a page names no next one (Link: rel=\"next\")".to_owned() };
+        };
+        if !url::is_of(&self.base, next) {
+            return Meaning::Broken { why: "the next page would be on another host; correct the url".to_owned() };
+        }
+        let is_caught_up = events.len() < usize::try_from(self.page_events_max).unwrap_or(usize::MAX);
+        let complete_to = if is_caught_up { now } else { place.complete_to };
+        let rest_ms = if is_caught_up { self.interval_ms } else { self.page_rest_ms };
+        Meaning::Page(Page {
+            has_events: !events.is_empty(),
+            next: Place { position: next.to_owned(), complete_to },
+            rest_ms: rest_ms.max(bucket_rest_ms(answer, now)),
+        })
+    }
+}
+
+/// Until the bucket is full again, where half of it is used; whoever used it, because what is left is for the others.
+fn bucket_rest_ms(answer: &Answer, now: Timestamp) -> u64 {
+    let told = (answer.number("x-rate-limit-limit"), answer.number("x-rate-limit-remaining"), answer.rate_reset_at());
+    let (Some(limit), Some(remaining), Some(reset_at)) = told else { return 0 };
+    if limit.saturating_sub(remaining).saturating_mul(2) < limit {
+        return 0;
+    }
+    u64::try_from(reset_at.since_ms(now)).unwrap_or(0).min(TOLD_WAIT_MS_MAX)
+}
+
+/// The link to the next page (RFC 8288): `<https://…>; rel="next"`. There are several headers, or several links in one.
+fn next_link(headers: &HeaderMap) -> Option<&str> {
+    headers.get_all(LINK).iter().filter_map(|value| value.to_str().ok()).find_map(|mut rest| {
+        while let Some((_, link)) = rest.split_once('<') {
+            let (url, after) = link.split_once('>')?;
+            let parameters = after.split('<').next().unwrap_or_default();
+            if parameters.replace(' ', "").contains("rel=\"next\"") {
+                return Some(url);
+            }
+            rest = after;
+        }
+        None
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::answer::tests::answer, *};
+
+    const NOW: Timestamp = Timestamp(784_111_777_000);
+    const NEXT: (&str, &str) = ("link", "<https://acme.okta.com/api/v1/logs?after=2_1>; rel=\"next\"");
+
+    fn feed() -> SystemLog {
+        let base = url::read_base("https://acme.okta.com").unwrap();
+        SystemLog { base, interval_ms: 10_000, overlap_ms: 3_600_000, page_events_max: 2, page_rest_ms: 250 }
+    }
+
+    fn place(position: &str) -> Place {
+        Place { position: position.to_owned(), complete_to: Timestamp(NOW.0 - 7_200_000) }
+    }
+
+    fn page(headers: &[(&str, &str)], body: &str) -> Meaning {
+        feed().understand(&place("x"), &answer(200, headers, body), NOW)
+    }
+
+    #[test]
+    fn without_a_position_it_is_read_from_the_time_less_the_overlap_and_else_by_the_link_alone() {
+        assert_eq!(
+            feed().ask(&place("")).url,
+            "https://acme.okta.com/api/v1/logs?since=1994-11-06T05:49:37.000Z&sortOrder=ASCENDING&limit=2"
+        );
+        let link = "https://acme.okta.com/api/v1/logs?after=1608761686074_1";
+        assert_eq!(feed().ask(&place(link)).url, link);
+    }
+
+    #[test]
+    fn a_full_page_is_followed_soon_and_one_that_is_not_full_says_that_everything_is_there() {
+        for (body, has_events, rest_ms, complete_to) in [
+            ("[{},{}]", true, 250, Timestamp(NOW.0 - 7_200_000)),
+            ("[{}]", true, 10_000, NOW),
+            ("[]", false, 10_000, NOW),
+        ] {
+            let next = Place { position: "https://acme.okta.com/api/v1/logs?after=2_1".into(), complete_to };
+            assert_eq!(page(&[NEXT], body), Meaning::Page(Page { has_events, next, rest_ms }), "{body}");
+        }
+    }
+
+    #[test]
+    fn the_next_link_is_found_among_others_and_never_leads_to_another_host() {
+        let own = ("link", "<https://acme.okta.com/api/v1/logs?limit=2>; rel=\"self\"");
+        for headers in [
+            &[own, NEXT][..],
+            &[(
+                "link",
+                "<https://acme.okta.com/a>; rel=\"self\", <https://acme.okta.com/api/v1/logs?after=2_1>; rel=\"next\"",
+            )],
+        ] {
+            assert!(
+                matches!(page(headers, "[]"), Meaning::Page(Page { next, .. }) if next.position.ends_with("after=2_1"))
+            );
+        }
+        for (headers, word) in [
+            (&[own][..], "no next"),
+            (&[("link", "<https://evil.example/api/v1/logs?after=2_1>; rel=\"next\"")], "another host"),
+            (&[("link", "</api/v1/logs?after=2_1>; rel=\"next\"")], "another host"),
+        ] {
+            assert!(matches!(page(headers, "[]"), Meaning::Broken { why } if why.contains(word)), "{headers:?}");
+        }
+    }
+
+    #[test]
+    fn half_of_the_bucket_is_left_to_others() {
+        let bucket = |remaining: &'static str| {
+            let told = [
+                NEXT,
+                ("x-rate-limit-limit", "120"),
+                ("x-rate-limit-remaining", remaining),
+                ("x-rate-limit-reset", "784111837"),
+            ];
+            match page(&told, "[{},{}]") {
+                Meaning::Page(page) => page.rest_ms,
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!((bucket("119"), bucket("61"), bucket("60"), bucket("0")), (250, 250, 60_000, 60_000));
+    }
+
+    #[test]
+    fn what_is_no_page_is_told_from_what_is_an_unknown_cursor_and_from_a_missing_permission() {
+        for body in ["<html>", "{\"errorCode\":\"E0000047\"}", "[{}", "null", ""] {
+            assert!(matches!(page(&[NEXT], body), Meaning::Broken { .. }), "{body}");
+        }
+        let meaning = |status| feed().understand(&place("x"), &answer(status, &[], "{}"), NOW);
+        assert_eq!((meaning(400), meaning(410)), (Meaning::CursorUnknown, Meaning::CursorUnknown));
+        assert!(matches!(meaning(403), Meaning::PermissionMissing { name } if name.starts_with("okta.logs.read")));
+        assert!(matches!(meaning(418), Meaning::Broken { .. }));
+    }
+}

@@ -1,0 +1,152 @@
+//! From the configuration to pollers: which API needs what, and which two would be one too many.
+
+use std::{sync::Arc, time::Duration};
+
+use event::Source;
+use reqwest::Url;
+
+use super::{
+    Api, Feed, PollConfig, graph,
+    login::{Credential, Login},
+    okta,
+    poller::{Poller, Shared},
+    url,
+};
+use crate::{ConnectionConfig, ConnectionError, connections::Connections};
+
+/// A connection's polling, checked. Nothing is asked yet.
+pub(crate) struct Plan {
+    connection: String,
+    config: PollConfig,
+    base: Url,
+    credential: Credential,
+    feeds: Vec<Box<dyn Feed>>,
+}
+
+/// Checks what is to be polled. One feed has one poller: two would fetch everything twice.
+pub(crate) fn plan(configs: &[ConnectionConfig]) -> Result<Vec<Plan>, ConnectionError> {
+    let mut plans: Vec<Plan> = Vec::new();
+    let mut seen: Vec<(Api, &str, &str)> = Vec::new();
+    for connection in configs {
+        let Some(poll) = &connection.poll else { continue };
+        let invalid = |reason: String| ConnectionError::Invalid { id: connection.id.clone(), reason };
+        let feed = (poll.api, connection.provider_tenant.as_str());
+        if let Some((_, _, other)) = seen.iter().find(|(api, tenant, _)| (*api, *tenant) == feed) {
+            return Err(invalid(format!(
+                "connection {other:?} polls {} of {} already; give one of the two no poll (a hook beside a poller is welcome)",
+                poll.api.as_str(),
+                connection.provider_tenant
+            )));
+        }
+        seen.push((feed.0, feed.1, &connection.id));
+        plans.push(open(connection, poll).map_err(invalid)?);
+    }
+    Ok(plans)
+}
+
+/// Pollers for the plans.
+pub(crate) fn pollers(plans: Vec<Plan>, connections: &Connections, shared: &Shared) -> Vec<Arc<Poller>> {
+    let mut pollers = Vec::new();
+    for plan in plans {
+        let Some(connection) = connections.get(&plan.connection) else { continue };
+        let login = Arc::new(Login::new(plan.credential));
+        for feed in plan.feeds {
+            pollers.push(Arc::new(Poller {
+                connection: Arc::clone(&connection),
+                api: plan.config.api,
+                feed,
+                login: Arc::clone(&login),
+                base: plan.base.clone(),
+                retry_wait_max: Duration::from_millis(plan.config.retry_wait_max_ms.max(1)),
+                recheck: Duration::from_millis(plan.config.recheck_interval_ms.max(1)),
+                shared: shared.clone(),
+            }));
+        }
+    }
+    pollers
+}
+
+fn open(connection: &ConnectionConfig, poll: &PollConfig) -> Result<Plan, String> {
+    let (provider, default_url) = match poll.api {
+        Api::Okta => (Source::Okta, format!("https://{}", connection.provider_tenant)),
+        Api::Graph => (Source::Entra, graph::URL.to_owned()),
+    };
+    if connection.provider != provider {
+        return Err(format!(
+            "the api {} gives events of {provider}, and provider is {}",
+            poll.api.as_str(),
+            connection.provider
+        ));
+    }
+    if poll.retry_wait_max_ms == 0 || poll.recheck_interval_ms == 0 || poll.interval_ms == Some(0) {
+        return Err("intervals and waits of poll must be above 0".to_owned());
+    }
+    let base = url::read_base(poll.url.as_deref().unwrap_or(&default_url))?;
+    let (credential, feeds) = match poll.api {
+        Api::Okta => okta::open(poll, &base)?,
+        Api::Graph => graph::open(poll, &base, &connection.provider_tenant)?,
+    };
+    Ok(Plan { connection: connection.id.clone(), config: poll.clone(), base, credential, feeds })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn configs(text: &str) -> Vec<ConnectionConfig> {
+        #[derive(serde::Deserialize)]
+        struct Config {
+            connections: Vec<ConnectionConfig>,
+        }
+        toml::from_str::<Config>(text).unwrap().connections
+    }
+
+    fn connection(id: &str, provider: &str, tenant: &str, poll: &str) -> String {
+        format!(
+            "[[connections]]\nid='{id}'\ntenant='acme'\nprovider='{provider}'\nprovider_tenant='{tenant}'\npoll={poll}\n"
+        )
+    }
+
+    const OKTA: &str = "{api='okta',token={env='T'}}";
+
+    fn refusal(text: &str) -> String {
+        plan(&configs(text)).err().unwrap_or_else(|| panic!("accepted: {text}")).to_string()
+    }
+
+    #[test]
+    fn two_pollers_of_one_feed_are_refused_with_both_names() {
+        let one = connection("one", "okta", "acme.okta.com", OKTA);
+        let error = refusal(&(one.clone() + &connection("two", "okta", "acme.okta.com", OKTA)));
+        assert!(error.contains("\"one\"") && error.contains("\"two\"") && error.contains("acme.okta.com"), "{error}");
+        assert_eq!(plan(&configs(&(one + &connection("two", "okta", "beta.okta.com", OKTA)))).unwrap().len(), 2);
+    }
+
+    #[test]
+    fn what_an_api_needs_and_is_missing_is_named() {
+        for (provider, poll, word) in [
+            ("entra", OKTA, "gives events of okta"),
+            ("okta", "{api='okta'}", "token"),
+            ("okta", "{api='okta',token={env='T'},url='http://acme.okta.com'}", "https"),
+            ("okta", "{api='okta',token={env='T'},interval_ms=0}", "above 0"),
+            ("entra", "{api='graph',client_id='x'}", "client_secret"),
+            ("entra", "{api='graph',client_secret={env='S'}}", "client_id"),
+            ("entra", "{api='graph',client_id='x',client_secret={env='S'},token_url='http://x.example'}", "https"),
+        ] {
+            let error = refusal(&connection("x", provider, "acme.okta.com", poll));
+            assert!(error.contains(word) && error.contains("\"x\""), "{poll}: {error}");
+        }
+    }
+
+    #[test]
+    fn an_api_has_its_feeds_under_names_that_never_change() {
+        let text = connection("o", "okta", "acme.okta.com", OKTA)
+            + &connection("e", "entra", "tid", "{api='graph',client_id='x',client_secret={env='S'}}");
+        let plans = plan(&configs(&text)).unwrap();
+        let names = |plan: &Plan| plan.feeds.iter().map(|feed| feed.name()).collect::<Vec<_>>();
+        assert_eq!((names(&plans[0]), plans[0].base.as_str()), (vec!["system_log"], "https://acme.okta.com/"));
+        assert_eq!(
+            (names(&plans[1]), plans[1].base.as_str()),
+            (vec!["sign_ins", "directory_audits"], "https://graph.microsoft.com/")
+        );
+    }
+}
