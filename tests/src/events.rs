@@ -143,6 +143,28 @@ pub fn entra_consent(click: &Click<'_>, scopes: &[&str]) -> Value {
     })
 }
 
+/// Entra: the same, as Graph lists it among directory audits.
+#[must_use]
+pub fn graph_audit(click: &Click<'_>, scopes: &[&str]) -> Value {
+    entra_consent(click, scopes).get_mut("properties").map(Value::take).unwrap_or_default()
+}
+
+/// Entra: somebody signed in to an app, as Graph lists it among sign-ins. `app_id` is the app's client id, a GUID.
+#[must_use]
+pub fn graph_sign_in(click: &Click<'_>) -> Value {
+    json!({
+        "id": uuid(0x5169_0000, click.number), "createdDateTime": Timestamp(click.at_ms).to_string(),
+        "userDisplayName": display_name(click.email), "userPrincipalName": click.email,
+        "userId": uuid(0x9e45, email_number(click.email)), "appId": click.app_id, "appDisplayName": click.app_name,
+        "ipAddress": "203.0.113.7", "clientAppUsed": "Browser", "correlationId": uuid(0xc0de, click.number),
+        "conditionalAccessStatus": "notApplied", "isInteractive": true, "riskState": "none",
+        "resourceDisplayName": "Microsoft Graph", "resourceId": uuid(0x4e5, 1),
+        "status": {"errorCode": 0, "failureReason": "Other.", "additionalDetails": null},
+        "deviceDetail": {"deviceId": "", "operatingSystem": "Linux", "browser": "Firefox 140.0"},
+        "location": {"city": "Bern", "state": "Bern", "countryOrRegion": "CH"}
+    })
+}
+
 /// Slack: somebody installed an app with these scopes.
 #[must_use]
 pub fn slack_installation(click: &Click<'_>, scopes: &[&str]) -> Value {

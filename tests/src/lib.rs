@@ -1,6 +1,7 @@
 //! The whole, tested: real servers, a small HTTP client, native events of our own invention, and patience with a deadline.
 
 pub mod events;
+pub mod fakes;
 pub mod http;
 pub mod load;
 mod patience;

@@ -1,0 +1,12 @@
+//! Providers that are none: servers on this machine that speak a provider's documented protocol, with its pages, tokens and limits, and that
+//! have bad days on demand. What each assumes about its provider is written at its top, with the source.
+//!
+//! A fake knows every event that it was given, so a test can say at the end: this set, and no other, is in the log.
+
+mod graph;
+mod okta;
+mod server;
+
+pub use graph::{FakeGraph, GraphFeed};
+pub use okta::FakeOkta;
+pub use server::{Asked, Trouble};

@@ -1,0 +1,10 @@
+//! Pollers against providers that have bad days: after the dust, the set of events in the log is the provider's set.
+
+#![cfg(test)]
+
+mod bad_days;
+mod graph;
+mod log;
+mod okta;
+mod ownership;
+mod polled;

@@ -1,0 +1,134 @@
+//! Okta's System Log, polled: late and second events, schema drift, an unknown cursor, a hook beside the poller, a skewed clock.
+
+use anyhow::ensure;
+use serde_json::json;
+use tests::{
+    events::{OKTA_ORG, click, now_ms, okta_sso, page},
+    fakes::FakeOkta,
+    poll,
+    servers::Setup,
+};
+
+use crate::{
+    log,
+    polled::{SOON, has_come, metric, okta_connection, polling_okta, sign_on},
+};
+
+#[test]
+fn late_events_second_copies_and_new_fields_come_whole_and_once() -> anyhow::Result<()> {
+    let okta = FakeOkta::start()?;
+    let first: Vec<_> = (0..23).map(sign_on).collect();
+    first.iter().cloned().for_each(|event| okta.store(event));
+    let ingest = polling_okta(&okta).start()?;
+    has_come(&ingest, 23)?;
+    // Stored now, and published half an hour ago: the order of pages is the order of storing.
+    for number in 100..107 {
+        let late = click(number, "late@brightwater.example", "0oaPolled", "Polled");
+        okta.store(okta_sso(&tests::events::Click { at_ms: now_ms() - 1_800_000, ..late }));
+    }
+    has_come(&ingest, 30)?;
+    // A second copy; fields that are new, and fields whose type is another one.
+    okta.store(first[3].clone());
+    let mut drifted = sign_on(200);
+    drifted["newObject"] = json!({"deep": [1, {"deeper": null}]});
+    drifted["securityContext"] = json!("none");
+    drifted["debugContext"]["debugData"] = json!({"behaviors": ["a"], "risk": {"level": 1}});
+    drifted["client"]["geographicalContext"] = json!([]);
+    okta.store(drifted);
+    has_come(&ingest, 31)?;
+    ensure!(ingest.stop()? == 0);
+    let found = log::of_folder(ingest.data())?;
+    found.is_exactly(&okta.ids())?;
+    ensure!(found.doubled() == 0, "a second copy was written: {:?}", found.events);
+    let cursor = &found.cursors["system_log"];
+    ensure!(cursor.position.starts_with(&okta.url()) && cursor.events >= 32 && cursor.rereads == 0, "{cursor:?}");
+    // It asked by time once, and followed links ever after.
+    let asked = okta.asked();
+    ensure!(asked.iter().filter(|asked| asked.parameter("since").is_some()).count() == 1, "{asked:?}");
+    Ok(())
+}
+
+#[test]
+fn started_again_it_goes_on_where_it_stopped() -> anyhow::Result<()> {
+    let okta = FakeOkta::start()?;
+    (0..20).for_each(|number| okta.store(sign_on(number)));
+    let ingest = polling_okta(&okta).start()?;
+    has_come(&ingest, 20)?;
+    ensure!(ingest.stop()? == 0);
+    (20..40).for_each(|number| okta.store(sign_on(number)));
+    ingest.restart()?;
+    has_come(&ingest, 20)?;
+    ensure!(ingest.stop()? == 0);
+    let found = log::of_folder(ingest.data())?;
+    found.is_exactly(&okta.ids())?;
+    ensure!(found.doubled() == 0, "an orderly stop repeats nothing");
+    ensure!(okta.asked().iter().filter(|asked| asked.parameter("since").is_some()).count() == 1);
+    Ok(())
+}
+
+#[test]
+fn a_cursor_that_the_provider_no_longer_knows_is_read_again_from_its_time_and_the_overlap_is_counted()
+-> anyhow::Result<()> {
+    let okta = FakeOkta::start()?;
+    (0..17).for_each(|number| okta.store(sign_on(number)));
+    let ingest = polling_okta(&okta).start()?;
+    has_come(&ingest, 17)?;
+    okta.forget_cursors();
+    (17..30).for_each(|number| okta.store(sign_on(number)));
+    has_come(&ingest, 30)?;
+    let counted = |name: &str| metric(&ingest, name, &["feed=\"system_log\""]);
+    ensure!(counted("daylight_ingest_poll_rereads_total")? > 0.5);
+    poll(SOON, "the repeated events are counted", || {
+        let repeated = counted("daylight_ingest_poll_repeated_events_total")?;
+        ensure!(repeated > 16.5, "{repeated}");
+        Ok(())
+    })?;
+    ensure!(ingest.stop()? == 0);
+    let found = log::of_folder(ingest.data())?;
+    found.is_exactly(&okta.ids())?;
+    ensure!(found.doubled() == 0 && found.cursors["system_log"].rereads >= 1, "{:?}", found.cursors);
+    Ok(())
+}
+
+#[test]
+fn what_comes_by_hook_and_by_poll_is_one_event() -> anyhow::Result<()> {
+    let okta = FakeOkta::start()?;
+    let setup = Setup::new().role("ingest").env("FAKE_OKTA_TOKEN", okta.token());
+    let setup = setup.connection("hook", "acme", "okta", OKTA_ORG).connection_table(okta_connection(&okta));
+    let ingest = setup.start()?;
+    let events: Vec<_> = (0..12).map(sign_on).collect();
+    // Half of them by hook first, the other half by poll first.
+    ensure!(ingest.accept("hook", &page(&events[..6]))?["events"] == 6);
+    events.iter().cloned().for_each(|event| okta.store(event));
+    has_come(&ingest, 12)?;
+    let receipt = ingest.accept("hook", &page(&events))?;
+    ensure!(receipt["duplicates"] == 12, "{receipt}");
+    ensure!(ingest.stop()? == 0);
+    let found = log::of_folder(ingest.data())?;
+    found.is_exactly(&okta.ids())?;
+    ensure!(found.doubled() == 0, "{:?}", found.events);
+    ensure!(found.events.values().filter(|by| **by == ["hook"]).count() == 6, "{:?}", found.events);
+    Ok(())
+}
+
+#[test]
+fn a_provider_whose_clock_is_hours_off_loses_nothing() -> anyhow::Result<()> {
+    for skew_ms in [-7_200_000, 7_200_000] {
+        let okta = FakeOkta::start()?;
+        okta.skew(skew_ms);
+        let by_its_clock = |number: u64| {
+            let at_ms = now_ms() + skew_ms;
+            okta_sso(&tests::events::Click { at_ms, ..click(number, "a@brightwater.example", "0oaPolled", "Polled") })
+        };
+        let ingest = polling_okta(&okta).start()?;
+        okta.store(by_its_clock(1));
+        has_come(&ingest, 1)?;
+        // The time that it would be read from again is one of the provider's clock.
+        okta.forget_cursors();
+        okta.store(by_its_clock(2));
+        has_come(&ingest, 2)?;
+        ensure!(ingest.stop()? == 0);
+        log::of_folder(ingest.data())?.is_exactly(&okta.ids())?;
+    }
+    Ok(())
+}
