@@ -290,6 +290,12 @@ pub fn google_authorize(click: &Click<'_>, scopes: &[&str]) -> Value {
     )
 }
 
+/// Google: somebody signed in to Google itself; one activity of the login log.
+#[must_use]
+pub fn google_login(click: &Click<'_>) -> Value {
+    google(click, "login", "login_success", &json!([{"name": "login_type", "value": "google_password"}]))
+}
+
 /// Google: somebody signed in to an app through Google as identity provider; one activity of the SAML log.
 #[must_use]
 pub fn google_sso(click: &Click<'_>) -> Value {

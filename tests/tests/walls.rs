@@ -45,7 +45,8 @@ const MAY_IMPORT: &[(&str, &str, &str)] = &[
     (
         "ingest",
         "broker codec event runtime",
-        "axum csv flate2 hashbrown prometheus reqwest serde serde_json sha2 thiserror tokio toml tracing unicode-normalization zstd",
+        // `openssl` signs what service accounts state; `base64` writes it.
+        "axum base64 csv flate2 hashbrown openssl prometheus reqwest serde serde_json sha2 thiserror tokio toml tracing unicode-normalization zstd",
     ),
     ("detect", "broker catalog codec detection enrichment event runtime", "prometheus serde thiserror tokio tracing"),
     ("sink", "broker codec enrichment event runtime store", "hashbrown prometheus serde sha2 thiserror tokio tracing"),
@@ -70,6 +71,7 @@ const OWNED: &[(&str, &[&str])] = &[
     // TLS is one library, the system's OpenSSL (docs/adr/0010). `openssl` itself is for signatures and keys: nobody's `Cargo.toml` names a
     // second library, and deny.toml keeps it out of the tree.
     // `runtime` says whom we trust; `store` hands that on to the client of the `clickhouse` crate, which is hyper's.
+    ("openssl", &["ingest"]),
     ("native-tls", &["runtime", "store"]),
     ("hyper-tls", &["store"]),
     ("hyper-util", &["store"]),

@@ -3,10 +3,13 @@
 //!
 //! A fake knows every event that it was given, so a test can say at the end: this set, and no other, is in the log.
 
+mod google;
+mod google_login;
 mod graph;
 mod okta;
 mod server;
 
+pub use google::FakeGoogle;
 pub use graph::{FakeGraph, GraphFeed};
 pub use okta::FakeOkta;
 pub use server::{Asked, Trouble};

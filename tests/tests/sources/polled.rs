@@ -5,8 +5,8 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use serde_json::Value as Json;
 use tests::{
-    events::{ENTRA_TENANT, OKTA_ORG, click, okta_sso},
-    fakes::{FakeGraph, FakeOkta},
+    events::{ENTRA_TENANT, GOOGLE_CUSTOMER, OKTA_ORG, click, okta_sso},
+    fakes::{FakeGoogle, FakeGraph, FakeOkta},
     poll,
     servers::{Daylight, Setup},
 };
@@ -45,6 +45,19 @@ pub(crate) fn polling_graph(graph: &FakeGraph) -> Setup {
     ]);
     let setup = Setup::new().role("ingest").env("FAKE_GRAPH_SECRET", secret);
     setup.connection_table(connection("entra", "entra", ENTRA_TENANT, poll))
+}
+
+/// `ingest` alone, polling a fake Workspace.
+pub(crate) fn polling_google(google: &FakeGoogle) -> Setup {
+    let key = Table::from_iter([("env".to_owned(), Value::from("FAKE_GOOGLE_KEY"))]);
+    let poll = patience([
+        ("api", "google_reports".into()),
+        ("url", google.url().into()),
+        ("delegated_admin", google.admin().into()),
+        ("service_account", key.into()),
+    ]);
+    let setup = Setup::new().role("ingest").env("FAKE_GOOGLE_KEY", &google.key_file());
+    setup.connection_table(connection("google", "google_workspace", GOOGLE_CUSTOMER, poll))
 }
 
 fn connection(id: &str, provider: &str, provider_tenant: &str, poll: Table) -> Table {

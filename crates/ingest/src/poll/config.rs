@@ -24,6 +24,12 @@ pub struct PollConfig {
     /// Microsoft Graph: where tokens are asked for, when not at the usual place.
     #[serde(default)]
     pub token_url: Option<String>,
+    /// Google Reports: the key file of a service account with domain-wide delegation, as Google's console hands it out.
+    #[serde(default)]
+    pub service_account: Option<SecretSource>,
+    /// Google Reports: the address of the administrator as whom the service account acts.
+    #[serde(default)]
+    pub delegated_admin: Option<String>,
     /// Time between two looks at a feed that has nothing more. Milliseconds; the API's own default where it is not said.
     #[serde(default)]
     pub interval_ms: Option<u64>,
@@ -47,7 +53,11 @@ pub struct PollConfig {
 impl PollConfig {
     /// Each secret that it names: key and place.
     pub fn secrets(&self) -> impl Iterator<Item = (&'static str, &SecretSource)> {
-        let named = [("poll.token", &self.token), ("poll.client_secret", &self.client_secret)];
+        let named = [
+            ("poll.token", &self.token),
+            ("poll.client_secret", &self.client_secret),
+            ("poll.service_account", &self.service_account),
+        ];
         named.into_iter().filter_map(|(key, source)| Some((key, source.as_ref()?)))
     }
 }
@@ -60,6 +70,8 @@ pub enum Api {
     Okta,
     /// Microsoft Graph: sign-ins and directory audits.
     Graph,
+    /// Google Workspace's Reports API.
+    GoogleReports,
 }
 
 impl Api {
@@ -69,6 +81,7 @@ impl Api {
         match self {
             Api::Okta => "okta",
             Api::Graph => "graph",
+            Api::GoogleReports => "google_reports",
         }
     }
 }

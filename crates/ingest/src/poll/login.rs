@@ -5,12 +5,11 @@
 use std::time::{Duration, Instant};
 
 use event::Timestamp;
-use reqwest::Url;
 use runtime::{Secret, SecretSource};
 use serde::Deserialize;
 use tokio::sync::Mutex;
 
-use super::{Ask, Meaning, answer::Answer, http::Http};
+use super::{Ask, Meaning, answer::Answer, http::Http, service_account, url};
 use crate::clock::now;
 
 /// A token without a told life is taken to live so long; the protocol only recommends that it is told (RFC 6749, section 5.1). Seconds.
@@ -40,6 +39,15 @@ pub(crate) enum Credential {
         /// What the token is for.
         scope: String,
     },
+    /// A Google service account that acts as an administrator.
+    ServiceAccount {
+        /// Its key file.
+        key: SecretSource,
+        /// The administrator's address.
+        acts_as: String,
+        /// What the token is for.
+        scope: &'static str,
+    },
 }
 
 /// The login of one connection, shared by its feeds.
@@ -47,6 +55,9 @@ pub(crate) struct Login {
     credential: Credential,
     held: Mutex<Option<Held>>,
 }
+
+/// What a refusal means for one way to log in.
+type Explain<'a> = dyn Fn(&Refusal<'_>) -> Meaning + Send + Sync + 'a;
 
 struct Held {
     authorization: Secret,
@@ -90,19 +101,33 @@ impl Login {
             }
             Credential::ClientCredentials { token_url, client_id, secret, scope } => {
                 let secret = read(secret)?;
-                let form = form(&[
+                let form = url::query(&[
                     ("grant_type", "client_credentials"),
                     ("client_id", client_id),
                     ("client_secret", secret.expose()),
                     ("scope", scope),
                 ]);
-                let answer = http.ask(&Ask { url: token_url.clone(), form: Some(form) }, None).await?;
-                let token = read_token(&answer, now())?;
-                let renew_at = Instant::now().checked_add(renew_after(token.life_s));
-                Ok(Held { authorization: token.authorization, renew_at })
+                exchange(http, Ask { url: token_url.clone(), form: Some(form) }, &check_client).await
+            }
+            Credential::ServiceAccount { key, acts_as, scope } => {
+                let statement = service_account::state(&read(key)?, acts_as, scope, now());
+                let statement = statement.map_err(|why| Meaning::LoginRefused { why })?;
+                let pairs = [("grant_type", service_account::GRANT_TYPE), ("assertion", statement.assertion.expose())];
+                let ask = Ask { url: statement.token_url, form: Some(url::query(&pairs)) };
+                exchange(http, ask, &|refusal| service_account::explain(refusal, scope)).await
             }
         }
     }
+}
+
+/// No token was given: what the provider said (RFC 6749, section 5.2).
+pub(crate) struct Refusal<'a> {
+    /// 400, 401, …
+    pub(crate) status: u16,
+    /// The name of the error, where it is fit to be repeated.
+    pub(crate) name: &'a str,
+    /// For developers. May hold what is nobody's business, so it is never repeated.
+    pub(crate) description: &'a str,
 }
 
 /// A token that was given.
@@ -112,8 +137,15 @@ struct Token {
     life_s: u64,
 }
 
+/// Asks a token endpoint.
+async fn exchange(http: &Http, ask: Ask, explain: &Explain<'_>) -> Result<Held, Meaning> {
+    let token = read_token(&http.ask(&ask, None).await?, now(), explain)?;
+    let renew_at = Instant::now().checked_add(renew_after(token.life_s));
+    Ok(Held { authorization: token.authorization, renew_at })
+}
+
 /// Reads the answer of a token endpoint (RFC 6749, sections 5.1 and 5.2).
-fn read_token(answer: &Answer, now: Timestamp) -> Result<Token, Meaning> {
+fn read_token(answer: &Answer, now: Timestamp, explain: &Explain<'_>) -> Result<Token, Meaning> {
     #[derive(Deserialize)]
     struct Given {
         access_token: String,
@@ -123,6 +155,8 @@ fn read_token(answer: &Answer, now: Timestamp) -> Result<Token, Meaning> {
     struct Refused {
         #[serde(default)]
         error: String,
+        #[serde(default)]
+        error_description: String,
     }
     if let Some(Meaning::Wait { .. } | Meaning::Unreachable { .. }) = answer.refusal(now) {
         return Err(answer.refusal(now).unwrap_or_else(|| answer.unexplained()));
@@ -137,9 +171,12 @@ fn read_token(answer: &Answer, now: Timestamp) -> Result<Token, Meaning> {
         && refused.error.len() <= ERROR_NAME_BYTES_MAX
         && refused.error.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
     let name = if is_name { refused.error.as_str() } else { "no reason" };
-    Err(Meaning::LoginRefused {
-        why: format!("no token is given ({}, {name}); check client_id and its secret", answer.status),
-    })
+    Err(explain(&Refusal { status: answer.status, name, description: &refused.error_description }))
+}
+
+fn check_client(refusal: &Refusal<'_>) -> Meaning {
+    let why = format!("no token is given ({}, {}); check client_id and its secret", refusal.status, refusal.name);
+    Meaning::LoginRefused { why }
 }
 
 /// When a token of this life is renewed.
@@ -152,23 +189,11 @@ fn read(source: &SecretSource) -> Result<Secret, Meaning> {
     source.read().map_err(|error| Meaning::LoginRefused { why: error.to_string() })
 }
 
-/// `application/x-www-form-urlencoded`: the query of a URL is written in the same way.
-fn form(pairs: &[(&str, &str)]) -> String {
-    let Ok(mut url) = Url::parse("https://form.invalid") else { return String::new() };
-    url.query_pairs_mut().extend_pairs(pairs);
-    url.query().unwrap_or_default().to_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::{super::answer::tests::answer, *};
 
     const NOW: Timestamp = Timestamp(784_111_777_000);
-
-    #[test]
-    fn a_form_keeps_what_a_secret_holds() {
-        assert_eq!(form(&[("a b", "x&y=z+%ü~"), ("c", "")]), "a+b=x%26y%3Dz%2B%25%C3%BC%7E&c=");
-    }
 
     #[test]
     fn a_token_is_renewed_before_it_ends() {
@@ -179,10 +204,13 @@ mod tests {
 
     #[test]
     fn what_a_token_endpoint_says_is_a_token_a_refusal_or_a_reason_to_come_again() {
-        let token =
-            read_token(&answer(200, &[], r#"{"token_type":"Bearer","expires_in":3599,"access_token":"t0k"}"#), NOW);
+        let token = read_token(
+            &answer(200, &[], r#"{"token_type":"Bearer","expires_in":3599,"access_token":"t0k"}"#),
+            NOW,
+            &check_client,
+        );
         assert_eq!(token, Ok(Token { authorization: Secret::new("Bearer t0k".into()), life_s: 3_599 }));
-        let refused = |status, body: &str| match read_token(&answer(status, &[], body), NOW) {
+        let refused = |status, body: &str| match read_token(&answer(status, &[], body), NOW, &check_client) {
             Err(Meaning::LoginRefused { why }) => why,
             other => panic!("{other:?}"),
         };
@@ -193,9 +221,9 @@ mod tests {
         assert!(refused(400, r#"{"error":"unauthorized_client"}"#).contains("unauthorized_client"));
         assert!(!refused(400, r#"{"error":"<script>"}"#).contains("script"));
         for (status, expected) in [(429, "Wait"), (503, "Unreachable"), (500, "Unreachable")] {
-            let meaning = read_token(&answer(status, &[("retry-after", "5")], ""), NOW).unwrap_err();
+            let meaning = read_token(&answer(status, &[("retry-after", "5")], ""), NOW, &check_client).unwrap_err();
             assert!(format!("{meaning:?}").starts_with(expected), "{status}: {meaning:?}");
         }
-        assert!(matches!(read_token(&answer(200, &[], "<html>"), NOW), Err(Meaning::Broken { .. })));
+        assert!(matches!(read_token(&answer(200, &[], "<html>"), NOW, &check_client), Err(Meaning::Broken { .. })));
     }
 }

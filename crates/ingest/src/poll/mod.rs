@@ -15,6 +15,7 @@
 mod answer;
 mod config;
 mod cursors;
+mod google;
 mod graph;
 mod http;
 mod http_date;
@@ -24,6 +25,7 @@ mod owner;
 mod pace;
 mod poller;
 mod polling;
+mod service_account;
 mod setup;
 mod url;
 

@@ -6,7 +6,7 @@ use event::Source;
 use reqwest::Url;
 
 use super::{
-    Api, Feed, PollConfig, graph,
+    Api, Feed, PollConfig, google, graph,
     login::{Credential, Login},
     okta,
     poller::{Poller, Shared},
@@ -70,6 +70,7 @@ fn open(connection: &ConnectionConfig, poll: &PollConfig) -> Result<Plan, String
     let (provider, default_url) = match poll.api {
         Api::Okta => (Source::Okta, format!("https://{}", connection.provider_tenant)),
         Api::Graph => (Source::Entra, graph::URL.to_owned()),
+        Api::GoogleReports => (Source::GoogleWorkspace, google::URL.to_owned()),
     };
     if connection.provider != provider {
         return Err(format!(
@@ -85,6 +86,7 @@ fn open(connection: &ConnectionConfig, poll: &PollConfig) -> Result<Plan, String
     let (credential, feeds) = match poll.api {
         Api::Okta => okta::open(poll, &base)?,
         Api::Graph => graph::open(poll, &base, &connection.provider_tenant)?,
+        Api::GoogleReports => google::open(poll, &base)?,
     };
     Ok(Plan { connection: connection.id.clone(), config: poll.clone(), base, credential, feeds })
 }
@@ -131,6 +133,13 @@ mod tests {
             ("entra", "{api='graph',client_id='x'}", "client_secret"),
             ("entra", "{api='graph',client_secret={env='S'}}", "client_id"),
             ("entra", "{api='graph',client_id='x',client_secret={env='S'},token_url='http://x.example'}", "https"),
+            ("google_workspace", "{api='google_reports',delegated_admin='a@x.example'}", "service_account"),
+            ("google_workspace", "{api='google_reports',service_account={env='K'}}", "delegated_admin"),
+            (
+                "google_workspace",
+                "{api='google_reports',delegated_admin='a@x.example',service_account={env='K'},overlap_ms=3600000}",
+                "14400000",
+            ),
         ] {
             let error = refusal(&connection("x", provider, "acme.okta.com", poll));
             assert!(error.contains(word) && error.contains("\"x\""), "{poll}: {error}");
@@ -140,13 +149,23 @@ mod tests {
     #[test]
     fn an_api_has_its_feeds_under_names_that_never_change() {
         let text = connection("o", "okta", "acme.okta.com", OKTA)
-            + &connection("e", "entra", "tid", "{api='graph',client_id='x',client_secret={env='S'}}");
+            + &connection("e", "entra", "tid", "{api='graph',client_id='x',client_secret={env='S'}}")
+            + &connection(
+                "g",
+                "google_workspace",
+                "C1",
+                "{api='google_reports',delegated_admin='a@x.example',service_account={env='K'}}",
+            );
         let plans = plan(&configs(&text)).unwrap();
         let names = |plan: &Plan| plan.feeds.iter().map(|feed| feed.name()).collect::<Vec<_>>();
         assert_eq!((names(&plans[0]), plans[0].base.as_str()), (vec!["system_log"], "https://acme.okta.com/"));
         assert_eq!(
             (names(&plans[1]), plans[1].base.as_str()),
             (vec!["sign_ins", "directory_audits"], "https://graph.microsoft.com/")
+        );
+        assert_eq!(
+            (names(&plans[2]), plans[2].base.as_str()),
+            (vec!["login", "token", "saml", "admin"], "https://admin.googleapis.com/")
         );
     }
 }

@@ -25,6 +25,13 @@ pub(crate) fn text_of(base: &Url) -> &str {
     base.as_str().trim_end_matches('/')
 }
 
+/// The query of a URL, which is also how a form is written (`application/x-www-form-urlencoded`).
+pub(crate) fn query(pairs: &[(&str, &str)]) -> String {
+    let Ok(mut url) = Url::parse("https://query.invalid") else { return String::new() };
+    url.query_pairs_mut().extend_pairs(pairs);
+    url.query().unwrap_or_default().to_owned()
+}
+
 fn is_loopback(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
     host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
@@ -50,6 +57,11 @@ mod tests {
         ] {
             assert_eq!(read_base(text).is_ok(), is_fine, "{text}");
         }
+    }
+
+    #[test]
+    fn a_query_keeps_what_a_value_holds() {
+        assert_eq!(query(&[("a b", "x&y=z+%ü~"), ("c", "")]), "a+b=x%26y%3Dz%2B%25%C3%BC%7E&c=");
     }
 
     #[test]
