@@ -49,6 +49,8 @@ pub(crate) struct Sealed {
     pub(crate) partition: u32,
     /// Which offsets.
     pub(crate) range: Range,
+    /// When the log took its first record.
+    pub(crate) first_logged_at: Timestamp,
     /// The blocks, `events` first.
     pub(crate) blocks: Vec<EncodedBlock>,
 }
@@ -57,6 +59,11 @@ impl Sealed {
     /// The name of its rows: the same token always names the same rows.
     pub(crate) fn token(&self) -> String {
         format!("{}/{}/{}-{}", self.log_id, self.partition, self.range.start, self.range.end)
+    }
+
+    /// Bytes of its blocks.
+    pub(crate) fn bytes(&self) -> usize {
+        self.blocks.iter().map(|block| block.body.len()).sum()
     }
 }
 
@@ -206,7 +213,7 @@ impl Open {
         blocks.extend(self.usage.seal(place));
         (self.start, self.rows, self.checksum, self.month, self.opened_at) = (self.next, 0, 0, None, None);
         (self.bytes, self.uncounted_bytes) = (0, 0);
-        Sealed { log_id: self.log_id, partition: self.partition, range, blocks }
+        Sealed { log_id: self.log_id, partition: self.partition, range, first_logged_at: self.first_logged_at, blocks }
     }
 }
 

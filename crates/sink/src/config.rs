@@ -14,6 +14,8 @@ pub struct Config {
     pub flush_interval_ms: u64,
     /// Batches on their way to ClickHouse, over all partitions. Beyond it, reading pauses.
     pub batches_in_flight_max: usize,
+    /// Bytes of the batches on their way, over all partitions; one batch may always go. Beyond it, reading pauses.
+    pub in_flight_bytes_max: usize,
     /// An insert that is not answered within this time is ambiguous. Milliseconds.
     pub insert_timeout_ms: u64,
     /// The longest wait between two attempts of one insert. Milliseconds.
@@ -29,6 +31,7 @@ impl Default for Config {
             batch_bytes_max: 128 << 20,
             flush_interval_ms: 1_000,
             batches_in_flight_max: 3,
+            in_flight_bytes_max: 256 << 20,
             insert_timeout_ms: 30_000,
             retry_wait_max_ms: 5_000,
             poll_records_max: 1_024,

@@ -3,6 +3,8 @@
 use broker::{ConsumeError, OpenError};
 use codec::DecodeError;
 
+use crate::insert::NotLanded;
+
 /// Why `sink` cannot go on. Halt.
 #[derive(Debug, thiserror::Error)]
 pub enum SinkError {
@@ -32,15 +34,23 @@ pub enum SinkError {
         /// What is wrong with it.
         reason: String,
     },
-    /// ClickHouse refuses a block for good.
+    /// ClickHouse refuses every block of a table.
     #[error(
-        "ClickHouse refuses rows of {table}: {message}; the offset stays uncommitted, so nothing is lost: mend the table or the version, then start again (a single row that a table refuses is not left out by itself yet)"
+        "ClickHouse refuses rows of {table}: {message}; the offset stays uncommitted, so nothing is lost: mend the table or the version, then start again"
     )]
     Refused {
         /// The table.
         table: &'static str,
         /// What the server says.
         message: String,
+    },
+    /// A batch must not go on.
+    #[error("a batch of {table} cannot land: {reason}")]
+    Halted {
+        /// The table.
+        table: &'static str,
+        /// What happened, and what to do.
+        reason: String,
     },
     /// The log will never take a dead letter.
     #[error("partition {partition}, offset {offset}: its dead letter cannot be written: {reason}")]
@@ -55,4 +65,14 @@ pub enum SinkError {
     /// A thread or a metric cannot be made, or a task broke.
     #[error("the sink cannot work: {0}")]
     Start(String),
+}
+
+impl From<NotLanded> for SinkError {
+    fn from(error: NotLanded) -> SinkError {
+        match error {
+            NotLanded::Refused { table, refusal } => SinkError::Refused { table, message: refusal.message },
+            NotLanded::Halted { table, reason } => SinkError::Halted { table, reason },
+            NotLanded::Stopping => SinkError::Start("the process stops".to_owned()),
+        }
+    }
 }

@@ -15,7 +15,9 @@ use event::{LogId, Timestamp};
 use crate::{
     Config,
     batch::{Open, Sealed},
+    landing::Beginning,
     plan::{Plan, RANGES_MAX, Range},
+    resume::Resume,
 };
 
 /// One partition of this process.
@@ -28,6 +30,8 @@ pub(crate) struct Lane {
     in_flight: VecDeque<InFlight>,
     /// Ranges of the plan that was found on assignment: formed again exactly, before anything else is sealed.
     planned: VecDeque<Range>,
+    /// Records before this offset may be stored in batches that nobody knows any more.
+    stored_below: Option<u64>,
     /// Counts the changes of what is to be committed, and which of them was committed.
     revision: u64,
     committed: u64,
@@ -44,21 +48,35 @@ struct Waiting {
 /// A batch on its way.
 struct InFlight {
     range: Range,
+    bytes: usize,
     is_done: bool,
     first_logged_at: Option<Timestamp>,
-    /// The batch itself until its plan is committed.
-    unsent: Option<Sealed>,
+    /// The batch itself until its plan is committed, with what is known of it.
+    unsent: Option<(Sealed, Beginning)>,
+}
+
+/// Room for batches on their way.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Room {
+    /// Batches.
+    pub(crate) batches: usize,
+    /// Bytes of their blocks. The first batch of all goes whatever it has.
+    pub(crate) bytes: usize,
+    /// Is nothing on its way?
+    pub(crate) is_idle: bool,
 }
 
 impl Lane {
-    /// A partition that is read from `start`, with the plan that stood beside its committed offset.
-    pub(crate) fn new(log_id: LogId, partition: u32, start: u64, plan: Vec<Range>) -> Lane {
+    /// A partition that is taken up where `resume` says.
+    pub(crate) fn new(log_id: LogId, partition: u32, resumed: Resume) -> Lane {
+        let Resume { start, ranges, stored_below, is_other_log: _ } = resumed;
         Lane {
             open: Open::new(log_id, partition, start),
             log_id,
             waiting: VecDeque::new(),
             in_flight: VecDeque::new(),
-            planned: plan.into(),
+            planned: ranges.into(),
+            stored_below,
             revision: 0,
             committed: 0,
         }
@@ -98,15 +116,24 @@ impl Lane {
         Ok(())
     }
 
-    /// Plans the oldest batch that waits. False when none waits, or no plan can hold it.
-    pub(crate) fn plan_next(&mut self) -> bool {
-        if self.in_flight.len() >= RANGES_MAX {
+    /// Plans the oldest batch that waits and takes its room. False when none waits, there is no room, or no plan can hold it.
+    pub(crate) fn plan_next(&mut self, room: &mut Room) -> bool {
+        let Some(bytes) = self.waiting.front().map(|batch| batch.sealed.bytes()) else { return false };
+        let has_room = room.batches > 0 && (room.is_idle || bytes <= room.bytes);
+        if !has_room || self.in_flight.len() >= RANGES_MAX {
             return false;
         }
-        let Some(Waiting { sealed, first_logged_at, .. }) = self.waiting.pop_front() else { return false };
+        let Some(Waiting { sealed, first_logged_at, is_planned }) = self.waiting.pop_front() else { return false };
         let range = sealed.range;
-        self.in_flight.push_back(InFlight { range, is_done: false, first_logged_at, unsent: Some(sealed) });
+        let beginning = match self.stored_below {
+            Some(below) if range.start < below => Beginning::PerhapsStored,
+            _ if is_planned => Beginning::SentBefore,
+            _ => Beginning::New,
+        };
+        let unsent = Some((sealed, beginning));
+        self.in_flight.push_back(InFlight { range, bytes, is_done: false, first_logged_at, unsent });
         self.revision += 1;
+        *room = Room { batches: room.batches - 1, bytes: room.bytes.saturating_sub(bytes), is_idle: false };
         true
     }
 
@@ -119,7 +146,9 @@ impl Lane {
         // A range of the plan that was found may have been stored already: it must not fall out of the plan before it has landed.
         let formed_again = self.waiting.iter().filter(|batch| batch.is_planned).map(|batch| batch.sealed.range);
         let ranges = on_their_way.chain(formed_again).chain(self.planned.iter().copied()).collect();
-        Some((self.landed_to(), Plan { log_id: self.log_id, ranges }.to_metadata()))
+        let landed_to = self.landed_to();
+        let stored_below = self.stored_below.filter(|below| *below > landed_to);
+        Some((landed_to, Plan { log_id: self.log_id, stored_below, ranges }.to_metadata()))
     }
 
     /// What `commit` gave is committed.
@@ -128,7 +157,7 @@ impl Lane {
     }
 
     /// The batches to send: planned, and their plan is committed.
-    pub(crate) fn take_planned(&mut self) -> Vec<Sealed> {
+    pub(crate) fn take_planned(&mut self) -> Vec<(Sealed, Beginning)> {
         if self.committed != self.revision {
             return Vec::new();
         }
@@ -149,6 +178,11 @@ impl Lane {
     /// Batches on their way.
     pub(crate) fn in_flight(&self) -> usize {
         self.in_flight.len()
+    }
+
+    /// Bytes of their blocks.
+    pub(crate) fn in_flight_bytes(&self) -> usize {
+        self.in_flight.iter().map(|batch| batch.bytes).sum()
     }
 
     /// Batches that wait for room.

@@ -11,8 +11,10 @@ mod convert;
 mod error;
 #[cfg(test)]
 mod fixture;
+mod grave;
 mod insert;
 mod lag;
+mod landing;
 mod lane;
 mod metrics;
 mod plan;
@@ -21,7 +23,9 @@ mod restore;
 mod resume;
 mod side;
 mod usage;
+mod verify;
 
 pub use config::Config;
 pub use error::SinkError;
 pub use process::Sink;
+pub use verify::{Finding, Flaw, PartitionCheck, Verification, VerifyError, verify};

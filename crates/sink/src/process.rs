@@ -5,13 +5,16 @@
 //! alerts, dead_letters, identities ─► side (one a topic) ─► insert ─► commit
 //! ```
 
+mod take_up;
+
 use std::{
     collections::BTreeMap,
+    sync::Arc,
     thread,
     time::{Duration, Instant},
 };
 
-use broker::{Assignment, Broker, CommitError, ConsumeError, Consumer, Polled, RecordRef, StartAt, partition_of};
+use broker::{Broker, CommitError, ConsumeError, Consumer, Polled, RecordRef, StartAt};
 use codec::{DecodeError, Topic, decode_log_record};
 use enrichment::Enricher;
 use event::{LogId, Timestamp};
@@ -23,15 +26,15 @@ use crate::{
     Config, SinkError,
     batch::month_of,
     bury::Dead,
+    grave::Grave,
     insert::{Lander, NotLanded},
     lag::Lag,
-    lane::Lane,
+    lane::{Lane, Room},
     metrics::Metrics,
-    plan::{BadPlan, RANGES_MAX, Range},
-    restore::{RestoreError, Restoring},
-    resume::resume,
+    plan::{RANGES_MAX, Range},
     side::Side,
 };
+use take_up::Left;
 
 /// The consumer group.
 const GROUP: &str = "sink";
@@ -53,6 +56,8 @@ pub struct Sink {
     runtime: Handle,
     partitions: u32,
     taken: BTreeMap<u32, Taken>,
+    /// Partitions that are ours and could not be taken up yet.
+    left: Left,
     lag: Lag,
 }
 
@@ -91,7 +96,8 @@ impl Sink {
         let partitions = broker.partitions(&events)?;
         let consumer = broker.consumer(GROUP, &events, StartAt::Earliest)?;
         let metrics = Metrics::register(registry).map_err(|error| SinkError::Start(error.to_string()))?;
-        let lander = Lander { client, config, metrics, shutdown, component };
+        let grave = Grave { broker: broker.clone(), topic: Topic::DeadLetters.name(prefix) };
+        let lander = Lander { client, config, metrics, shutdown, component, grave, mark: Arc::default() };
         let prefix = prefix.to_owned();
         Ok(Sink {
             broker,
@@ -103,6 +109,7 @@ impl Sink {
             runtime,
             partitions,
             taken: BTreeMap::new(),
+            left: Left::new(),
             lag: Lag::new(events),
         })
     }
@@ -140,10 +147,11 @@ impl Sink {
         while !shutdown.is_requested() {
             self.pause_or_resume()?;
             match self.poll(shutdown) {
-                Ok(Polled::Assigned(assigned)) => {
-                    assigned.iter().try_for_each(|assignment| self.assign(assignment, shutdown))?;
+                Ok(Polled::Assigned(assigned)) => self.left.put(assigned),
+                Ok(Polled::Revoked(revoked)) => {
+                    self.taken.retain(|partition, _| !revoked.contains(partition));
+                    self.left.forget(&revoked);
                 }
-                Ok(Polled::Revoked(revoked)) => self.taken.retain(|partition, _| !revoked.contains(partition)),
                 Ok(Polled::Records(_)) => backoff.reset(),
                 Err(SinkError::Consume(ConsumeError::Unavailable { reason })) => {
                     tracing::warn!(%reason, "the log cannot be read, trying again");
@@ -154,6 +162,7 @@ impl Sink {
             if shutdown.is_requested() {
                 break;
             }
+            self.take_up_left()?;
             self.seal_due()?;
             self.take_landed()?;
             self.plan_and_send();
@@ -228,63 +237,13 @@ impl Sink {
         Ok(())
     }
 
-    /// Takes up a partition, for as long as it takes to read what is in force there.
-    fn assign(&mut self, assignment: &Assignment, shutdown: &Shutdown) -> Result<(), SinkError> {
-        let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5), 7);
-        loop {
-            match self.take_up(assignment) {
-                Err(SinkError::Consume(ConsumeError::Unavailable { reason })) => {
-                    tracing::warn!(partition = assignment.partition, %reason, "cannot take up a partition, trying again");
-                    shutdown.sleep(backoff.next_wait());
-                    if shutdown.is_requested() {
-                        return Ok(());
-                    }
-                }
-                result => return result,
-            }
-        }
-    }
-
-    /// Takes up a partition where its committed plan says, with the decisions in force.
-    fn take_up(&mut self, assignment: &Assignment) -> Result<(), SinkError> {
-        let partition = assignment.partition;
-        self.taken.remove(&partition);
-        let resumed = resume(assignment.committed.as_ref(), assignment.low, self.log_id)
-            .map_err(|error: BadPlan| SinkError::Plan { partition, reason: error.to_string() })?;
-        if resumed.is_other_log {
-            tracing::warn!(partition, "what is committed belongs to another log: this one is read from its beginning");
-            self.consumer.seek(partition, resumed.start)?;
-        }
-        if !resumed.ranges.is_empty() {
-            let ranges = resumed.ranges.len();
-            tracing::info!(partition, ranges, "batches that may not have landed are formed again");
-        }
-        let (events, ledger) = (Topic::Events.name(&self.prefix), Topic::Ledger.name(&self.prefix));
-        let (low, ahead) = (assignment.low, resumed.start..assignment.high);
-        let restoring = Restoring { broker: &self.broker, events: &events, ledger: &ledger, partition, low, ahead };
-        // What an earlier turn at this partition had read may lie ahead of where this one begins.
-        let partitions = self.partitions;
-        self.enricher.forget(|tenant| partition_of(tenant.as_bytes(), partitions) == partition);
-        restoring.restore(&mut self.enricher).map_err(|error| match error {
-            RestoreError::Consume(error) => error.into(),
-            RestoreError::Decode { offset, source } => {
-                SinkError::Decode { topic: ledger.clone(), partition, offset, source }
-            }
-        })?;
-        let lane = Lane::new(self.log_id, partition, resumed.start, resumed.ranges);
-        self.taken.insert(partition, Taken { lane, inserts: JoinSet::new(), is_paused: false });
-        Ok(())
-    }
-
     fn take_landed(&mut self) -> Result<(), SinkError> {
         for taken in self.taken.values_mut() {
             while let Some(joined) = taken.inserts.try_join_next() {
                 match joined {
                     Ok((range, Ok(()))) => taken.lane.landed(range),
                     Ok((_, Err(NotLanded::Stopping))) => {}
-                    Ok((_, Err(NotLanded::Refused { table, refusal }))) => {
-                        return Err(SinkError::Refused { table, message: refusal.message });
-                    }
+                    Ok((_, Err(error))) => return Err(error.into()),
                     Err(error) => return Err(SinkError::Start(format!("an insert broke: {error}"))),
                 }
             }
@@ -293,22 +252,35 @@ impl Sink {
     }
 
     /// Commits what has landed together with the plan of what is sent next, and then sends it. What is not planned is not sent: it could not
-    /// be formed again after a crash. Where the commit is fenced the partition is about to go, and takes its batches with it.
+    /// be formed again after a crash. Where the commit is fenced another has the partition, or will have it, and all its batches are dropped.
     fn plan_and_send(&mut self) {
-        let in_flight: usize = self.taken.values().map(|taken| taken.lane.in_flight()).sum();
-        let mut room = self.lander.config.batches_in_flight_max.clamp(1, RANGES_MAX).saturating_sub(in_flight);
+        let sum = |count: fn(&Lane) -> usize| self.taken.values().map(|taken| count(&taken.lane)).sum::<usize>();
+        let (in_flight, config) = (sum(Lane::in_flight), &self.lander.config);
+        let mut room = Room {
+            batches: config.batches_in_flight_max.clamp(1, RANGES_MAX).saturating_sub(in_flight),
+            bytes: config.in_flight_bytes_max.saturating_sub(sum(Lane::in_flight_bytes)),
+            is_idle: in_flight == 0,
+        };
+        let mut fenced = Vec::new();
         for (partition, taken) in &mut self.taken {
-            while room > 0 && taken.lane.plan_next() {
-                room -= 1;
+            while taken.lane.plan_next(&mut room) {}
+            match commit(&mut self.consumer, *partition, &mut taken.lane) {
+                Committing::Done => {}
+                Committing::NotYet => continue,
+                Committing::Fenced => {
+                    fenced.push(*partition);
+                    continue;
+                }
             }
-            if !commit(&mut self.consumer, *partition, &mut taken.lane) {
-                continue;
-            }
-            for sealed in taken.lane.take_planned() {
+            for (sealed, beginning) in taken.lane.take_planned() {
                 let lander = self.lander.clone();
-                let insert = async move { (sealed.range, lander.land(&sealed.blocks, &sealed.token()).await) };
+                let insert = async move { (sealed.range, lander.land(&sealed, beginning).await) };
                 taken.inserts.spawn_on(insert, &self.runtime);
             }
+        }
+        for partition in fenced {
+            self.taken.remove(&partition);
+            self.left.ask_again(partition);
         }
     }
 
@@ -326,21 +298,28 @@ impl Sink {
     }
 }
 
-/// Commits where a lane stands, if that is not committed. False when it could not be; it is done again.
-fn commit(consumer: &mut Consumer, partition: u32, lane: &mut Lane) -> bool {
-    let Some((offset, metadata)) = lane.commit() else { return true };
+/// What became of a commit.
+enum Committing {
+    Done,
+    NotYet,
+    Fenced,
+}
+
+/// Commits where a lane stands, if that is not committed. What could not be committed is committed later.
+fn commit(consumer: &mut Consumer, partition: u32, lane: &mut Lane) -> Committing {
+    let Some((offset, metadata)) = lane.commit() else { return Committing::Done };
     match consumer.commit(partition, offset, &metadata) {
         Ok(()) => {
             lane.committed();
-            true
+            Committing::Done
         }
         Err(CommitError::Fenced) => {
-            tracing::debug!(partition, "cannot commit: the partition is about to go");
-            false
+            tracing::info!(partition, "cannot commit: the partition is another's; its batches are dropped");
+            Committing::Fenced
         }
         Err(error) => {
             tracing::warn!(%error, partition, "cannot commit; it is done again");
-            false
+            Committing::NotYet
         }
     }
 }

@@ -5,12 +5,12 @@
 
 use std::{
     collections::BTreeMap,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use broker::{Broker, ConsumeError, Consumer, Polled, StartAt};
 use codec::{DecodeError, Topic, decode_alert, decode_dead_letter, decode_identity};
-use event::LogId;
+use event::{LogId, Timestamp};
 use runtime::{Backoff, Shutdown};
 use store::{AlertsBlock, DeadLettersBlock, EncodedBlock, IdentitiesBlock};
 use tokio::runtime::Handle;
@@ -161,12 +161,10 @@ impl Side {
         // The log id, because offsets of a topic that was made anew name other rows.
         let token = format!("{}/{}/{}", self.topic, self.log_id, ranges.join(","));
         let block = self.block.seal();
-        match self.runtime.block_on(self.lander.land(&[block], &token)) {
+        match self.runtime.block_on(self.land(&block, &token)) {
             Ok(()) => {}
             Err(NotLanded::Stopping) => return Ok(()),
-            Err(NotLanded::Refused { table, refusal }) => {
-                return Err(SinkError::Refused { table, message: refusal.message });
-            }
+            Err(error) => return Err(error.into()),
         }
         self.opened_at = None;
         for (partition, (_, end)) in std::mem::take(&mut self.progress) {
@@ -176,4 +174,20 @@ impl Side {
         }
         Ok(())
     }
+
+    async fn land(&self, block: &EncodedBlock, token: &str) -> Result<(), NotLanded> {
+        let refused = self.lander.land_merged(block, token, now()).await?;
+        // A dead letter about a dead letter would be refused as well.
+        if block.table == DeadLettersBlock::TABLE && !refused.is_empty() {
+            let reason = "the table refuses dead letters; mend it, then start the sink again".to_owned();
+            return Err(NotLanded::Halted { table: block.table, reason });
+        }
+        let partition = self.progress.keys().next().copied().unwrap_or(0);
+        self.lander.bury(partition, refused).await
+    }
+}
+
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }

@@ -6,13 +6,17 @@
 //! an app that is not the identity provider's own: a product tells of the logins to itself. A grant is none: who consents need not come back. Second copies of an event count as rows and never as people or sessions. The provider's own apps are counted like all
 //! others, and the inventory says which they are: a list of what people bring in leaves them out, the number of active people does not.
 
+mod recount;
+
 use enrichment::Enriched;
-use event::{AppIdKind, AppKind, AppRef, Event, Kind, Outcome, Source, Timestamp, session_key};
+use event::{AppIdKind, AppKind, AppRef, Kind, Outcome, Source, Timestamp, session_key};
 use hashbrown::{HashMap, HashSet};
 use store::{
     AppDayRow, AppDaysBlock, AppPersonDayRow, AppPersonDaysBlock, AppRow, AppSessionRow, AppSessionsBlock, AppsBlock,
     EncodedBlock,
 };
+
+pub(crate) use recount::recount;
 
 /// Where a batch stands: part of the key of its counts.
 #[derive(Clone, Copy)]
@@ -57,11 +61,38 @@ struct Counts {
 
 struct Seen {
     name: String,
-    category: &'static str,
+    category: String,
     is_first_party: bool,
     references: HashSet<(Source, AppIdKind, u32)>,
     first: i64,
     last: i64,
+}
+
+/// What usage wants to know of an event.
+struct Sight<'a> {
+    tenant: &'a str,
+    app_key: &'a str,
+    department: &'a str,
+    occurred_at: Timestamp,
+    kind: Kind,
+    outcome: Outcome,
+    user_key: u64,
+    session_id: &'a str,
+    app: AppRef<'a>,
+    app_kind: AppKind,
+    name: &'a str,
+    category: &'a str,
+    is_first_party: bool,
+}
+
+impl Sight<'_> {
+    /// Does it show that somebody really used the app?
+    fn is_use(&self) -> bool {
+        let is_login_to_app =
+            self.kind == Kind::LoginSuccess && self.app.is_some() && self.app_kind != AppKind::FirstParty;
+        (self.kind.is_use() || is_login_to_app)
+            && !matches!(self.outcome, Outcome::Failure | Outcome::Denied | Outcome::Challenge)
+    }
 }
 
 impl Usage {
@@ -69,28 +100,46 @@ impl Usage {
     pub(crate) fn take(&mut self, enriched: &Enriched<'_>) {
         let event = enriched.event;
         let Some(app) = enriched.app else { return };
-        let (tenant, key) = (self.texts.number(event.tenant), self.texts.number(&app.app_key));
-        let cell = (tenant, key, self.texts.number(enriched.department), day(event.occurred_at));
-        let at = event.occurred_at.0;
-        let is_use = is_use(event);
-        let is_refused = matches!(event.outcome, Outcome::Failure | Outcome::Denied);
+        self.see(&Sight {
+            tenant: event.tenant,
+            app_key: &app.app_key,
+            department: enriched.department,
+            occurred_at: event.occurred_at,
+            kind: event.kind,
+            outcome: event.outcome,
+            user_key: event.user_key.0,
+            session_id: event.session_id,
+            app: event.app,
+            app_kind: event.app_kind,
+            name: &app.name,
+            category: app.category.map_or("", |category| category.as_str()),
+            is_first_party: app.is_first_party,
+        });
+    }
+
+    fn see(&mut self, sight: &Sight<'_>) {
+        let (tenant, key) = (self.texts.number(sight.tenant), self.texts.number(sight.app_key));
+        let cell = (tenant, key, self.texts.number(sight.department), day(sight.occurred_at));
+        let at = sight.occurred_at.0;
+        let is_use = sight.is_use();
+        let is_refused = matches!(sight.outcome, Outcome::Failure | Outcome::Denied);
         let counts = self.counts.entry(cell).or_default();
         counts.rows += 1;
         counts.uses += u64::from(is_use);
-        counts.grants += u64::from(event.kind == Kind::OauthGrant && !is_refused);
+        counts.grants += u64::from(sight.kind == Kind::OauthGrant && !is_refused);
         counts.failures += u64::from(is_refused);
-        if is_use && event.user_key.is_some() {
-            let (first, last) = self.people.entry((cell, event.user_key.0)).or_insert((at, at));
+        if is_use && sight.user_key != 0 {
+            let (first, last) = self.people.entry((cell, sight.user_key)).or_insert((at, at));
             (*first, *last) = ((*first).min(at), (*last).max(at));
         }
-        if is_use && !event.session_id.is_empty() {
-            self.sessions.insert((cell, session_key(event.source, event.session_id)));
+        if is_use && !sight.session_id.is_empty() {
+            self.sessions.insert((cell, session_key(sight.app.source, sight.session_id)));
         }
-        let reference = (event.app.source, event.app.id_kind, self.texts.number(event.app.id));
+        let reference = (sight.app.source, sight.app.id_kind, self.texts.number(sight.app.id));
         let seen = self.apps.entry((tenant, key)).or_insert_with(|| Seen {
-            name: app.name.clone(),
-            category: app.category.map_or("", |category| category.as_str()),
-            is_first_party: app.is_first_party,
+            name: sight.name.to_owned(),
+            category: sight.category.to_owned(),
+            is_first_party: sight.is_first_party,
             references: HashSet::new(),
             first: at,
             last: at,
@@ -144,7 +193,7 @@ impl Usage {
                 tenant: texts.text(tenant),
                 app_key: texts.text(app),
                 name: &seen.name,
-                category: seen.category,
+                category: &seen.category,
                 is_first_party: seen.is_first_party,
                 app_refs: &references,
                 first_seen_at: seen.first,
@@ -156,14 +205,6 @@ impl Usage {
         let blocks = [people.take(), sessions.take(), counts.take(), apps.take()];
         blocks.into_iter().filter(|block| block.rows > 0).collect()
     }
-}
-
-/// Does it show that somebody really used the app?
-fn is_use(event: &Event<'_>) -> bool {
-    let is_login_to_app =
-        event.kind == Kind::LoginSuccess && event.app.is_some() && event.app_kind != AppKind::FirstParty;
-    (event.kind.is_use() || is_login_to_app)
-        && !matches!(event.outcome, Outcome::Failure | Outcome::Denied | Outcome::Challenge)
 }
 
 /// The day of a time, as the tables count it; at the border of the type, the border.

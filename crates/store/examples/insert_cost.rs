@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use store::{
-    Client, DatabaseName, EmbeddedServer, EncodedBlock, EventRow, EventsBlock, HostCommand, InsertOutcome, MIGRATIONS,
-    ServerOptions,
+    Client, DatabaseName, Deduplication, EmbeddedServer, EncodedBlock, EventRow, EventsBlock, HostCommand,
+    InsertOutcome, MIGRATIONS, ServerOptions,
 };
 
 /// 2026-03-01T09:30:00.123Z.
@@ -54,7 +54,8 @@ async fn main() -> Result<(), Failure> {
         let encoded: EncodedBlock = block.take();
         take += thread_time()? - clock;
         bytes += encoded.body.len();
-        let outcome = client.insert(&encoded, &format!("cost/{start}"), Duration::from_secs(60)).await;
+        let outcome =
+            client.insert(&encoded, &format!("cost/{start}"), Deduplication::ByToken, Duration::from_secs(60)).await;
         if outcome != InsertOutcome::Clean {
             return Err(format!("{outcome:?}").into());
         }

@@ -1,5 +1,6 @@
 //! The one INSERT of the hot path: a whole block as one body with its length, under one deadline, with every setting that the promise of
-//! exactly once rests on said in the request. ClickHouse's defaults move: `async_insert` has been on since 2026.
+//! exactly once rests on said in the request. ClickHouse's defaults move: since 2026 `async_insert` is on, and `deduplicate_insert` decides what
+//! `insert_deduplicate` did. A server that does not know a setting refuses the insert: then it is older than we can promise anything about.
 //!
 //! Not the `clickhouse` crate: its inserters send chunked bodies, and a half-sent one can be committed in part.
 
@@ -13,20 +14,37 @@ use crate::{
 /// Bytes of an answer that are read: an exception's words, never rows.
 const ANSWER_BYTES_MAX: usize = 64 << 10;
 
-/// What every insert says about itself. `min_insert_block_size_rows` and `_bytes` stay at their defaults (at 0 views make floods of tiny
-/// parts).
+/// Is the token to be believed?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deduplication {
+    /// The same token stores its rows once: for tables that count rows.
+    ByToken,
+    /// Stored however often it is sent: for tables whose merge makes second copies one, where the token may be known and its rows lost.
+    Off,
+}
+
+/// What every insert says about itself, whatever the server's defaults or the account's profile are.
 const SETTINGS: &[(&str, &str)] = &[
     // One request, one part, stored when it is answered.
     ("async_insert", "0"),
     ("wait_end_of_query", "1"),
     ("max_insert_threads", "1"),
     ("max_threads", "1"),
-    ("insert_deduplicate", "1"),
+    // A block is one part, so it is stored as a whole or not at all: these are the defaults of the engine, and more than a batch holds.
+    ("max_insert_block_size", "1048449"),
+    ("min_insert_block_size_rows", "1048449"),
+    ("min_insert_block_size_bytes", "268402944"),
+    // An attempt that still runs is never cut short by its repetition: the repetition is refused, and comes again.
+    ("replace_running_query", "0"),
     ("deduplicate_blocks_in_dependent_materialized_views", "1"),
     // The block's types are the table's: a difference is our mistake, and must not be converted in silence.
     ("input_format_native_allow_types_conversion", "0"),
     // A block touches one month, and the usage tables at most the 400 days that a late event may be old.
     ("max_partitions_per_insert_block", "20"),
+    ("throw_on_max_partitions_per_insert_block", "1"),
+    // The status and the header tell how it ended, so nothing may be written before it has ended.
+    ("send_progress_in_http_headers", "0"),
+    ("http_write_exception_in_output_format", "0"),
 ];
 
 impl Client {
@@ -34,11 +52,17 @@ impl Client {
     /// name the same rows for ever. A block without rows is clean without being sent.
     ///
     /// The time-out is for the whole request; when it passes, the end is ambiguous.
-    pub async fn insert(&self, block: &EncodedBlock, token: &str, timeout: Duration) -> InsertOutcome {
+    pub async fn insert(
+        &self,
+        block: &EncodedBlock,
+        token: &str,
+        deduplication: Deduplication,
+        timeout: Duration,
+    ) -> InsertOutcome {
         if block.rows == 0 {
             return InsertOutcome::Clean;
         }
-        match self.post(block, token, timeout).await {
+        match self.post(block, token, deduplication, timeout).await {
             Ok(outcome) => outcome,
             Err(error) => InsertOutcome::Ambiguous { code: 0, reason: no_answer(&error, timeout) },
         }
@@ -48,9 +72,10 @@ impl Client {
         &self,
         block: &EncodedBlock,
         token: &str,
+        deduplication: Deduplication,
         timeout: Duration,
     ) -> Result<InsertOutcome, reqwest::Error> {
-        let mut response = self.post_request(block, token).timeout(timeout).send().await?;
+        let mut response = self.post_request(block, token, deduplication).timeout(timeout).send().await?;
         let status = response.status().as_u16();
         let code = response
             .headers()
@@ -65,7 +90,7 @@ impl Client {
         Ok(classify(status, code, &String::from_utf8_lossy(&answer)))
     }
 
-    fn post_request(&self, block: &EncodedBlock, token: &str) -> reqwest::RequestBuilder {
+    fn post_request(&self, block: &EncodedBlock, token: &str, deduplication: Deduplication) -> reqwest::RequestBuilder {
         let connection = self.connection();
         let query = insert_query(block.table, block.columns);
         let mut parameters = vec![
@@ -74,6 +99,12 @@ impl Client {
             ("query_id", query_id(block.table, token)),
             ("insert_deduplication_token", token.to_owned()),
         ];
+        // `deduplicate_insert` overrides `insert_deduplicate` since 2026, and is on by default: both are said, or a profile would decide.
+        let (mode, flag) = match deduplication {
+            Deduplication::ByToken => ("enable", "1"),
+            Deduplication::Off => ("disable", "0"),
+        };
+        parameters.extend([("deduplicate_insert", mode.to_owned()), ("insert_deduplicate", flag.to_owned())]);
         parameters.extend(SETTINGS.iter().map(|(name, value)| (*name, (*value).to_owned())));
         // A body of known bytes: its length goes ahead of it, and it can be sent again without being copied.
         let mut url = self.url().clone();

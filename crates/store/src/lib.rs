@@ -10,6 +10,7 @@ mod connection;
 mod error;
 pub mod host;
 mod insert;
+mod mark;
 mod migrate;
 mod native;
 mod outcome;
@@ -18,6 +19,7 @@ mod rows;
 mod server;
 mod split;
 mod usage;
+mod verify;
 
 pub use client::{Client, Parameter};
 pub use closed_sets::{
@@ -26,11 +28,13 @@ pub use closed_sets::{
 };
 pub use connection::{BadName, Connection, DatabaseName};
 pub use error::{Remedy, StoreError};
-pub use insert::query_id;
+pub use insert::{Deduplication, query_id};
+pub use mark::ServerMark;
 pub use migrate::{MIGRATIONS, Migration, MigrationReport};
-pub use native::{ColumnType, EncodedBlock};
+pub use native::{BadBlock, ColumnType, EncodedBlock};
 pub use outcome::{InsertOutcome, Refusal, classify};
 pub use readback::StoredPosition;
 pub use rows::*;
 pub use server::{EmbeddedServer, HostCommand, ServerError, ServerOptions, engine_arguments};
 pub use usage::{ActivePeople, AppUsage};
+pub use verify::{StoredRecord, UsageDifference};

@@ -40,9 +40,14 @@ pub struct Refusal {
 
 /// A value is refused: another row may pass. Numbers of ClickHouse's `ErrorCodes.cpp`.
 const VALUE_REFUSED: &[u32] = &[
+    6,   // CANNOT_PARSE_TEXT: a constraint that reads a text
+    38,  // CANNOT_PARSE_DATE
+    41,  // CANNOT_PARSE_DATETIME
     69,  // ARGUMENT_OUT_OF_BOUND
+    72,  // CANNOT_PARSE_NUMBER
     128, // TOO_LARGE_ARRAY_SIZE
     131, // TOO_LARGE_STRING_SIZE
+    153, // ILLEGAL_DIVISION
     321, // VALUE_IS_OUT_OF_RANGE_OF_DATA_TYPE
     395, // FUNCTION_THROW_IF_VALUE_IS_NON_ZERO: a constraint that throws
     407, // DECIMAL_OVERFLOW

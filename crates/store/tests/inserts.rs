@@ -6,7 +6,10 @@ mod support;
 
 use std::time::Duration;
 
-use store::{Client, ColumnType, DatabaseName, EncodedBlock, EventRow, EventsBlock, InsertOutcome, Remedy, StoreError};
+use store::{
+    Client, ColumnType, DatabaseName, Deduplication, EncodedBlock, EventRow, EventsBlock, InsertOutcome, Remedy,
+    StoreError,
+};
 use support::{Stack, TIMEOUT};
 
 /// 2026-03-01T09:30:00.123Z.
@@ -48,6 +51,61 @@ async fn the_same_token_stores_its_rows_once() {
 }
 
 #[tokio::test]
+async fn without_deduplication_a_block_is_stored_as_often_as_it_is_sent() {
+    let stack = Stack::start().await;
+    let block = block(10);
+    for deduplication in [Deduplication::ByToken, Deduplication::Off, Deduplication::Off, Deduplication::ByToken] {
+        assert_eq!(stack.client.insert(&block, "t", deduplication, TIMEOUT).await, InsertOutcome::Clean);
+    }
+    assert_eq!(stack.ask("SELECT count() FROM events").await, "30", "the last one's token was known");
+    stack.stop().await;
+}
+
+#[tokio::test]
+async fn a_part_of_a_block_is_stored_as_the_rows_that_it_holds() {
+    let stack = Stack::start().await;
+    let block = block(1_000);
+    let offsets = block.numbers("_offset").unwrap();
+    let rows: Vec<usize> = (0..1_000).filter(|row| offsets[*row] % 10 == 3).collect();
+    stack.insert(&block.select(&rows).unwrap(), "part").await;
+    let answer =
+        stack.ask("SELECT count(), uniqExact(_offset), countIf(_offset % 10 = 3), any(tenant) FROM events").await;
+    assert_eq!(answer, "100\t100\t100\tacme");
+    stack.stop().await;
+}
+
+/// Two attempts must not run beside each other: the second would find no token of the first, and what is read back between them would lie.
+#[tokio::test]
+async fn an_insert_that_still_runs_is_not_joined_by_its_repetition() {
+    const BYTE: &[ColumnType] = &[ColumnType { name: "small", type_name: "UInt8" }];
+    let stack = Stack::start().await;
+    let create =
+        "CREATE TABLE slow (small UInt8, CONSTRAINT c CHECK sleepEachRow(1) = 0) ENGINE = MergeTree ORDER BY small";
+    stack.client.execute("preparing a test", create, &[]).await.unwrap();
+    let block = byte_block("slow", BYTE, 9);
+    let insert = || stack.client.insert(&block, "t", Deduplication::ByToken, TIMEOUT);
+    let (first, second) = tokio::join!(insert(), insert());
+    let is_running = |outcome: &InsertOutcome| matches!(outcome, InsertOutcome::Ambiguous { code: 216, .. });
+    assert!(is_running(&first) != is_running(&second), "{first:?} {second:?}");
+    assert!(first == InsertOutcome::Clean || second == InsertOutcome::Clean, "{first:?} {second:?}");
+    stack.stop().await;
+}
+
+#[tokio::test]
+async fn a_server_that_was_started_anew_is_known_as_another_run() {
+    let mut stack = Stack::start().await;
+    // So that it has an age to lose.
+    stack.ask("SELECT sleep(2.5)").await;
+    let before = stack.client.server_mark().await.unwrap();
+    assert!(before.is_same_run(&stack.client.server_mark().await.unwrap()));
+    stack.server.kill();
+    assert!(stack.client.server_mark().await.is_err());
+    stack.server.restart().await.unwrap();
+    assert!(!before.is_same_run(&stack.client.server_mark().await.unwrap()));
+    stack.stop().await;
+}
+
+#[tokio::test]
 async fn what_was_stored_is_there_after_kill_9_and_its_token_still_counts() {
     let mut stack = Stack::start().await;
     stack.insert(&block(5_000), "before").await;
@@ -66,10 +124,10 @@ async fn what_was_stored_is_there_after_kill_9_and_its_token_still_counts() {
 async fn an_insert_that_nobody_answers_is_ambiguous() {
     let mut stack = Stack::start().await;
     let block = block(10);
-    let outcome = stack.client.insert(&block, "t", Duration::from_millis(0)).await;
+    let outcome = stack.client.insert(&block, "t", Deduplication::ByToken, Duration::from_millis(0)).await;
     assert!(matches!(&outcome, InsertOutcome::Ambiguous { code: 0, .. }), "{outcome:?}");
     stack.server.kill();
-    let outcome = stack.client.insert(&block, "t", TIMEOUT).await;
+    let outcome = stack.client.insert(&block, "t", Deduplication::ByToken, TIMEOUT).await;
     let InsertOutcome::Ambiguous { code: 0, reason } = &outcome else { panic!("{outcome:?}") };
     assert!(!reason.contains("INSERT") && !reason.contains("http"), "{reason}");
     let error = stack.client.ping().await.unwrap_err();
@@ -93,7 +151,7 @@ async fn what_the_server_will_never_take_is_refused_with_its_remedy() {
         (byte_block("missing", BYTE, 1), Some((60, Remedy::Halt))),
     ];
     for (number, (block, refusal)) in cases.iter().enumerate() {
-        let outcome = stack.client.insert(block, &format!("case {number}"), TIMEOUT).await;
+        let outcome = stack.client.insert(block, &format!("case {number}"), Deduplication::ByToken, TIMEOUT).await;
         let found = match &outcome {
             InsertOutcome::Clean => None,
             InsertOutcome::Refused(refusal) => Some((refusal.code, refusal.remedy)),
@@ -130,7 +188,7 @@ async fn a_question_changes_nothing_and_its_values_stay_values() {
 async fn a_client_of_another_database_sees_none_of_ours() {
     let stack = Stack::start().await;
     let other = Client::new(stack.server.connection(DatabaseName::parse("other").unwrap())).unwrap();
-    let outcome = other.insert(&block(1), "t", TIMEOUT).await;
+    let outcome = other.insert(&block(1), "t", Deduplication::ByToken, TIMEOUT).await;
     assert!(matches!(&outcome, InsertOutcome::Refused(refusal) if refusal.remedy == Remedy::Halt), "{outcome:?}");
     stack.stop().await;
 }

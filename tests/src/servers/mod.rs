@@ -3,6 +3,7 @@
 mod alertmanager;
 mod clickhouse;
 mod daylight;
+mod fault_proxy;
 pub mod kafka;
 mod keeper;
 mod prometheus;
@@ -20,6 +21,7 @@ use anyhow::{Context as _, ensure};
 pub use alertmanager::Alertmanager;
 pub use clickhouse::Clickhouse;
 pub use daylight::Daylight;
+pub use fault_proxy::{Fault, FaultProxy, Protocol, Schedule};
 pub use kafka::KafkaServer;
 pub use prometheus::{Prometheus, installed, run_tool};
 pub use receiver::{Post, Receiver};

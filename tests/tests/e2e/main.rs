@@ -10,6 +10,7 @@ mod crash;
 mod deliveries;
 mod disk;
 mod door;
+mod faults;
 mod hub;
 mod mapped;
 mod parse;

@@ -12,6 +12,7 @@ const NEVER: Config = Config {
     batch_bytes_max: usize::MAX,
     flush_interval_ms: u64::MAX,
     batches_in_flight_max: 1,
+    in_flight_bytes_max: usize::MAX,
     insert_timeout_ms: 1,
     retry_wait_max_ms: 1,
     poll_records_max: 1,

@@ -15,10 +15,13 @@ use super::*;
 use crate::{
     batch::month_of,
     fixture::{APRIL_MS, MARCH_MS, enricher, sign_ons},
+    plan::BadPlan,
     resume::resume,
 };
 
 const LOG: LogId = LogId(7);
+const ROOM: Room = Room { batches: usize::MAX, bytes: usize::MAX, is_idle: false };
+const FRESH: Resume = Resume { start: 0, ranges: Vec::new(), stored_below: None, is_other_log: false };
 
 fn at(offset: u64) -> usize {
     usize::try_from(offset).unwrap()
@@ -87,7 +90,7 @@ impl World {
             enricher: enricher(),
             config,
             committed: None,
-            lane: Lane::new(LOG, 3, 0, Vec::new()),
+            lane: Lane::new(LOG, 3, FRESH),
             next: 0,
             sent: BTreeMap::new(),
             stored: BTreeSet::new(),
@@ -130,7 +133,9 @@ impl World {
             self.committed = Some(Committed { offset, metadata });
             self.lane.committed();
         }
-        for sealed in self.lane.take_planned() {
+        for (sealed, beginning) in self.lane.take_planned() {
+            let is_known = self.sent.contains_key(&sealed.token());
+            assert!(!is_known || beginning == Beginning::SentBefore, "{} was sent before", sealed.token());
             let known = self.sent.insert(sealed.token(), sealed.range);
             assert!(known.is_none_or(|known| known == sealed.range), "{} names two sets of rows", sealed.token());
             self.awaited.insert(sealed.token());
@@ -152,9 +157,9 @@ impl World {
     }
 
     fn crash(&mut self) {
-        let resumed = resume(self.committed.as_ref(), 0, LOG).unwrap();
+        let resumed = resume::<BadPlan>(self.committed.as_ref(), 0, LOG, || Ok(None)).unwrap();
         self.next = resumed.start;
-        self.lane = Lane::new(LOG, 3, resumed.start, resumed.ranges);
+        self.lane = Lane::new(LOG, 3, resumed);
         self.awaited.clear();
     }
 
@@ -163,7 +168,7 @@ impl World {
             Step::Read(records) => self.read(*records),
             Step::GrowOld => self.grow_old(),
             Step::Plan(room) => (0..*room).for_each(|_| {
-                self.lane.plan_next();
+                self.lane.plan_next(&mut ROOM.clone());
             }),
             Step::Commit => self.commit(),
             Step::Store(number) => self.store(*number),
@@ -177,7 +182,7 @@ impl World {
         for _ in 0..10 * self.log.len() {
             self.read(1);
             self.grow_old();
-            self.lane.plan_next();
+            self.lane.plan_next(&mut ROOM.clone());
             self.commit();
             self.stored.extend(self.awaited.clone());
             self.answer(0);
@@ -195,7 +200,7 @@ impl World {
             (range.start..range.end).for_each(|offset| times[at(offset)] += 1);
         }
         assert_eq!(times, vec![1; self.log.len()], "each record is stored once: {:?}", self.stored);
-        let end = Plan { log_id: LOG, ranges: Vec::new() }.to_metadata();
+        let end = Plan { log_id: LOG, stored_below: None, ranges: Vec::new() }.to_metadata();
         assert_eq!(self.committed, Some(Committed { offset: self.end(), metadata: end }));
     }
 }
@@ -219,14 +224,14 @@ proptest! {
 fn a_range_stays_in_the_plan_until_it_has_landed_however_often_the_process_starts() {
     let mut world = World::new(&[(7, false, true); 3]);
     world.read(3);
-    (0..3).for_each(|_| assert!(world.lane.plan_next()));
+    (0..3).for_each(|_| assert!(world.lane.plan_next(&mut ROOM.clone())));
     world.commit();
     let planned = world.committed.clone();
     assert_eq!(world.sent.len(), 3);
     // The second start forms only the first range again before it ends too.
     world.crash();
     world.read(1);
-    world.lane.plan_next();
+    world.lane.plan_next(&mut ROOM.clone());
     world.commit();
     assert_eq!(world.committed, planned, "the other two may be stored already");
     world.crash();
@@ -240,7 +245,7 @@ fn a_plan_never_holds_more_ranges_than_can_be_read_back() {
     let records: Vec<(u128, bool, bool)> = (0..60).map(|index| (1, index % 2 == 0, true)).collect();
     let mut world = World::new(&records);
     world.read(60);
-    while world.lane.plan_next() {}
+    while world.lane.plan_next(&mut ROOM.clone()) {}
     assert_eq!((world.lane.in_flight(), world.lane.waiting()), (RANGES_MAX, 59 - RANGES_MAX));
     world.commit();
     world.crash();
@@ -252,7 +257,7 @@ fn a_plan_never_holds_more_ranges_than_can_be_read_back() {
 fn rows_that_are_not_those_of_the_plan_are_never_sent_under_its_token() {
     let mut world = World::new(&[(7, false, true), (7, false, true)]);
     world.read(1);
-    world.lane.plan_next();
+    world.lane.plan_next(&mut ROOM.clone());
     world.commit();
     world.log[0] = sign_ons(9_000, 7, MARCH_MS);
     world.crash();
@@ -268,10 +273,41 @@ fn what_is_not_planned_is_not_sent_and_what_is_planned_is_sent_once() {
     let mut world = World::new(&[(7, false, true), (7, false, true)]);
     world.read(2);
     assert!(world.lane.take_planned().is_empty(), "it waits");
-    assert!(world.lane.plan_next());
+    assert!(world.lane.plan_next(&mut ROOM.clone()));
     assert!(world.lane.take_planned().is_empty(), "its plan is not committed");
     world.commit();
     assert_eq!(world.sent.len(), 1);
     assert!(world.lane.take_planned().is_empty());
     assert_eq!(world.lane.commit(), None, "nothing changed");
+}
+
+#[test]
+fn batches_on_their_way_are_bounded_by_count_and_by_bytes_and_one_may_always_go() {
+    let mut world = World::new(&[(7, false, true); 6]);
+    world.read(6);
+    let mut room = Room { batches: 2, bytes: usize::MAX, is_idle: true };
+    assert!(world.lane.plan_next(&mut room) && world.lane.plan_next(&mut room) && !world.lane.plan_next(&mut room));
+    let bytes = world.lane.in_flight_bytes() / 2;
+    let mut room = Room { batches: 9, bytes: bytes * 2 - 1, is_idle: false };
+    assert!(world.lane.plan_next(&mut room) && !world.lane.plan_next(&mut room));
+    assert!(!world.lane.plan_next(&mut Room { batches: 9, bytes: 1, is_idle: false }));
+    assert!(world.lane.plan_next(&mut Room { batches: 9, bytes: 1, is_idle: true }), "else it would wait for ever");
+}
+
+#[test]
+fn a_batch_whose_rows_may_be_stored_under_other_tokens_is_told_so_until_it_has_landed() {
+    let mut world = World::new(&[(7, false, true); 4]);
+    let below = Resume { stored_below: Some(2), ..FRESH };
+    world.lane = Lane::new(LOG, 3, below);
+    world.read(3);
+    while world.lane.plan_next(&mut ROOM.clone()) {}
+    let (_, metadata) = world.lane.commit().unwrap();
+    assert_eq!(Plan::parse(&metadata).unwrap().unwrap().stored_below, Some(2));
+    world.lane.committed();
+    let sent = world.lane.take_planned();
+    let beginnings: Vec<Beginning> = sent.iter().map(|(_, beginning)| *beginning).collect();
+    assert_eq!(beginnings, [Beginning::PerhapsStored, Beginning::PerhapsStored, Beginning::New]);
+    sent.iter().take(2).for_each(|(sealed, _)| world.lane.landed(sealed.range));
+    let (_, metadata) = world.lane.commit().unwrap();
+    assert_eq!(Plan::parse(&metadata).unwrap().unwrap().stored_below, None);
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use catalog::GrantRisk;
 use enrichment::AppInfo;
-use event::{EventId, Status, UserKey};
+use event::{Event, EventId, Status, UserKey};
 use proptest::{prelude::*, test_runner::RngSeed};
 
 use super::*;
@@ -163,8 +163,21 @@ fn a_login_is_use_of_the_product_that_tells_of_it_and_not_of_an_identity_provide
         (Kind::LoginSuccess, Outcome::Success, product, AppKind::FirstParty, false),
         (Kind::LoginSuccess, Outcome::Success, nobodys, AppKind::Unknown, false),
     ] {
-        let mut event = Event::new(EventId(1), app.source, TENANTS[0], kind, Timestamp(1));
-        (event.outcome, event.app, event.app_kind) = (outcome, app, app_kind);
-        assert_eq!(is_use(&event), expected, "{kind} {outcome} {app} {app_kind}");
+        let sight = Sight {
+            tenant: TENANTS[0],
+            app_key: APPS[0],
+            department: "",
+            occurred_at: Timestamp(1),
+            kind,
+            outcome,
+            user_key: 1,
+            session_id: "",
+            app,
+            app_kind,
+            name: "",
+            category: "",
+            is_first_party: false,
+        };
+        assert_eq!(sight.is_use(), expected, "{kind} {outcome} {app} {app_kind}");
     }
 }

@@ -9,6 +9,7 @@ mod block;
 mod dictionary;
 mod fixed;
 mod list;
+mod select;
 mod text;
 mod wire;
 
@@ -18,6 +19,7 @@ pub(crate) use block::{put_column, put_header};
 pub(crate) use dictionary::Dictionary;
 pub(crate) use fixed::Fixed;
 pub(crate) use list::List;
+pub use select::BadBlock;
 pub(crate) use text::Text;
 use wire::{put_text, put_varint};
 

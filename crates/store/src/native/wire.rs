@@ -15,6 +15,20 @@ pub(crate) fn put_text(text: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(text);
 }
 
+/// Takes an unsigned LEB128 number off the front.
+pub(crate) fn take_varint(rest: &mut &[u8]) -> Option<usize> {
+    let mut number = 0_usize;
+    for shift in (0..usize::BITS).step_by(7) {
+        let (byte, left) = rest.split_first()?;
+        *rest = left;
+        number |= usize::from(byte & 0x7f).checked_shl(shift)?;
+        if byte & 0x80 == 0 {
+            return Some(number);
+        }
+    }
+    None
+}
+
 /// Bytes that a text takes.
 pub(crate) fn text_bytes(length: usize) -> usize {
     let mut bytes = length + 1;
@@ -47,6 +61,15 @@ mod tests {
             let mut out = Vec::new();
             put_varint(number, &mut out);
             assert_eq!(out, bytes, "{number}");
+            let mut rest: &[u8] = &out;
+            assert_eq!((take_varint(&mut rest), rest), (Some(number), &[][..]));
+        }
+    }
+
+    #[test]
+    fn a_varint_that_does_not_end_is_none() {
+        for bytes in [&[][..], &[0x80], &[0x80; 20]] {
+            assert_eq!(take_varint(&mut &*bytes), None, "{bytes:?}");
         }
     }
 

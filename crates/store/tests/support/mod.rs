@@ -12,7 +12,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use store::{
-    Client, DatabaseName, EmbeddedServer, EncodedBlock, HostCommand, InsertOutcome, MIGRATIONS, ServerOptions,
+    Client, DatabaseName, Deduplication, EmbeddedServer, EncodedBlock, HostCommand, InsertOutcome, MIGRATIONS,
+    ServerOptions,
 };
 
 /// How long an insert of a test may take.
@@ -56,7 +57,7 @@ impl Stack {
 
     /// Inserts a block and expects it to be stored.
     pub(crate) async fn insert(&self, block: &EncodedBlock, token: &str) {
-        let outcome = self.client.insert(block, token, TIMEOUT).await;
+        let outcome = self.client.insert(block, token, Deduplication::ByToken, TIMEOUT).await;
         assert_eq!(outcome, InsertOutcome::Clean, "{} rows into {}", block.rows, block.table);
     }
 

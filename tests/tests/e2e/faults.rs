@@ -1,0 +1,82 @@
+//! The network between Daylight and ClickHouse at its worst: requests that never arrive, that arrive long after their sender gave up, and
+//! above all answers that are lost after the insert was applied. Every row is there once.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use anyhow::{Context, ensure};
+use tests::{
+    events::OKTA_ORG,
+    load::Load,
+    poll,
+    servers::{Clickhouse, Daylight, Fault, FaultProxy, Protocol, Receiver, Schedule, Setup},
+};
+
+use crate::crash::{alerts_are_exact, rows_are_exact};
+
+/// The seed of the schedule, unless the environment says otherwise (`DAYLIGHT_TESTS_SEED`).
+const SEED: u64 = 20_260_314;
+/// Faults that must have met an insert before the test is content (`DAYLIGHT_TESTS_FAULTS`).
+const FAULTS: u64 = 120;
+/// Generous: on two cores beside other tests.
+const SOON: Duration = Duration::from_secs(240);
+
+/// A number of the environment.
+fn number(name: &str, default: u64) -> anyhow::Result<u64> {
+    std::env::var(name).map_or(Ok(default), |text| text.parse()).with_context(|| name.to_owned())
+}
+
+/// A counter of the process, over its labels.
+fn counter(daylight: &Daylight, name: &str) -> anyhow::Result<f64> {
+    let text = daylight.metrics()?;
+    let values = text
+        .lines()
+        .filter(|line| line.starts_with(name))
+        .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
+    Ok(values.sum())
+}
+
+#[test]
+fn whatever_the_network_does_to_inserts_every_row_is_there_once() -> anyhow::Result<()> {
+    let (seed, faults) = (number("DAYLIGHT_TESTS_SEED", SEED)?, number("DAYLIGHT_TESTS_FAULTS", FAULTS)?);
+    let (receiver, clickhouse) = (Receiver::start()?, Clickhouse::start()?);
+    let proxy = FaultProxy::start(clickhouse.url().trim_start_matches("http://"), Protocol::Http, seed)?;
+    let setup = Setup::new().connection("okta", "acme", "okta", OKTA_ORG).receiver("hook", &receiver);
+    let setup = setup.set("detect.learning_days", 0).clickhouse(&proxy.url(), "faults");
+    let setup = setup.set("sink.flush_interval_ms", 50).set("sink.retry_wait_max_ms", 100);
+    // A request that is held arrives after its sender has given up, and has sent it again.
+    let daylight = setup.set("sink.insert_timeout_ms", 400).start()?;
+    let schedule = |share: u64| Schedule {
+        per_thousand: BTreeMap::from([
+            (Fault::DropRequest, share),
+            (Fault::CutRequest, share),
+            (Fault::LoseResponse, 4 * share),
+            (Fault::CutResponse, share),
+            (Fault::HoldResponse, share),
+            (Fault::DelayRequest, share),
+            (Fault::DelayResponse, share),
+        ]),
+        hold: Duration::from_millis(900),
+    };
+    proxy.only("INSERT");
+    proxy.schedule(schedule(30));
+    let load = Load::new();
+    let sent = std::thread::scope(|scope| {
+        let sender = scope.spawn(|| load.run(&daylight, "okta"));
+        let met = || proxy.faults().values().sum::<u64>();
+        let went = poll(SOON, "faults meet inserts", || {
+            ensure!(met() >= faults, "{} of {faults}", met());
+            Ok(())
+        });
+        load.stop();
+        went.and(sender.join().ok().context("the sender panicked"))
+    })?;
+    proxy.calm();
+    rows_are_exact(&daylight, &sent)?;
+    ensure!(daylight.number("SELECT count() FROM events")? == sent.events, "some event is there twice");
+    alerts_are_exact(&daylight, &receiver, &sent)?;
+    ensure!(counter(&daylight, "daylight_sink_surplus_rows_total")? == 0.0, "rows are there that should not be");
+    let read_backs = counter(&daylight, "daylight_sink_read_backs_total")?;
+    ensure!(read_backs > 10.0, "only {read_backs} batches were in doubt: {:?}", proxy.faults());
+    ensure!(proxy.faults().len() == 7, "some fault never came: {:?}", proxy.faults());
+    Ok(())
+}
