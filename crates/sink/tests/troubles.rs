@@ -71,7 +71,7 @@ fn a_table_that_refuses_every_row_halts_the_sink_and_nothing_is_lost() {
     let running = stack.run();
     running.wait("everything has landed", || stack.is_done());
     running.stop().unwrap();
-    assert_eq!(stack.ask("SELECT count(), uniqExact(_partition, _offset, _index) FROM events"), "1201\t1201");
+    assert_eq!(stack.ask("SELECT count(), uniqExact(_offset, _index) FROM events WHERE _partition = 0"), "1200\t1200");
     stack.stop();
 }
 
