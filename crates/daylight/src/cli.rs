@@ -11,7 +11,7 @@ use clap::{
 use event::Source;
 use ingest::parse::{readable_provider, readable_providers};
 
-pub(crate) use operator::{AppsArgs, DecideArgs, InitArgs, MergeArgs, ReloadArgs, RevealArgs};
+pub(crate) use operator::{AppsArgs, DecideArgs, InitArgs, MergeArgs, ReloadArgs, RevealArgs, VerifyArgs};
 
 /// Which SaaS people really use, while they start to use it.
 #[derive(Debug, Parser)]
@@ -64,6 +64,11 @@ pub(crate) enum Command {
     Reload(ReloadArgs),
     /// Ask ClickHouse (read only).
     Sql(SqlArgs),
+    /// Compare the log with the tables: each event is there once, and usage and inventory say what the events say.
+    ///
+    /// Exit code 0 if so, 1 with a line for each thing that is wrong. It reads the whole log and every event of the table; the sink may go
+    /// on meanwhile.
+    Verify(VerifyArgs),
     /// Ask a running process whether it is ready: exit code 0 if it is, 1 with the reasons if not.
     Health(HealthArgs),
     /// Read a configuration as the roles do, without starting anything: exit code 0 if it is in order, 2 if not.

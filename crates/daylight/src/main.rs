@@ -51,6 +51,7 @@ fn dispatch(command: Command) -> anyhow::Result<()> {
         Command::Split(args) => block_on(commands::merge::run(args, AliasAction::Split)),
         Command::Reveal(args) => block_on(commands::reveal::run(args)),
         Command::Reload(args) => block_on(commands::reload::run(args)),
+        Command::Verify(args) => block_on(commands::verify::run(args)),
         Command::Sql(args) => block_on(commands::sql::run(args)),
         Command::Health(args) => block_on(commands::health::run(args)),
         Command::CheckConfig(args) => commands::check_config::run(&args),

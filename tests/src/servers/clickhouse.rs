@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use anyhow::{Context as _, ensure};
-use store::{EmbeddedServer, HostCommand, ServerOptions};
+use store::{Client, DatabaseName, EmbeddedServer, HostCommand, ServerOptions};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -41,6 +41,15 @@ impl Clickhouse {
     /// `kill -9`. What it had acknowledged stays.
     pub fn kill9(&mut self) {
         self.server.kill();
+    }
+
+    /// Runs a statement past Daylight: damage, or a constraint.
+    ///
+    /// # Errors
+    /// What the server says.
+    pub fn execute(&self, sql: &str) -> anyhow::Result<()> {
+        let client = Client::new(self.server.connection(DatabaseName::parse("default")?))?;
+        Ok(self.runtime.block_on(client.execute("preparing a test", sql, &[]))?)
     }
 
     /// Stops it where it stands (SIGSTOP): it takes connections and answers none.

@@ -44,7 +44,7 @@ fn whatever_the_network_does_to_inserts_every_row_is_there_once() -> anyhow::Res
     let setup = setup.set("detect.learning_days", 0).clickhouse(&proxy.url(), "faults");
     let setup = setup.set("sink.flush_interval_ms", 50).set("sink.retry_wait_max_ms", 100);
     // A request that is held arrives after its sender has given up, and has sent it again.
-    let daylight = setup.set("sink.insert_timeout_ms", 400).start()?;
+    let daylight = setup.set("sink.insert_timeout_ms", 1_500).start()?;
     let schedule = |share: u64| Schedule {
         per_thousand: BTreeMap::from([
             (Fault::DropRequest, share),
@@ -55,7 +55,7 @@ fn whatever_the_network_does_to_inserts_every_row_is_there_once() -> anyhow::Res
             (Fault::DelayRequest, share),
             (Fault::DelayResponse, share),
         ]),
-        hold: Duration::from_millis(900),
+        hold: Duration::from_millis(2_500),
     };
     proxy.only("INSERT");
     proxy.schedule(schedule(30));
@@ -71,6 +71,11 @@ fn whatever_the_network_does_to_inserts_every_row_is_there_once() -> anyhow::Res
         went.and(sender.join().ok().context("the sender panicked"))
     })?;
     proxy.calm();
+    poll(SOON, "the rows catch up", || {
+        let there = daylight.number("SELECT uniqExact(event_id) FROM events")?;
+        ensure!(there >= sent.events, "{there} of {}", sent.events);
+        Ok(())
+    })?;
     rows_are_exact(&daylight, &sent)?;
     ensure!(daylight.number("SELECT count() FROM events")? == sent.events, "some event is there twice");
     alerts_are_exact(&daylight, &receiver, &sent)?;

@@ -12,3 +12,4 @@ mod merges;
 mod reload;
 mod reveal;
 mod shell;
+mod verify;

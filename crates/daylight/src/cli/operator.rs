@@ -110,6 +110,17 @@ pub(crate) struct ReloadArgs {
     pub(crate) admin: AdminArgs,
 }
 
+/// Arguments of `verify`.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct VerifyArgs {
+    /// Whom to ask: the process that runs the sink.
+    #[command(flatten)]
+    pub(crate) admin: AdminArgs,
+    /// As JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 /// Arguments of `init`.
 #[derive(Args, Debug, Clone)]
 pub(crate) struct InitArgs {

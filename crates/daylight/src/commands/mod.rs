@@ -14,6 +14,7 @@ pub(crate) mod replay;
 pub(crate) mod reveal;
 pub(crate) mod sql;
 mod table;
+pub(crate) mod verify;
 
 pub(crate) use table::{plain, table};
 

@@ -21,7 +21,9 @@ use runtime::Secret;
 use serde::{Serialize, de::DeserializeOwned};
 use store::Client;
 
-use super::{apps::Lister, decide::Decider, merge::Merger, noted::Noter, refused::Refused, reveal::Revealer};
+use super::{
+    apps::Lister, decide::Decider, merge::Merger, noted::Noter, refused::Refused, reveal::Revealer, verify::Verifier,
+};
 
 /// A question is a sentence or two.
 const QUESTION_BYTES_MAX: usize = 64 * 1_024;
@@ -45,6 +47,8 @@ pub(crate) struct Admin {
     pub(crate) revealer: Revealer,
     /// Reads the catalogue and directories again.
     pub(crate) noter: Noter,
+    /// Compares the log with the tables.
+    pub(crate) verifier: Verifier,
 }
 
 impl Admin {
@@ -58,6 +62,7 @@ impl Admin {
             .route("/v1/apps", post(apps))
             .route("/v1/reveal", post(reveal))
             .route("/v1/reload", post(reload))
+            .route("/v1/verify", post(verify))
             .layer(DefaultBodyLimit::max(QUESTION_BYTES_MAX))
             .route_layer(middleware::from_fn_with_state(Arc::clone(&admin), authenticate))
             .with_state(admin)
@@ -108,6 +113,12 @@ async fn reload(State(admin): State<Arc<Admin>>, body: String) -> Response {
     let work =
         move |_nothing: serde_json::Map<String, serde_json::Value>| async move { admin.noter.reload(now()).await };
     finish(body, work).await
+}
+
+/// Compares the log with the tables.
+async fn verify(State(admin): State<Arc<Admin>>, body: String) -> Response {
+    let verifier = admin.verifier.clone();
+    finish(body, move |_nothing: serde_json::Map<String, serde_json::Value>| verifier.verify()).await
 }
 
 /// Does what a JSON body asks for, to its end even where whoever asked has gone away: half a decision would be known to the log alone.

@@ -19,6 +19,7 @@ mod reveal;
 mod secrets;
 mod tables;
 mod tenants;
+mod verify;
 mod welcome;
 
 use std::{future::Future, path::Path, sync::Arc, thread};
@@ -46,6 +47,7 @@ use noted::Noter;
 use reveal::Revealer;
 use tables::Tables;
 use tenants::Tenants;
+use verify::Verifier;
 
 pub(crate) use admin::now;
 pub(crate) use apps::{AppLine, AppsAnswer, AppsRequest};
@@ -234,6 +236,12 @@ impl Part {
             lister: Lister { book: book.clone(), client: client.clone(), tenants: tenants.clone() },
             revealer: Revealer { client: self.reveal_client(clickhouse)?, log: log.clone(), tenants },
             noter: noter.clone(),
+            verifier: Verifier {
+                broker: self.broker.clone(),
+                prefix: self.config.log.topic_prefix.clone(),
+                client: client.clone(),
+                turn: Arc::default(),
+            },
             client,
         };
         let listen = self.config.admin.listen;
