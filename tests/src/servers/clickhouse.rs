@@ -43,6 +43,18 @@ impl Clickhouse {
         self.server.kill();
     }
 
+    /// Starts it again if it has ended by itself. True if it had.
+    ///
+    /// # Errors
+    /// The server's last words.
+    pub fn revive(&mut self) -> anyhow::Result<bool> {
+        let has_ended = self.server.check().is_err();
+        if has_ended {
+            self.restart()?;
+        }
+        Ok(has_ended)
+    }
+
     /// Runs a statement past Daylight: damage, or a constraint.
     ///
     /// # Errors

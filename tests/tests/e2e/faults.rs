@@ -1,5 +1,8 @@
 //! The network between Daylight and ClickHouse at its worst: requests that never arrive, that arrive long after their sender gave up, and
 //! above all answers that are lost after the insert was applied. Every row is there once.
+//!
+//! A body that ends too early makes the embedded engine (26.7) abort as a whole, so the test starts it again where it finds it dead: each such
+//! fault is a crash of the server amid an insert, too.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -38,7 +41,7 @@ fn counter(daylight: &Daylight, name: &str) -> anyhow::Result<f64> {
 #[test]
 fn whatever_the_network_does_to_inserts_every_row_is_there_once() -> anyhow::Result<()> {
     let (seed, faults) = (number("DAYLIGHT_TESTS_SEED", SEED)?, number("DAYLIGHT_TESTS_FAULTS", FAULTS)?);
-    let (receiver, clickhouse) = (Receiver::start()?, Clickhouse::start()?);
+    let (receiver, mut clickhouse) = (Receiver::start()?, Clickhouse::start()?);
     let proxy = FaultProxy::start(clickhouse.url().trim_start_matches("http://"), Protocol::Http, seed)?;
     let setup = Setup::new().connection("okta", "acme", "okta", OKTA_ORG).receiver("hook", &receiver);
     let setup = setup.set("detect.learning_days", 0).clickhouse(&proxy.url(), "faults");
@@ -64,6 +67,7 @@ fn whatever_the_network_does_to_inserts_every_row_is_there_once() -> anyhow::Res
         let sender = scope.spawn(|| load.run(&daylight, "okta"));
         let met = || proxy.faults().values().sum::<u64>();
         let went = poll(SOON, "faults meet inserts", || {
+            clickhouse.revive()?;
             ensure!(met() >= faults, "{} of {faults}", met());
             Ok(())
         });
@@ -72,6 +76,7 @@ fn whatever_the_network_does_to_inserts_every_row_is_there_once() -> anyhow::Res
     })?;
     proxy.calm();
     poll(SOON, "the rows catch up", || {
+        clickhouse.revive()?;
         let there = daylight.number("SELECT uniqExact(event_id) FROM events")?;
         ensure!(there >= sent.events, "{there} of {}", sent.events);
         Ok(())
@@ -81,7 +86,7 @@ fn whatever_the_network_does_to_inserts_every_row_is_there_once() -> anyhow::Res
     alerts_are_exact(&daylight, &receiver, &sent)?;
     ensure!(counter(&daylight, "daylight_sink_surplus_rows_total")? == 0.0, "rows are there that should not be");
     let read_backs = counter(&daylight, "daylight_sink_read_backs_total")?;
-    ensure!(read_backs > 10.0, "only {read_backs} batches were in doubt: {:?}", proxy.faults());
+    ensure!(read_backs >= 5.0, "only {read_backs} batches were in doubt: {:?}", proxy.faults());
     ensure!(proxy.faults().len() == 7, "some fault never came: {:?}", proxy.faults());
     Ok(())
 }
