@@ -277,3 +277,23 @@ fn rows_that_are_there_twice_are_counted_and_nothing_is_sent_for_them() {
     landing.read_back(all.clone(), &[all[0], all[0], all[1], all[2], Position { offset: 9, index: 0 }]);
     assert_eq!((landing.step(), landing.report().surplus_rows), (Step::Landed, 2));
 }
+
+#[test]
+fn what_was_stored_before_the_table_began_to_refuse_it_is_neither_sent_in_parts_nor_called_refused() {
+    let all = positions(4);
+    let mut landing = Landing::new("t".into(), Beginning::New);
+    // Applied, and nobody heard of it; then somebody adds a constraint.
+    landing.answered(Answer::Ambiguous);
+    landing.answered(Answer::Refused);
+    assert_eq!(landing.step(), Step::ReadBack);
+    landing.read_back(all.clone(), &all);
+    assert_eq!(landing.step(), Step::Landed);
+    assert!(landing.report().refused.is_empty());
+    // Without any doubt, and with the rows known, a refused set is divided at once.
+    let mut landing = Landing::new("t".into(), Beginning::New);
+    landing.answered(Answer::Refused);
+    landing.read_back(all, &[]);
+    assert_eq!(landing.step(), Step::Send(Some(vec![0, 1]), "t/r0/0-2".into()));
+    landing.answered(Answer::Refused);
+    assert_eq!(landing.step(), Step::Send(Some(vec![2, 3]), "t/r0/2-4".into()));
+}
