@@ -268,7 +268,7 @@ impl PollMetrics {
         self.rereads.with_label_values(&[connection, feed]);
     }
 
-    /// Another process polls it now.
+    /// Another process polls it, or nobody.
     pub(crate) fn disown(&self, connection: &str, feed: &str) {
         for state in PollState::ALL {
             self.state.with_label_values(&[connection, feed, state.as_str()]).set(0);

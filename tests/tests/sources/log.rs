@@ -6,7 +6,7 @@ use std::{
 };
 
 use anyhow::ensure;
-use broker::{Broker, KafkaSettings, Limits};
+use broker::{Broker, KafkaSettings, Limits, Record, partition_of};
 use codec::{LogRecord, Topic};
 use event::FeedCursor;
 
@@ -47,6 +47,18 @@ impl Found {
 /// Reads the log of a data folder whose process has ended.
 pub(crate) fn of_folder(data: &Path) -> anyhow::Result<Found> {
     read(&Broker::open_embedded(&data.join("log"), Limits::default())?)
+}
+
+/// Writes a cursor into the log of a data folder whose process has ended, as a process would that does not know yet that it polls no more.
+pub(crate) fn write_cursor(data: &Path, cursor: &FeedCursor) -> anyhow::Result<()> {
+    let broker = Broker::open_embedded(&data.join("log"), Limits::default())?;
+    let record = Record {
+        partition: partition_of(cursor.tenant.as_bytes(), PARTITIONS),
+        key: Some(codec::feed_cursor_key(&cursor.tenant, &cursor.connection, &cursor.feed)),
+        value: Some(codec::encode_feed_cursor(cursor)?),
+    };
+    broker.append(Topic::Cursors.as_str(), record)?.wait()?;
+    Ok(())
 }
 
 /// Reads the log on a Kafka.

@@ -91,6 +91,31 @@ fn a_cursor_that_the_provider_no_longer_knows_is_read_again_from_its_time_and_th
 }
 
 #[test]
+fn an_older_cursor_that_a_sleeper_writes_repeats_pages_and_changes_nothing() -> anyhow::Result<()> {
+    let okta = FakeOkta::start()?;
+    (0..10).for_each(|number| okta.store(sign_on(number)));
+    let ingest = polling_okta(&okta).start()?;
+    has_come(&ingest, 10)?;
+    ensure!(ingest.stop()? == 0);
+    let older = log::of_folder(ingest.data())?.cursors["system_log"].clone();
+    (10..30).for_each(|number| okta.store(sign_on(number)));
+    ingest.restart()?;
+    has_come(&ingest, 20)?;
+    ensure!(ingest.stop()? == 0);
+    let newer = log::of_folder(ingest.data())?.cursors["system_log"].clone();
+    ensure!(older.position != newer.position && newer.events == 30, "{older:?} {newer:?}");
+    log::write_cursor(ingest.data(), &older)?;
+    (30..35).for_each(|number| okta.store(sign_on(number)));
+    ingest.restart()?;
+    // The twenty again, and the five: a fresh process has no window to know the second copies by.
+    has_come(&ingest, 25)?;
+    ensure!(ingest.stop()? == 0);
+    let found = log::of_folder(ingest.data())?;
+    ensure!(found.doubled() == 20, "{} events were written again", found.doubled());
+    found.is_exactly(&okta.ids())
+}
+
+#[test]
 fn what_comes_by_hook_and_by_poll_is_one_event() -> anyhow::Result<()> {
     let okta = FakeOkta::start()?;
     let setup = Setup::new().role("ingest").env("FAKE_OKTA_TOKEN", okta.token());

@@ -100,7 +100,7 @@ pub(super) fn quick_consumer_config(client: &ClientConfig, group: &str, session_
     let configured_ms = config.get("session.timeout.ms").and_then(|value| value.parse::<u128>().ok());
     let timeout_ms = session_timeout.as_millis().min(configured_ms.unwrap_or(u128::MAX)).max(1);
     config.set("session.timeout.ms", timeout_ms.to_string());
-    // Three heartbeats may be lost on the way, as with Kafka's own defaults.
+    // A third, as Kafka advises: one beat may be lost on the way.
     config.set("heartbeat.interval.ms", (timeout_ms / 3).max(1).to_string());
     config
 }
@@ -113,4 +113,23 @@ pub(super) fn message_bytes_max(limits: &Limits) -> u32 {
 /// What librdkafka says, through our own telemetry.
 pub(super) fn tell_log(level: RDKafkaLogLevel, facility: &str, message: &str) {
     tracing::warn!(?level, facility, message, "librdkafka");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quick_member_is_missed_after_its_own_time_or_the_configurations_if_that_is_less() {
+        for (configured, expected, beat) in
+            [(None, "6000", "2000"), (Some("45000"), "6000", "2000"), (Some("3000"), "3000", "1000")]
+        {
+            let mut settings = KafkaSettings::default();
+            settings.properties.extend(configured.map(|value| ("session.timeout.ms".to_owned(), value.to_owned())));
+            let config = quick_consumer_config(&client_config("host:9092", &settings), "group", Duration::from_secs(6));
+            assert_eq!(config.get("session.timeout.ms"), Some(expected), "{configured:?}");
+            assert_eq!(config.get("heartbeat.interval.ms"), Some(beat), "{configured:?}");
+            assert_eq!(config.get("enable.auto.commit"), Some("false"), "what correctness rests on stays");
+        }
+    }
 }

@@ -52,6 +52,10 @@ impl Polling {
         if self.pollers.is_empty() {
             return Ok(());
         }
+        for poller in &self.pollers {
+            // Said before anybody has taken it up, so that a feed that nobody polls is seen.
+            poller.shared.metrics.disown(&poller.connection.id, poller.feed.name());
+        }
         let (tasks, (ended, end)) = (Handle::current(), oneshot::channel());
         let work = move || {
             let owner = Owner::new(&self.broker, self.cursors, self.pollers, tasks);
