@@ -6,10 +6,12 @@
 mod google;
 mod google_login;
 mod graph;
+mod office365;
 mod okta;
 mod server;
 
 pub use google::FakeGoogle;
 pub use graph::{FakeGraph, GraphFeed};
+pub use office365::FakeOffice365;
 pub use okta::FakeOkta;
 pub use server::{Asked, Trouble};

@@ -181,7 +181,7 @@ fn read_request(reader: &mut BufReader<TcpStream>) -> Option<Asked> {
     reader.read_line(&mut first).ok()?;
     let mut parts = first.split_whitespace();
     let (method, target) = (parts.next()?.to_owned(), parts.next()?.to_owned());
-    let (mut host, mut authorization, mut length) = (String::new(), String::new(), 0);
+    let (mut host, mut authorization, mut length) = (String::new(), String::new(), None);
     loop {
         let mut line = String::new();
         reader.read_line(&mut line).ok()?;
@@ -192,10 +192,14 @@ fn read_request(reader: &mut BufReader<TcpStream>) -> Option<Asked> {
         match name.to_lowercase().as_str() {
             "host" => value.trim().clone_into(&mut host),
             "authorization" => value.trim().clone_into(&mut authorization),
-            "content-length" => length = value.trim().parse().ok()?,
+            // Told twice, a length is none.
+            "content-length" if length.is_some() => return None,
+            "content-length" => length = Some(value.trim().parse::<usize>().ok()?),
             _ => {}
         }
     }
+    // Servers refuse a POST without a length, and so does this one.
+    let length = if method == "POST" { length? } else { length.unwrap_or(0) };
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
     let (path, query) = target.split_once('?').unwrap_or((&target, ""));

@@ -6,6 +6,7 @@ mod bad_days;
 mod google;
 mod graph;
 mod log;
+mod office365;
 mod okta;
 mod ownership;
 mod polled;

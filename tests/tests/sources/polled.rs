@@ -6,7 +6,7 @@ use anyhow::{Context, ensure};
 use serde_json::Value as Json;
 use tests::{
     events::{ENTRA_TENANT, GOOGLE_CUSTOMER, OKTA_ORG, click, okta_sso},
-    fakes::{FakeGoogle, FakeGraph, FakeOkta},
+    fakes::{FakeGoogle, FakeGraph, FakeOffice365, FakeOkta},
     poll,
     servers::{Daylight, Setup},
 };
@@ -58,6 +58,21 @@ pub(crate) fn polling_google(google: &FakeGoogle) -> Setup {
     ]);
     let setup = Setup::new().role("ingest").env("FAKE_GOOGLE_KEY", &google.key_file());
     setup.connection_table(connection("google", "google_workspace", GOOGLE_CUSTOMER, poll))
+}
+
+/// `ingest` alone, polling a fake audit log.
+pub(crate) fn polling_office365(office: &FakeOffice365) -> Setup {
+    let (id, secret) = office.client();
+    let source = Table::from_iter([("env".to_owned(), Value::from("FAKE_OFFICE_SECRET"))]);
+    let poll = patience([
+        ("api", "office365".into()),
+        ("url", office.url().into()),
+        ("token_url", office.token_url().into()),
+        ("client_id", id.into()),
+        ("client_secret", source.into()),
+    ]);
+    let setup = Setup::new().role("ingest").env("FAKE_OFFICE_SECRET", secret);
+    setup.connection_table(connection("audit", "m365_ual", ENTRA_TENANT, poll))
 }
 
 fn connection(id: &str, provider: &str, provider_tenant: &str, poll: Table) -> Table {

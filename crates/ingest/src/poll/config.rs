@@ -15,13 +15,13 @@ pub struct PollConfig {
     /// Okta: an API token.
     #[serde(default)]
     pub token: Option<SecretSource>,
-    /// Microsoft Graph: the id of the registered app.
+    /// Microsoft's APIs: the id of the registered app.
     #[serde(default)]
     pub client_id: Option<String>,
-    /// Microsoft Graph: the secret of the registered app.
+    /// Microsoft's APIs: the secret of the registered app.
     #[serde(default)]
     pub client_secret: Option<SecretSource>,
-    /// Microsoft Graph: where tokens are asked for, when not at the usual place.
+    /// Microsoft's APIs: where tokens are asked for, when not at the usual place.
     #[serde(default)]
     pub token_url: Option<String>,
     /// Google Reports: the key file of a service account with domain-wide delegation, as Google's console hands it out.
@@ -72,6 +72,8 @@ pub enum Api {
     Graph,
     /// Google Workspace's Reports API.
     GoogleReports,
+    /// The Office 365 Management Activity API: the unified audit log of Microsoft 365.
+    Office365,
 }
 
 impl Api {
@@ -82,6 +84,7 @@ impl Api {
             Api::Okta => "okta",
             Api::Graph => "graph",
             Api::GoogleReports => "google_reports",
+            Api::Office365 => "office365",
         }
     }
 }

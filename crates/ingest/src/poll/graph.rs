@@ -10,7 +10,7 @@ use event::Timestamp;
 use reqwest::Url;
 use serde::{Deserialize, de::IgnoredAny};
 
-use super::{Ask, Feed, Meaning, Page, Place, PollConfig, answer::Answer, login::Credential, url};
+use super::{Ask, Feed, Meaning, Page, Place, PollConfig, answer::Answer, login::Credential, microsoft, url};
 
 /// The largest page that Graph gives.
 const PAGE_EVENTS_MAX: u32 = 999;
@@ -26,8 +26,6 @@ const PERMISSION: &str = "AuditLog.Read.All";
 const NO_LICENCE: &str = "Authentication_RequestFromNonPremiumTenantOrB2CTenant";
 /// Graph itself, where no other is configured.
 pub(crate) const URL: &str = "https://graph.microsoft.com";
-/// Where its tokens are asked for.
-const LOGIN_URL: &str = "https://login.microsoftonline.com";
 
 /// One list.
 struct List {
@@ -47,15 +45,6 @@ pub(crate) fn open(
     base: &Url,
     directory: &str,
 ) -> Result<(Credential, Vec<Box<dyn Feed>>), String> {
-    let missing = |key: &str| format!("an api of graph needs `{key}`, of the app that was registered for us");
-    let default_url = || format!("{LOGIN_URL}/{directory}/oauth2/v2.0/token");
-    let token_url = url::read_base(&config.token_url.clone().unwrap_or_else(default_url))?;
-    let credential = Credential::ClientCredentials {
-        token_url: token_url.to_string(),
-        client_id: config.client_id.clone().ok_or_else(|| missing("client_id"))?,
-        secret: config.client_secret.clone().ok_or_else(|| missing("client_secret"))?,
-        scope: format!("{}/.default", url::text_of(base)),
-    };
     let list = |name, path, time_field| -> Box<dyn Feed> {
         Box::new(List {
             name,
@@ -72,7 +61,7 @@ pub(crate) fn open(
         list("sign_ins", "/v1.0/auditLogs/signIns", "createdDateTime"),
         list("directory_audits", "/v1.0/auditLogs/directoryAudits", "activityDateTime"),
     ];
-    Ok((credential, feeds))
+    Ok((microsoft::login(config, base, directory)?, feeds))
 }
 
 /// A page, as far as the list is concerned.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use reqwest::{
     Client,
-    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue},
+    header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue},
 };
 use runtime::{HttpClientError, HttpClients, Secret, why_unreachable};
 
@@ -35,6 +35,8 @@ impl Http {
     pub(crate) async fn ask(&self, ask: &Ask, authorization: Option<&Secret>) -> Result<Answer, Meaning> {
         let mut request = match &ask.form {
             None => self.client.get(&ask.url),
+            // Said aloud, because a server may refuse a POST without a length (411).
+            Some(form) if form.is_empty() => self.client.post(&ask.url).header(CONTENT_LENGTH, 0),
             Some(form) => {
                 self.client.post(&ask.url).header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(form.clone())
             }

@@ -20,6 +20,8 @@ mod graph;
 mod http;
 mod http_date;
 mod login;
+mod microsoft;
+mod office365;
 mod okta;
 mod owner;
 mod pace;
@@ -28,6 +30,7 @@ mod polling;
 mod service_account;
 mod setup;
 mod url;
+mod walk;
 
 use event::Timestamp;
 
@@ -45,6 +48,11 @@ pub(crate) trait Feed: Send + Sync {
 
     /// The next request, for where the feed stands.
     fn ask(&self, place: &Place) -> Ask;
+
+    /// What a status means whichever request it answers; `Answer::refusal`, unless the provider says more in the body.
+    fn refusal(&self, answer: &Answer, now: Timestamp) -> Option<Meaning> {
+        answer.refusal(now)
+    }
 
     /// What the answer means: 200, or a refusal that `Answer::refusal` leaves to the provider (400, 403, 404, 410 …). `now` is the
     /// provider's clock where it told the time, else ours.
@@ -81,6 +89,13 @@ impl Ask {
 pub(crate) enum Meaning {
     /// A page.
     Page(Page),
+    /// What was asked for is not there any more and never will be. It is told, because it is a loss, and the feed goes on behind it.
+    Gone {
+        /// Where the feed goes on. Without events.
+        page: Page,
+        /// What is gone, without payload.
+        why: String,
+    },
     /// Come again, not before so many milliseconds where the provider said so.
     Wait {
         /// What the provider said, if it said something.

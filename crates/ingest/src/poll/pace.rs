@@ -3,6 +3,7 @@
 //! | what happened | what follows |
 //! |---|---|
 //! | a page | it is accepted; then the rest that the feed says |
+//! | something is gone | it is told, and the feed goes on behind it |
 //! | come again later | exactly when the provider said; else a growing wait |
 //! | token ended | a new one, once and at once; if that is not taken either: no login, tried again every `recheck_interval_ms` |
 //! | no login, missing permission | tried again every `recheck_interval_ms`: a revoked credential makes no storm |
@@ -61,7 +62,7 @@ impl Pace {
     pub(crate) fn decide(&mut self, meaning: Meaning, has_position: bool) -> Step {
         let was_doubtful = std::mem::replace(&mut self.is_token_doubtful, meaning == Meaning::TokenEnded);
         let again = match meaning {
-            Meaning::Page(page) => return Step::Accept(page),
+            Meaning::Page(page) | Meaning::Gone { page, .. } => return Step::Accept(page),
             Meaning::Wait { told_ms } => Again::after(self.told_or_growing(told_ms), PollState::Waiting, "rate limit"),
             Meaning::TokenEnded if was_doubtful => {
                 let detail = "a fresh credential is refused (401): it was revoked or is wrong";

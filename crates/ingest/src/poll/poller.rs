@@ -160,8 +160,10 @@ impl Poller {
                 if answer.status == 200 && is_ahead(&place, served_at) {
                     return Heard { read_again_from: Some(served_at), ..nothing(Meaning::CursorUnknown) };
                 }
-                let meaning =
-                    answer.refusal(served_at).unwrap_or_else(|| self.feed.understand(&place, &answer, served_at));
+                let meaning = self
+                    .feed
+                    .refusal(&answer, served_at)
+                    .unwrap_or_else(|| self.feed.understand(&place, &answer, served_at));
                 let (body, authorization) = (answer.body, Some(authorization));
                 Heard { meaning, body, authorization, read_again_from: None, _room: room }
             }
@@ -177,6 +179,9 @@ impl Poller {
         }
         let meaning = check_position(heard.meaning);
         self.shared.metrics.answered(&cursor.connection, &cursor.feed, outcome(&meaning));
+        if let Meaning::Gone { why, .. } = &meaning {
+            tracing::warn!(connection = %cursor.connection, feed = %cursor.feed, %why, "events are lost");
+        }
         let again = match pace.decide(meaning, !cursor.position.is_empty()) {
             Step::Accept(page) => match self.accept(&page, heard.body).await {
                 Ok(receipt) => {
@@ -281,7 +286,7 @@ fn is_ahead(place: &Place, served_at: Timestamp) -> bool {
 
 fn check_position(meaning: Meaning) -> Meaning {
     match meaning {
-        Meaning::Page(page) if page.next.position.len() > POSITION_BYTES_MAX => {
+        Meaning::Page(page) | Meaning::Gone { page, .. } if page.next.position.len() > POSITION_BYTES_MAX => {
             let why = format!("where the next page is takes more than {POSITION_BYTES_MAX} bytes to say");
             Meaning::Broken { why }
         }
@@ -293,6 +298,7 @@ fn check_position(meaning: Meaning) -> Meaning {
 fn outcome(meaning: &Meaning) -> &'static str {
     match meaning {
         Meaning::Page(_) => "page",
+        Meaning::Gone { .. } => "gone",
         Meaning::Wait { .. } => "wait",
         Meaning::TokenEnded => "token_ended",
         Meaning::LoginRefused { .. } => "login_refused",

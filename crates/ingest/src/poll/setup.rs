@@ -8,7 +8,7 @@ use reqwest::Url;
 use super::{
     Api, Feed, PollConfig, google, graph,
     login::{Credential, Login},
-    okta,
+    office365, okta,
     poller::{Poller, Shared},
     url,
 };
@@ -71,6 +71,7 @@ fn open(connection: &ConnectionConfig, poll: &PollConfig) -> Result<Plan, String
         Api::Okta => (Source::Okta, format!("https://{}", connection.provider_tenant)),
         Api::Graph => (Source::Entra, graph::URL.to_owned()),
         Api::GoogleReports => (Source::GoogleWorkspace, google::URL.to_owned()),
+        Api::Office365 => (Source::M365Ual, office365::URL.to_owned()),
     };
     if connection.provider != provider {
         return Err(format!(
@@ -87,6 +88,7 @@ fn open(connection: &ConnectionConfig, poll: &PollConfig) -> Result<Plan, String
         Api::Okta => okta::open(poll, &base)?,
         Api::Graph => graph::open(poll, &base, &connection.provider_tenant)?,
         Api::GoogleReports => google::open(poll, &base)?,
+        Api::Office365 => office365::open(poll, &base, &connection.provider_tenant)?,
     };
     Ok(Plan { connection: connection.id.clone(), config: poll.clone(), base, credential, feeds })
 }
@@ -133,6 +135,8 @@ mod tests {
             ("entra", "{api='graph',client_id='x'}", "client_secret"),
             ("entra", "{api='graph',client_secret={env='S'}}", "client_id"),
             ("entra", "{api='graph',client_id='x',client_secret={env='S'},token_url='http://x.example'}", "https"),
+            ("m365_ual", "{api='office365',client_id='x'}", "office365 needs `client_secret`"),
+            ("m365_ual", "{api='office365',client_id='x',client_secret={env='S'},overlap_ms=86400000}", "43200000"),
             ("google_workspace", "{api='google_reports',delegated_admin='a@x.example'}", "service_account"),
             ("google_workspace", "{api='google_reports',service_account={env='K'}}", "delegated_admin"),
             (
@@ -155,7 +159,8 @@ mod tests {
                 "google_workspace",
                 "C1",
                 "{api='google_reports',delegated_admin='a@x.example',service_account={env='K'}}",
-            );
+            )
+            + &connection("m", "m365_ual", "tid", "{api='office365',client_id='x',client_secret={env='S'}}");
         let plans = plan(&configs(&text)).unwrap();
         let names = |plan: &Plan| plan.feeds.iter().map(|feed| feed.name()).collect::<Vec<_>>();
         assert_eq!((names(&plans[0]), plans[0].base.as_str()), (vec!["system_log"], "https://acme.okta.com/"));
@@ -166,6 +171,10 @@ mod tests {
         assert_eq!(
             (names(&plans[2]), plans[2].base.as_str()),
             (vec!["login", "token", "saml", "admin"], "https://admin.googleapis.com/")
+        );
+        assert_eq!(
+            (names(&plans[3]), plans[3].base.as_str()),
+            (vec!["azure_active_directory"], "https://manage.office.com/")
         );
     }
 }
