@@ -1,10 +1,11 @@
 //! The apps that a tenant has met, and which of them are one.
 //!
 //! An app is known by its immutable reference. References with the same canonical key form a *group*; whether an app is new, and how many
-//! people have met it, is asked of the group, so that a second client id of a known app is no new app. A group keeps the places of its
-//! first people in the log, so that a replay finds the same rank for the same person although the ledger is already ahead.
+//! people have met it, is asked of the group, so that a second client id of a known app is no new app. A group knows up to which place in
+//! the log it can rank people exactly, so that a replay finds the same rank for the same person although the ledger is already ahead; the
+//! ranks themselves are worked out from the pairs when a replay asks (they would take half as much memory as the pairs).
 
-use std::{hash::BuildHasher, sync::Arc};
+use std::{cmp::Ordering, hash::BuildHasher, sync::Arc};
 
 use event::{AppFirst, AppIdKind, AppRef, EventId, FirstSeen, Position, Sighting, Source, UserKey, stable_hash_64};
 use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
@@ -49,6 +50,11 @@ impl App {
             .min()
     }
 
+    /// Its reference.
+    pub(crate) fn reference(&self) -> AppRef<'_> {
+        AppRef { source: self.source, id_kind: self.id_kind, id: &self.id }
+    }
+
     fn is(&self, app: &AppRef<'_>) -> bool {
         self.source == app.source && self.id_kind == app.id_kind && *self.id == *app.id
     }
@@ -62,39 +68,24 @@ pub(crate) struct Group {
     pub(crate) members: Vec<u32>,
     /// How many people have used or granted one of them.
     pub(crate) people: u32,
-    /// Where the first of these people stand in the log, in order; no more than the largest threshold needs.
-    pub(crate) ranks: Vec<Packed>,
-    /// Are the two figures above right? Not after a restore or a merge.
+    /// Where the last of those people stands in the log whose rank is known exactly: no more than the largest threshold needs.
+    exact_until: Option<Packed>,
+    /// Where they all stand, in order, while a replay asks for it.
+    ranks: Option<Vec<Packed>>,
+    /// Are the figures above right? Not after a restore or a merge.
     is_counted: bool,
 }
 
 impl Group {
-    /// How many people had met it up to and with this position.
-    pub(crate) fn rank(&self, position: Packed) -> u32 {
-        let is_beyond = self.ranks.last().is_none_or(|last| *last < position);
-        if is_beyond {
-            return self.people;
-        }
-        u32::try_from(self.ranks.partition_point(|rank| *rank <= position)).unwrap_or(u32::MAX)
-    }
-
-    /// Takes in the position of one more person.
-    pub(crate) fn add_person(&mut self, position: Packed, ranks_max: usize) {
+    /// Takes in the position of one more person: `people` is right again, and what it says of ranks where the position is the latest.
+    fn add_person(&mut self, position: Packed, ranks_max: usize) {
+        let is_exact = usize::try_from(self.people).is_ok_and(|people| people < ranks_max);
         self.people = self.people.saturating_add(1);
-        self.add_rank(position, ranks_max);
-    }
-
-    /// A person turns out to have met it earlier in the log, by another reference.
-    pub(crate) fn move_person(&mut self, from: Packed, to: Packed, ranks_max: usize) {
-        self.ranks.retain(|rank| *rank != from);
-        self.add_rank(to, ranks_max);
-    }
-
-    fn add_rank(&mut self, position: Packed, ranks_max: usize) {
-        let place = self.ranks.partition_point(|rank| *rank <= position);
-        if place < ranks_max {
-            self.ranks.insert(place, position);
-            self.ranks.truncate(ranks_max);
+        if self.exact_until.is_some_and(|last| position < last) {
+            self.is_counted = false;
+        } else if is_exact {
+            self.exact_until = Some(position);
+            self.ranks.iter_mut().for_each(|ranks| ranks.push(position));
         }
     }
 }
@@ -110,6 +101,8 @@ pub(crate) struct AppTable {
     hasher: DefaultHashBuilder,
     /// Does a group wait to be counted?
     has_uncounted: bool,
+    /// Groups that hold the ranks of their people.
+    ranked: Vec<u32>,
 }
 
 impl AppTable {
@@ -129,7 +122,7 @@ impl AppTable {
     }
 
     /// The group at an index, to be changed.
-    pub(crate) fn group_mut(&mut self, index: u32) -> Option<&mut Group> {
+    fn group_mut(&mut self, index: u32) -> Option<&mut Group> {
         self.groups.get_mut(usize::try_from(index).ok()?)
     }
 
@@ -220,6 +213,11 @@ impl AppTable {
         }
     }
 
+    /// Makes room for the pairs of an app of which the ledger holds so many.
+    pub(crate) fn reserve_pairs(&mut self, app: u32, pairs: usize) {
+        self.get_mut(app).into_iter().for_each(|known| known.pairs.reserve(pairs));
+    }
+
     /// Takes in a pair of the ledger.
     pub(crate) fn restore_pair(&mut self, app: u32, pair: Pair) {
         let Some(known) = self.get_mut(app) else { return };
@@ -235,6 +233,48 @@ impl AppTable {
         pairs.filter(|pair| pair.is_met()).map(Pair::position).min()
     }
 
+    /// A person has met a group for the first time, at a position.
+    pub(crate) fn add_person(&mut self, group: u32, position: Packed, ranks_max: usize) {
+        let Some(known) = self.group_mut(group) else { return };
+        known.add_person(position, ranks_max);
+        if !known.is_counted {
+            self.uncount(Some(group));
+        }
+    }
+
+    /// A person turns out to have met a group earlier in the log, by another reference.
+    pub(crate) fn move_person(&mut self, group: u32) {
+        self.uncount(Some(group));
+    }
+
+    /// How many people had met a group up to and with this position.
+    pub(crate) fn rank(&mut self, group: u32, position: Packed, ranks_max: usize) -> u32 {
+        self.count(ranks_max);
+        let Some(known) = self.group(group) else { return 0 };
+        match known.exact_until.map(|last| position.cmp(&last)) {
+            None | Some(Ordering::Greater) => return known.people,
+            // Whoever came last is asked about most: he has just come.
+            Some(Ordering::Equal) => return known.people.min(u32::try_from(ranks_max).unwrap_or(u32::MAX)),
+            Some(Ordering::Less) => {}
+        }
+        if known.ranks.is_none() {
+            let (ranks, _) = self.ranks_of(group, ranks_max);
+            self.ranked.push(group);
+            if let Some(known) = self.group_mut(group) {
+                known.ranks = Some(ranks);
+            }
+        }
+        let ranks = self.group(group).and_then(|known| known.ranks.as_deref()).unwrap_or_default();
+        u32::try_from(ranks.partition_point(|rank| *rank <= position)).unwrap_or(u32::MAX)
+    }
+
+    /// Drops the ranks that a replay has asked for.
+    pub(crate) fn forget_ranks(&mut self) {
+        for group in std::mem::take(&mut self.ranked) {
+            self.group_mut(group).into_iter().for_each(|known| known.ranks = None);
+        }
+    }
+
     /// Counts the people of those groups that wait for it.
     pub(crate) fn count(&mut self, ranks_max: usize) {
         if !self.has_uncounted {
@@ -243,14 +283,19 @@ impl AppTable {
         self.has_uncounted = false;
         for index in 0..next_index(self.groups.len()) {
             if self.group(index).is_some_and(|group| !group.is_counted) {
-                self.count_group(index, ranks_max);
+                let (ranks, people) = self.ranks_of(index, ranks_max);
+                if let Some(group) = self.group_mut(index) {
+                    (group.people, group.exact_until) = (people, ranks.last().copied());
+                    (group.ranks, group.is_counted) = (None, true);
+                }
             }
         }
     }
 
-    fn count_group(&mut self, index: u32, ranks_max: usize) {
-        let Some(group) = self.group(index) else { return };
-        let mut ranks = Vec::new();
+    /// Where the first people of a group stand in the log, in order, and how many people there are in all.
+    fn ranks_of(&self, group: u32, ranks_max: usize) -> (Vec<Packed>, u32) {
+        let Some(group) = self.group(group) else { return (Vec::new(), 0) };
+        let (mut ranks, mut people) = (Vec::new(), 0u32);
         for member in &group.members {
             // A person with several references of one app counts where they met it first.
             let is_first = |pair: &&Pair| {
@@ -258,17 +303,19 @@ impl AppTable {
                 pair.is_met() && elsewhere.is_none_or(|other| pair.position() <= other)
             };
             let pairs = self.get(*member).into_iter().flat_map(|app| app.pairs.iter());
-            ranks.extend(pairs.filter(is_first).map(Pair::position));
+            for pair in pairs.filter(is_first) {
+                people = people.saturating_add(1);
+                ranks.push(pair.position());
+                // Twice as many as are asked for at most, however many people there are.
+                if ranks.len() >= ranks_max.saturating_mul(2).max(1_024) {
+                    keep_first(&mut ranks, ranks_max);
+                }
+            }
         }
+        keep_first(&mut ranks, ranks_max);
         ranks.sort_unstable();
-        let people = u32::try_from(ranks.len()).unwrap_or(u32::MAX);
-        ranks.truncate(ranks_max);
         ranks.shrink_to_fit();
-        if let Some(group) = self.group_mut(index) {
-            group.people = people;
-            group.ranks = ranks;
-            group.is_counted = true;
-        }
+        (ranks, people)
     }
 
     fn uncount(&mut self, group: Option<u32>) {
@@ -293,11 +340,22 @@ impl AppTable {
             key: key.clone(),
             members: Vec::new(),
             people: 0,
-            ranks: Vec::new(),
+            exact_until: None,
+            ranks: None,
             is_counted: true,
         });
         self.by_key.insert(key, index);
         index
+    }
+}
+
+/// Keeps the smallest of them, in no order.
+fn keep_first(ranks: &mut Vec<Packed>, ranks_max: usize) {
+    if ranks.len() > ranks_max {
+        if ranks_max > 0 {
+            ranks.select_nth_unstable(ranks_max - 1);
+        }
+        ranks.truncate(ranks_max);
     }
 }
 

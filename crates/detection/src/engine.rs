@@ -53,7 +53,7 @@ pub struct KnownApp<'a> {
 #[derive(Debug)]
 pub struct Engine {
     settings: Settings,
-    tenants: HashMap<String, Tenant>,
+    pub(crate) tenants: HashMap<String, Tenant>,
     /// The value of the episode in question; kept so that looking one up allocates nothing.
     episode: String,
     ranks_max: usize,
@@ -135,6 +135,7 @@ impl Engine {
     /// The caller has committed everything before `before`: what was closed there is forgotten.
     pub fn committed(&mut self, tenant: &str, before: Position, out: &mut Findings) {
         let Some(tenant) = self.tenants.get_mut(tenant) else { return };
+        tenant.apps.forget_ranks();
         for event_id in tenant.held.forget(before) {
             tenant.write(out, Change::Forgotten(event_id));
         }
@@ -167,13 +168,32 @@ impl Engine {
         self.tenants.values().map(Tenant::pairs).sum()
     }
 
-    /// A hash of everything that is remembered, whatever the order in which it came: for tests and for `verify`. It is only comparable
+    /// A hash of everything that is remembered, whatever the order in which it came: for tests and for `ledger hash`. It is only comparable
     /// between processes of one version on one kind of machine.
     #[must_use]
     pub fn state_hash(&self) -> u128 {
         let mut hash = SetHash::default();
         self.tenants.values().for_each(|tenant| tenant.add_to(&mut hash));
         hash.finish()
+    }
+
+    /// The part of the state hash that is one tenant's; `None` when nothing is remembered of it. The parts add up, modulo 2¹²⁸.
+    #[must_use]
+    pub fn tenant_hash(&self, tenant: &str) -> Option<u128> {
+        let mut hash = SetHash::default();
+        self.tenants.get(tenant)?.add_to(&mut hash);
+        Some(hash.finish())
+    }
+
+    /// How many (app, person) pairs are remembered of a tenant.
+    #[must_use]
+    pub fn tenant_pairs(&self, tenant: &str) -> usize {
+        self.tenants.get(tenant).map_or(0, Tenant::pairs)
+    }
+
+    /// The tenant of that name; a new one where it was not met before.
+    pub(crate) fn tenant(&mut self, name: &str) -> &mut Tenant {
+        tenant_of(&mut self.tenants, name)
     }
 }
 

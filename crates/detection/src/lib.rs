@@ -18,6 +18,7 @@ mod rules;
 mod score;
 mod settings;
 mod sight;
+mod snapshot;
 mod state_hash;
 mod tenant;
 
@@ -29,3 +30,4 @@ pub use pairs::PAIR_BYTES;
 pub use rules::{Lane, RULES, Rule};
 pub use settings::Settings;
 pub use sight::Sight;
+pub use snapshot::{BrokenRun, PairsCursor};

@@ -35,7 +35,7 @@ pub(crate) struct Tenant {
     pub(crate) apps: AppTable,
     pub(crate) episodes: HashMap<AlertId, Episode>,
     /// The earliest day of each connection, as its first millisecond.
-    connections: HashMap<Arc<str>, Timestamp>,
+    pub(crate) connections: HashMap<Arc<str>, Timestamp>,
     pub(crate) held: Held,
 }
 
@@ -139,11 +139,11 @@ impl Tenant {
         let here = (meeting.position, meeting.event.event_id);
         let is_first_of_ref = self.apps.get(index)?.first_met() == Some(here);
         let is_new_app = is_first_of_ref && is_met(meeting.way) && self.apps.first_met(group) == Some(here);
-        let known = self.apps.group(group)?;
-        if known.people > people_before {
+        if self.apps.group(group)?.people > people_before {
             out.stats.new_people += 1;
         }
-        Some(Met { app: index, is_new_app, is_new_person, people: known.rank(packed) })
+        let people = self.apps.rank(group, packed, meeting.ranks_max);
+        Some(Met { app: index, is_new_app, is_new_person, people })
     }
 
     /// Notes an app, its group and the first sight of the way it was met.
@@ -191,12 +191,10 @@ impl Tenant {
             return false;
         }
         let elsewhere = self.apps.met_elsewhere(app, meeting.person);
-        if update.is_first_met
-            && let Some(group) = group.and_then(|group| self.apps.group_mut(group))
-        {
+        if let Some(group) = group.filter(|_| update.is_first_met) {
             match elsewhere {
-                None => group.add_person(packed, meeting.ranks_max),
-                Some(other) if packed < other => group.move_person(other, packed, meeting.ranks_max),
+                None => self.apps.add_person(group, packed, meeting.ranks_max),
+                Some(other) if packed < other => self.apps.move_person(group),
                 Some(_) => {}
             }
         }
@@ -230,7 +228,7 @@ impl Tenant {
         self.apps.iter().filter_map(|app| {
             let group = self.apps.group(app.group?)?;
             Some(KnownApp {
-                app: AppRef { source: app.source, id_kind: app.id_kind, id: &app.id },
+                app: app.reference(),
                 name: &app.name,
                 first_key: &app.first_key,
                 app_key: &group.key,
@@ -261,7 +259,9 @@ impl Tenant {
             hash.add("connection", &(&self.name, connection, earliest));
         }
         for held in self.held.iter() {
-            hash.add("held", &(&self.name, held.event_id, held.position, held.closed, held.risk, held.alerts.len()));
+            let alerts: Vec<_> = held.alerts.iter().map(|alert| (alert.id, alert.coordinates, alert.state)).collect();
+            let told = (held.received_at, held.is_consent, held.risk, alerts);
+            hash.add("held", &(&self.name, held.event_id, &*held.correlation_id, held.position, held.closed, told));
         }
     }
 
