@@ -48,7 +48,11 @@ const MAY_IMPORT: &[(&str, &str, &str)] = &[
         // `openssl` signs what service accounts state; `base64` writes it.
         "axum base64 csv flate2 hashbrown openssl prometheus reqwest serde serde_json sha2 thiserror tokio toml tracing unicode-normalization zstd",
     ),
-    ("detect", "broker catalog codec detection enrichment event runtime", "prometheus serde thiserror tokio tracing"),
+    (
+        "detect",
+        "broker catalog codec detection enrichment event runtime",
+        "blake3 prometheus serde thiserror tokio tracing",
+    ),
     ("sink", "broker codec enrichment event runtime store", "hashbrown prometheus serde sha2 thiserror tokio tracing"),
     (
         "notify",

@@ -21,7 +21,7 @@ pub use error::{AppendError, CommitError, ConsumeError, OpenError};
 pub use foreign::ForeignTopic;
 pub use group::{Assignment, Committed, Polled, StartAt};
 pub use kafka::{KafkaSettings, is_secret_property};
-pub use limits::{KEY_BYTES_MAX, Limits, METADATA_BYTES_MAX};
+pub use limits::{KEY_BYTES_MAX, Limits, METADATA_BYTES_MAX, TOMBSTONE_KEPT_MS};
 pub use log::{Broker, Consumer};
 pub use partition::partition_of;
 pub use record::{Ack, OFFSET_UNKNOWN, Record, RecordRef};

@@ -6,6 +6,10 @@ pub const METADATA_BYTES_MAX: usize = 4_000;
 /// Bytes of a key that both engines take. The embedded store keeps a compacted topic's keys in an index whose keys end at 65,535 bytes.
 pub const KEY_BYTES_MAX: usize = 32 * 1_024;
 
+/// Milliseconds that a tombstone of a compacted topic stays readable, so that a reader who was away learns of it: Kafka's default
+/// `delete.retention.ms`.
+pub const TOMBSTONE_KEPT_MS: i64 = 24 * 60 * 60 * 1_000;
+
 /// Bytes of records that one call of `poll` holds, however many records were asked for. A single larger record still comes through.
 pub(crate) const POLL_BYTES_MAX: usize = 8 * 1_024 * 1_024;
 

@@ -19,6 +19,8 @@ pub struct Config {
     pub poll_records_max: usize,
     /// How long one poll waits. Milliseconds.
     pub poll_timeout_ms: u64,
+    /// How often a snapshot of the ledger is written beside the log, where the ledger has changed; 0 for never. Milliseconds.
+    pub snapshot_interval_ms: u64,
 }
 
 impl Default for Config {
@@ -31,6 +33,7 @@ impl Default for Config {
             held_ticks: settings.held_ticks,
             poll_records_max: 256,
             poll_timeout_ms: 50,
+            snapshot_interval_ms: 300_000,
         }
     }
 }

@@ -9,7 +9,7 @@ use broker::{Record, partition_of};
 use codec::{EncodeError, decode_ledger_entry, encode_ledger_entry, ledger_key};
 use detection::{Engine, LedgerChange};
 use enrichment::Enricher;
-use event::{Control, LedgerEntry, Position};
+use event::{Control, LedgerEntry, LedgerKey, Position};
 
 /// A control record that came into force.
 #[derive(Clone, Debug)]
@@ -37,13 +37,20 @@ impl ControlEntry {
 
     /// The record of the compacted topic.
     pub(crate) fn record(&self, partitions: u32) -> Result<Record, EncodeError> {
+        let partition = partition_of(self.tenant.as_bytes(), partitions);
+        Ok(Record { partition, key: Some(self.key()), value: Some(self.encode()?) })
+    }
+
+    /// The key in the compacted topic.
+    pub(crate) fn key(&self) -> Vec<u8> {
+        ledger_key(&self.tenant, LedgerKey::Control(&self.name()))
+    }
+
+    /// The value in the compacted topic.
+    pub(crate) fn encode(&self) -> Result<Vec<u8>, EncodeError> {
         let name = self.name();
         let entry = LedgerEntry::Control { name: &name, position: self.position, control: self.control.clone() };
-        Ok(Record {
-            partition: partition_of(self.tenant.as_bytes(), partitions),
-            key: Some(ledger_key(&self.tenant, entry.key())),
-            value: Some(encode_ledger_entry(&self.tenant, &entry)?),
-        })
+        encode_ledger_entry(&self.tenant, &entry)
     }
 }
 
@@ -87,9 +94,7 @@ impl Restoring {
         };
         let (tenant, entry) = decode_ledger_entry(value)?;
         self.entries += 1;
-        if !self.tenants.contains(tenant) {
-            self.tenants.insert(tenant.to_owned());
-        }
+        self.meet(tenant);
         match entry {
             LedgerEntry::Held { .. } => {
                 self.held.insert(key.unwrap_or_default().to_vec(), value.to_vec());
@@ -106,6 +111,18 @@ impl Restoring {
             }
         }
         Ok(())
+    }
+
+    /// A tenant was met.
+    pub(crate) fn meet(&mut self, tenant: &str) {
+        if !self.tenants.contains(tenant) {
+            self.tenants.insert(tenant.to_owned());
+        }
+    }
+
+    /// Control records that were read, in no order, and a later one of the same key behind an earlier one.
+    pub(crate) fn controls(&self) -> &[ControlEntry] {
+        &self.controls
     }
 
     /// Puts what was set apart in its place. Control records among the offsets `ahead` are left out: the log is read on from there, and

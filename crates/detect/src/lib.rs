@@ -8,6 +8,7 @@ mod first_seen;
 mod ledger;
 mod metrics;
 mod process;
+mod snapshot;
 mod watch;
 mod work;
 

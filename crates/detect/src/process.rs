@@ -6,11 +6,13 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    path::Path,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use broker::{
-    Ack, AppendError, Assignment, Broker, CommitError, ConsumeError, Consumer, OpenError, Polled, Record, StartAt,
+    Ack, AppendError, Assignment, Broker, CommitError, ConsumeError, Consumer, OFFSET_UNKNOWN, OpenError, Polled,
+    Record, StartAt,
 };
 use codec::{DecodeError, EncodeError, Topic};
 use detection::Engine;
@@ -22,6 +24,7 @@ use crate::{
     Config,
     ledger::Restoring,
     metrics::Metrics,
+    snapshot::{Snapshots, Whose},
     watch::Watch,
     work::{Place, Work},
 };
@@ -68,6 +71,7 @@ pub struct Detect {
     work: Work,
     metrics: Metrics,
     watch: Watch,
+    snapshots: Snapshots,
     /// Partition → the next offset to commit.
     progress: BTreeMap<u32, u64>,
     dirty: BTreeSet<u32>,
@@ -79,10 +83,12 @@ struct Topics {
     ledger: String,
     partitions: u32,
     log_id: LogId,
+    ledger_log_id: broker::LogId,
 }
 
 impl Detect {
-    /// Joins the group. Blocks while the log is asked for its id.
+    /// Joins the group. Blocks while the log is asked for its id. Snapshots of the ledger are kept in a folder, where there is one: what is in
+    /// it belongs to this process alone.
     ///
     /// # Errors
     /// `DetectError` when the log cannot be opened.
@@ -91,12 +97,14 @@ impl Detect {
         topic_prefix: &str,
         enricher: Enricher,
         config: Config,
+        snapshots: Option<&Path>,
         registry: &Registry,
     ) -> Result<Detect, DetectError> {
-        let events = Topic::Events.name(topic_prefix);
+        let (events, ledger) = (Topic::Events.name(topic_prefix), Topic::Ledger.name(topic_prefix));
         let topics = Topics {
             alerts: Topic::Alerts.name(topic_prefix),
-            ledger: Topic::Ledger.name(topic_prefix),
+            ledger_log_id: broker.log_id(&ledger)?,
+            ledger,
             partitions: broker.partitions(&events)?,
             log_id: LogId(broker.log_id(&events)?.0),
             events,
@@ -107,6 +115,7 @@ impl Detect {
             (Metrics::register(registry).map_err(failed)?, Watch::register(registry).map_err(failed)?);
         let engine = Engine::new(config.settings());
         let work = Work::new(enricher, engine);
+        let snapshots = Snapshots::new(snapshots, Duration::from_millis(config.snapshot_interval_ms));
         Ok(Detect {
             broker,
             consumer,
@@ -115,6 +124,7 @@ impl Detect {
             work,
             metrics,
             watch,
+            snapshots,
             progress: BTreeMap::new(),
             dirty: BTreeSet::new(),
         })
@@ -150,6 +160,11 @@ impl Detect {
             }
             self.write_out(shutdown, component)?;
             self.watch.look(&mut self.work);
+        }
+        // What the last commit let go is written before the snapshots, or they would know more than the ledger.
+        self.write_out(shutdown, component)?;
+        if self.work.is_silent() {
+            self.snapshots.finish(&self.work, now());
         }
         Ok(())
     }
@@ -205,30 +220,46 @@ impl Detect {
         }
     }
 
-    /// Reads what is remembered of a partition before its events are read on.
+    /// Reads what is remembered of a partition before its events are read on: the snapshot if it fits, then the compacted topic from there.
     fn restore(&mut self, assignment: &Assignment) -> Result<(), DetectError> {
-        self.work.drop_partition(assignment.partition);
-        let mut restoring = Restoring::default();
-        let (engine, enricher) = (&mut self.work.engine, &mut self.work.enricher);
-        let mut flaw = None;
-        self.broker.read(&self.topics.ledger, assignment.partition, None, &mut |record| {
-            if let Err(source) = restoring.take(record.key, record.value, engine, enricher) {
-                flaw.get_or_insert(DetectError::Decode { partition: record.partition, offset: record.offset, source });
-            }
-        })?;
-        if let Some(flaw) = flaw {
-            return Err(flaw);
-        }
-        let entries = restoring.entries;
-        restoring.tenants.iter().for_each(|tenant| self.work.know_tenant(assignment.partition, tenant));
+        let (partition, began) = (assignment.partition, Instant::now());
+        self.work.drop_partition(partition);
+        self.snapshots.drop_partition(partition);
+        let Topics { log_id, ledger_log_id, partitions, .. } = self.topics;
+        let whose = Whose { events: broker::LogId(log_id.0), ledger: ledger_log_id, partition, partitions };
+        let (low, high) = self.broker.watermarks(&self.topics.ledger, partition)?;
+        let snapshot = self.snapshots.restore(&whose, low..=high, now(), &mut self.work);
+        let (mut restoring, from) = snapshot.map_or_else(Default::default, |(restoring, from)| (restoring, Some(from)));
+        let known = restoring.entries;
+        let next = self.read_ledger(partition, from, &mut restoring)?;
+        let (entries, read) = (restoring.entries, restoring.entries - known);
         let start = assignment.committed.as_ref().map_or(assignment.low, |committed| committed.offset);
         let ahead = start..assignment.high;
-        restoring
-            .finish(&ahead, &mut self.work.engine, &mut self.work.enricher)
-            .map_err(|source| DetectError::Decode { partition: assignment.partition, offset: 0, source })?;
-        tracing::info!(partition = assignment.partition, entries, "the ledger is read");
+        let undecodable = |source| DetectError::Decode { partition, offset: 0, source };
+        self.work.restored(partition, restoring, &ahead).map_err(undecodable)?;
+        self.snapshots.taken_up(whose, next, read);
+        self.metrics.pairs.set(i64::try_from(self.work.engine.pairs()).unwrap_or(i64::MAX));
+        let took_ms = began.elapsed().as_millis();
+        tracing::info!(partition, entries, read, took_ms, "the ledger is read");
         self.tell_time(assignment);
         Ok(())
+    }
+
+    /// Reads the ledger of a partition, from an offset or its beginning, to its end.
+    fn read_ledger(
+        &mut self,
+        partition: u32,
+        from: Option<u64>,
+        restoring: &mut Restoring,
+    ) -> Result<u64, DetectError> {
+        let (engine, enricher) = (&mut self.work.engine, &mut self.work.enricher);
+        let mut flaw = None;
+        let next = self.broker.read(&self.topics.ledger, partition, from, &mut |record| {
+            if let Err(source) = restoring.take(record.key, record.value, engine, enricher) {
+                flaw.get_or_insert(DetectError::Decode { partition, offset: record.offset, source });
+            }
+        })?;
+        flaw.map_or(Ok(next), Err)
     }
 
     /// Asks the last record of a partition what time it is in the log, so that a restart knows at once what is new and what was.
@@ -250,6 +281,7 @@ impl Detect {
     fn drop_partitions(&mut self, revoked: &[u32]) {
         for partition in revoked {
             self.work.drop_partition(*partition);
+            self.snapshots.drop_partition(*partition);
             self.progress.remove(partition);
             self.dirty.remove(partition);
         }
@@ -259,17 +291,22 @@ impl Detect {
     /// Alerts, then the ledger, then the offsets: each durable before the next.
     fn write_out(&mut self, shutdown: &Shutdown, component: &Component) -> Result<(), DetectError> {
         if self.dirty.is_empty() && self.work.is_silent() {
+            self.snapshots.step(&self.work, now());
             return Ok(());
         }
         let outgoing = self.work.outgoing(self.topics.partitions)?;
         let writer = Writer { broker: &self.broker, shutdown, component };
-        if !writer.append(&self.topics.alerts, outgoing.alerts)?
-            || !writer.append(&self.topics.ledger, outgoing.ledger)?
-        {
+        if writer.append(&self.topics.alerts, outgoing.alerts)?.is_none() {
             return Ok(());
+        }
+        let Some(written) = writer.append(&self.topics.ledger, outgoing.ledger)? else { return Ok(()) };
+        for (partition, Written { next, records }) in written {
+            self.snapshots.wrote(partition, next, records);
         }
         self.count();
         self.work.written();
+        // Here nothing is found that the ledger does not have; the commit lets go of things that it has.
+        self.snapshots.step(&self.work, now());
         self.commit();
         Ok(())
     }
@@ -295,7 +332,9 @@ impl Detect {
         metrics.incomplete.with_label_values(&["app"]).inc_by(findings.stats.without_app);
         metrics.incomplete.with_label_values(&["person"]).inc_by(findings.stats.without_person);
         metrics.ledger_changes.inc_by(findings.ledger.len() as u64);
-        metrics.pairs.set(i64::try_from(self.work.engine.pairs()).unwrap_or(i64::MAX));
+        if !findings.ledger.is_empty() {
+            metrics.pairs.set(i64::try_from(self.work.engine.pairs()).unwrap_or(i64::MAX));
+        }
         let now = now();
         for alert in &findings.alerts {
             metrics
@@ -317,29 +356,35 @@ struct Writer<'a> {
 
 impl Writer<'_> {
     /// Appends records and waits until they are durable, for as long as it takes: nothing may be committed before. The same bytes again are
-    /// harmless, because readers know alerts and ledger entries by their ids. False when the process stops before.
-    fn append(&self, topic: &str, records: Vec<Record>) -> Result<bool, DetectError> {
+    /// harmless, because readers know alerts and ledger entries by their ids. What was written, by partition; `None` when the process
+    /// stops before.
+    fn append(&self, topic: &str, records: Vec<Record>) -> Result<Option<BTreeMap<u32, Written>>, DetectError> {
         let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(5), 3);
-        let mut waiting = records;
+        let (mut waiting, mut written) = (records, BTreeMap::new());
         while !waiting.is_empty() {
-            let (failed, why) = self.attempt(topic, waiting)?;
+            let (failed, why) = self.attempt(topic, waiting, &mut written)?;
             if let Some(why) = why {
                 tracing::warn!(%why, topic, records = failed.len(), "not written, trying again");
                 self.component.not_ready(format!("{topic} cannot be written: {why}"));
                 self.shutdown.sleep(backoff.next_wait());
                 if self.shutdown.is_requested() {
-                    return Ok(false);
+                    return Ok(None);
                 }
             } else if backoff.attempts() > 0 {
                 self.component.ready();
             }
             waiting = failed;
         }
-        Ok(true)
+        Ok(Some(written))
     }
 
     /// One attempt: the records that are not durable, and why the last of them is not.
-    fn attempt(&self, topic: &str, records: Vec<Record>) -> Result<(Vec<Record>, Option<AppendError>), DetectError> {
+    fn attempt(
+        &self,
+        topic: &str,
+        records: Vec<Record>,
+        written: &mut BTreeMap<u32, Written>,
+    ) -> Result<(Vec<Record>, Option<AppendError>), DetectError> {
         let mut acks: Vec<(Record, Result<Ack, AppendError>)> = Vec::with_capacity(records.len());
         for record in records {
             let ack = self.broker.append(topic, record.clone());
@@ -348,7 +393,7 @@ impl Writer<'_> {
         let (mut failed, mut why) = (Vec::new(), None);
         for (record, ack) in acks {
             match ack.and_then(Ack::wait) {
-                Ok(_) => {}
+                Ok(offset) => written.entry(record.partition).or_default().add(offset),
                 Err(error @ (AppendError::Refused { .. } | AppendError::Closed)) => return Err(error.into()),
                 Err(error) => {
                     failed.push(record);
@@ -357,6 +402,24 @@ impl Writer<'_> {
             }
         }
         Ok((failed, why))
+    }
+}
+
+/// What a partition of a topic took.
+#[derive(Default)]
+struct Written {
+    /// One past the last offset that was told.
+    next: u64,
+    records: u64,
+}
+
+impl Written {
+    fn add(&mut self, offset: u64) {
+        self.records += 1;
+        // Where the log cannot tell an offset, an earlier one will do: a snapshot is read on from there.
+        if offset != OFFSET_UNKNOWN {
+            self.next = self.next.max(offset + 1);
+        }
     }
 }
 

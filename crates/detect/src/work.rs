@@ -1,6 +1,9 @@
 //! One record of `events`: decode, enrich, observe; or, for a control record, change what later events are judged by.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashSet},
+    ops::Range,
+};
 
 use broker::{Record, partition_of};
 use codec::{DecodeError, EncodeError, LogRecord, decode_log_record};
@@ -8,7 +11,7 @@ use detection::{Engine, Findings, Observation};
 use enrichment::Enricher;
 use event::{AppRef, Control, Coordinates, LogId, Position, Timestamp};
 
-use crate::ledger::{ControlEntry, change_record};
+use crate::ledger::{ControlEntry, Restoring, change_record};
 
 /// What reading a partition changes: the tables, the memory, and what was found.
 pub(crate) struct Work {
@@ -22,6 +25,8 @@ pub(crate) struct Work {
     pub(crate) controls: Vec<ControlEntry>,
     /// The tenants met in each partition, so that their memory can be dropped when it goes.
     tenants: BTreeMap<u32, HashSet<String>>,
+    /// Every control record of the ledger in each partition, by its key: the tables keep only what they need, a snapshot needs all.
+    in_ledger: BTreeMap<u32, BTreeMap<Vec<u8>, ControlEntry>>,
 }
 
 /// What was found, as records. The alerts are to be durable before any of the ledger is written: then no crash can lose one.
@@ -57,7 +62,33 @@ impl Place {
 impl Work {
     /// Nothing is remembered yet.
     pub(crate) fn new(enricher: Enricher, engine: Engine) -> Work {
-        Work { enricher, engine, findings: Findings::default(), controls: Vec::new(), tenants: BTreeMap::new() }
+        let (findings, controls) = (Findings::default(), Vec::new());
+        Work { enricher, engine, findings, controls, tenants: BTreeMap::new(), in_ledger: BTreeMap::new() }
+    }
+
+    /// The tenants of a partition, in no order.
+    pub(crate) fn tenants_of(&self, partition: u32) -> impl Iterator<Item = &str> {
+        self.tenants.get(&partition).into_iter().flatten().map(String::as_str)
+    }
+
+    /// The control records that the ledger holds for a partition.
+    pub(crate) fn controls_of(&self, partition: u32) -> impl Iterator<Item = &ControlEntry> {
+        self.in_ledger.get(&partition).into_iter().flat_map(BTreeMap::values)
+    }
+
+    /// Puts into force what was read of the ledger of a partition. Control records among the offsets `ahead` are read again.
+    pub(crate) fn restored(
+        &mut self,
+        partition: u32,
+        restoring: Restoring,
+        ahead: &Range<u64>,
+    ) -> Result<(), DecodeError> {
+        restoring.tenants.iter().for_each(|tenant| self.know_tenant(partition, tenant));
+        let in_ledger = self.in_ledger.entry(partition).or_default();
+        for entry in restoring.controls() {
+            in_ledger.insert(entry.key(), entry.clone());
+        }
+        restoring.finish(ahead, &mut self.engine, &mut self.enricher)
     }
 
     /// Every tenant met, in order.
@@ -103,7 +134,9 @@ impl Work {
             Control::Decision(_) | Control::TableVersion(_) | Control::Reveal(_) => {}
         }
         if !matches!(control, Control::Tick(_) | Control::Reveal(_)) {
-            self.controls.push(ControlEntry { tenant: tenant.to_owned(), position, control });
+            let entry = ControlEntry { tenant: tenant.to_owned(), position, control };
+            self.in_ledger.entry(place.partition).or_default().insert(entry.key(), entry.clone());
+            self.controls.push(entry);
         }
     }
 
@@ -127,6 +160,7 @@ impl Work {
     /// decided after that must not count yet.
     pub(crate) fn drop_partition(&mut self, partition: u32) {
         let gone = self.tenants.remove(&partition).unwrap_or_default();
+        self.in_ledger.remove(&partition);
         self.enricher.forget(|tenant| gone.contains(tenant));
         gone.iter().for_each(|tenant| self.engine.unload(tenant));
     }

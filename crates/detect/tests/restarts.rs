@@ -1,12 +1,19 @@
-//! The whole process on a real embedded log, stopped and started again and again, against one that is left alone: the same alerts to the byte,
-//! and the same ledger.
+//! The whole process on a real embedded log, stopped or killed and started again and again, against one that is left alone: the same alerts
+//! to the byte, and the same ledger. Snapshots are written all the time, so that starts use them and kills fall into them.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may stop at the first surprise")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test may stop at the first surprise"
+)]
 
 use std::{
     collections::BTreeMap,
     fs,
-    path::Path,
+    io::{BufRead, BufReader},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
     sync::Arc,
     thread,
     time::{Duration, Instant},
@@ -28,6 +35,8 @@ const RECORDS: u64 = 600;
 const SEED: u64 = 20_260_302;
 const DEADLINE: Duration = Duration::from_secs(60);
 const START_MS: i64 = 1_772_500_000_000;
+/// Tells a test that it is the child of itself: the folder to work in.
+const CHILD_FOLDER: &str = "DETECT_TEST_CHILD_FOLDER";
 
 /// A number for each place, the same at every run.
 fn mixed(number: u64) -> u64 {
@@ -94,12 +103,18 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// One run of the process, until `is_over`.
-fn run(broker: &Broker, records_max: usize, is_over: impl Fn() -> bool) {
-    let config = Config { learning_days: 0, poll_records_max: records_max, poll_timeout_ms: 5, ..Config::default() };
+/// One run of the process, until `is_over`. With a folder for snapshots, one is always due.
+fn run(broker: &Broker, snapshots: Option<&Path>, records_max: usize, is_over: impl Fn() -> bool) {
+    let config = Config {
+        learning_days: 0,
+        poll_records_max: records_max,
+        poll_timeout_ms: 5,
+        snapshot_interval_ms: 1,
+        ..Config::default()
+    };
     let enricher = Enricher::new(Arc::new(Catalogue::embedded().unwrap()));
     let (shutdown, component) = (Shutdown::new(), Health::new().component("detect"));
-    let detect = Detect::new(broker.clone(), "t.", enricher, config, &Registry::new()).unwrap();
+    let detect = Detect::new(broker.clone(), "t.", enricher, config, snapshots, &Registry::new()).unwrap();
     let stop = shutdown.clone();
     let running = thread::spawn(move || detect.run(&stop, &component));
     let began = Instant::now();
@@ -157,42 +172,124 @@ fn is_settled(broker: &Broker) -> bool {
     !outcomes(broker).1.values().any(closed)
 }
 
+/// Two logs with the same records, and what a process makes of the first that nobody disturbs.
+struct Pair {
+    folder: tempfile::TempDir,
+    quiet: Broker,
+}
+
+impl Pair {
+    fn new() -> Pair {
+        let folder = tempfile::tempdir().unwrap();
+        let first = folder.path().join("first");
+        let broker = open(&first);
+        for number in 0..RECORDS {
+            broker.append("t.events", record(number)).unwrap();
+        }
+        broker.append("t.events", record(RECORDS)).unwrap().wait().unwrap();
+        drop(broker);
+        copy(&first, &folder.path().join("second"));
+        let quiet = open(&first);
+        run(&quiet, None, 256, || done(&quiet) == RECORDS + 1);
+        Pair { folder, quiet }
+    }
+
+    fn second(&self) -> PathBuf {
+        self.folder.path().join("second")
+    }
+
+    fn snapshots(&self) -> PathBuf {
+        self.second().join("snapshots")
+    }
+
+    /// Compares the second with the first, when both have settled.
+    fn check(self, disturbed: &Broker, starts: u64) {
+        assert!(outcomes(&self.quiet).0.len() > 50, "{} alerts", outcomes(&self.quiet).0.len());
+        assert!(starts > 10, "{starts} starts");
+        // What a stop left to be forgotten is forgotten after the next commit.
+        for broker in [&self.quiet, disturbed] {
+            let tick = Control::Tick(Tick { at: Timestamp(START_MS) });
+            for tenant in ["tenant-0", "tenant-1", "tenant-2"] {
+                let value = Some(codec::encode_control(tenant, &tick).unwrap());
+                let partition = partition_of(tenant.as_bytes(), PARTITIONS);
+                broker.append("t.events", Record { partition, key: None, value }).unwrap().wait().unwrap();
+            }
+            run(broker, None, 256, || done(broker) == RECORDS + 4 && is_settled(broker));
+        }
+        let (expected, found) = (outcomes(&self.quiet), outcomes(disturbed));
+        assert_eq!(found.0, expected.0);
+        assert_eq!(found.1, expected.1);
+    }
+}
+
 #[test]
 fn stops_anywhere_change_neither_an_alert_nor_the_ledger() {
-    let folder = tempfile::tempdir().unwrap();
-    let (first, second) = (folder.path().join("first"), folder.path().join("second"));
-    let broker = open(&first);
-    for number in 0..RECORDS {
-        broker.append("t.events", record(number)).unwrap();
-    }
-    broker.append("t.events", record(RECORDS)).unwrap().wait().unwrap();
-    drop(broker);
-    copy(&first, &second);
-
-    let quiet = open(&first);
-    run(&quiet, 256, || done(&quiet) == RECORDS + 1);
-    let expected = outcomes(&quiet);
-    assert!(expected.0.len() > 50, "{} alerts", expected.0.len());
-
-    let stopped = open(&second);
+    let pair = Pair::new();
+    let (stopped, snapshots) = (open(&pair.second()), pair.snapshots());
     let mut starts = 0;
     while done(&stopped) < RECORDS + 1 {
         let until = done(&stopped) + mixed(starts) % 40;
-        run(&stopped, 1 + usize::try_from(mixed(starts) % 9).unwrap(), || done(&stopped) >= until.min(RECORDS + 1));
-        starts += 1;
-    }
-    assert!(starts > 10, "{starts} starts");
-    // What a stop left to be forgotten is forgotten after the next commit.
-    for broker in [&quiet, &stopped] {
-        let tick = Control::Tick(Tick { at: Timestamp(START_MS) });
-        for tenant in ["tenant-0", "tenant-1", "tenant-2"] {
-            let value = Some(codec::encode_control(tenant, &tick).unwrap());
-            let partition = partition_of(tenant.as_bytes(), PARTITIONS);
-            broker.append("t.events", Record { partition, key: None, value }).unwrap().wait().unwrap();
+        let records_max = 1 + usize::try_from(mixed(starts) % 9).unwrap();
+        // Every third start finds the snapshots of an earlier one gone.
+        if starts % 3 == 2 {
+            fs::remove_dir_all(&snapshots).ok();
         }
-        run(broker, 256, || done(broker) == RECORDS + 4 && is_settled(broker));
+        run(&stopped, Some(&snapshots), records_max, || done(&stopped) >= until.min(RECORDS + 1));
+        starts += 1;
+        assert_eq!(files(&snapshots, "snapshot"), 2, "a clean stop leaves one of each partition");
     }
-    let (alerts, ledger) = outcomes(&stopped);
-    assert_eq!(alerts, expected.0);
-    assert_eq!(ledger, outcomes(&quiet).1);
+    pair.check(&stopped, starts);
+}
+
+/// The child says each time that it has come further, and is killed at one place or another of its work.
+#[test]
+fn kill_nine_amid_snapshots_changes_neither_an_alert_nor_the_ledger() {
+    if let Some(folder) = std::env::var_os(CHILD_FOLDER).map(PathBuf::from) {
+        return work_until_killed(&folder);
+    }
+    let pair = Pair::new();
+    let (mut starts, mut half_written, mut is_done) = (0, 0, false);
+    while !is_done {
+        let mut child = start_child("kill_nine_amid_snapshots_changes_neither_an_alert_nor_the_ledger", &pair.second());
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+        for (count, line) in lines.filter(|line| line.starts_with("at ")).enumerate() {
+            is_done = line == "at the end";
+            if is_done || count as u64 == mixed(starts) % 20 {
+                child.kill().unwrap();
+                break;
+            }
+        }
+        child.wait().unwrap();
+        starts += 1;
+        half_written += files(&pair.snapshots(), "unfinished");
+    }
+    println!("{starts} kills, {half_written} of them left half a snapshot");
+    assert!(half_written > 0, "no kill fell into a snapshot");
+    assert!(files(&pair.snapshots(), "snapshot") > 0);
+    let killed = open(&pair.second());
+    pair.check(&killed, starts);
+}
+
+fn work_until_killed(folder: &Path) {
+    let broker = open(folder);
+    let said = std::cell::Cell::new(u64::MAX);
+    run(&broker, Some(&folder.join("snapshots")), 2, || {
+        let at = done(&broker);
+        if said.replace(at) != at {
+            println!("\nat {}", if at == RECORDS + 1 { "the end".to_owned() } else { at.to_string() });
+        }
+        false
+    });
+}
+
+fn start_child(test: &str, folder: &Path) -> Child {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", test, "--nocapture"]).env(CHILD_FOLDER, folder);
+    command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap()
+}
+
+/// How many files of a folder have this extension.
+fn files(folder: &Path, extension: &str) -> usize {
+    let entries = fs::read_dir(folder).into_iter().flatten().map(Result::unwrap);
+    entries.filter(|entry| entry.path().extension().is_some_and(|found| found == extension)).count()
 }

@@ -7,10 +7,8 @@ use super::{
     state::{Shared, Topic},
     store::{Batch, Store},
 };
-use crate::Cleanup;
+use crate::{Cleanup, TOMBSTONE_KEPT_MS};
 
-/// Milliseconds that a tombstone stays readable, so that a reader who was away learns of it: Kafka's default `delete.retention.ms`.
-pub(super) const TOMBSTONE_KEPT_MS: u64 = 24 * 60 * 60 * 1_000;
 /// Records and tombstones that one pass removes from a partition. The writer does nothing else meanwhile; the rest waits for the next pass.
 const RECORDS_PER_PASS_MAX: usize = 10_000;
 
@@ -120,7 +118,7 @@ impl Removal {
         let mut tombstones = Vec::new();
         for found in store.tombstones(number, partition).take(RECORDS_PER_PASS_MAX) {
             let (logged_at_ms, offset, key) = found?;
-            if logged_at_ms >= before(now_ms, TOMBSTONE_KEPT_MS) {
+            if logged_at_ms >= now_ms.saturating_sub(TOMBSTONE_KEPT_MS) {
                 break;
             }
             let newest = store.index_entry(number, partition, &key)?.filter(|entry| entry.offset == offset);

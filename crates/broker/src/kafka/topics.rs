@@ -9,7 +9,7 @@ use rdkafka::{
 };
 
 use super::{Engine, native::Description, settings::message_bytes_max};
-use crate::{Cleanup, OpenError, TopicSpec};
+use crate::{Cleanup, OpenError, TOMBSTONE_KEPT_MS, TopicSpec};
 
 /// How long the cluster may take to answer, or to let a new topic be seen.
 const CLUSTER_ANSWERS_WITHIN: Duration = Duration::from_secs(30);
@@ -84,7 +84,11 @@ fn topic_settings(spec: &TopicSpec, message_bytes_max: u32) -> Vec<(&'static str
         ("max.message.bytes", message_bytes_max.to_string()),
     ];
     match spec.cleanup {
-        Cleanup::Compact => settings.push(("cleanup.policy", "compact".to_owned())),
+        Cleanup::Compact => {
+            settings.push(("cleanup.policy", "compact".to_owned()));
+            // Kafka's own default, unless the cluster has another: readers rest on it.
+            settings.push(("delete.retention.ms", TOMBSTONE_KEPT_MS.to_string()));
+        }
         Cleanup::Delete { retention_ms, retention_bytes } => {
             // Kafka's word for "no limit" is -1.
             let limit = |limit: Option<u64>| limit.map_or_else(|| "-1".to_owned(), |limit| limit.to_string());
@@ -108,7 +112,7 @@ mod tests {
     fn retention_reaches_kafka_in_its_own_words() {
         let spec = |cleanup| TopicSpec { name: "t".to_owned(), partitions: 1, cleanup };
         for (cleanup, expected) in [
-            (Cleanup::Compact, vec![("cleanup.policy", "compact")]),
+            (Cleanup::Compact, vec![("cleanup.policy", "compact"), ("delete.retention.ms", "86400000")]),
             (
                 Cleanup::Delete { retention_ms: Some(5), retention_bytes: None },
                 vec![("cleanup.policy", "delete"), ("retention.ms", "5"), ("retention.bytes", "-1")],

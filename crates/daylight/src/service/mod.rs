@@ -299,8 +299,10 @@ impl Part {
         let (broker, prefix) = (self.broker.clone(), self.config.log.topic_prefix.clone());
         let (enricher, config, registry) = (self.tables.enricher(), self.config.detect.clone(), self.registry.clone());
         let (shutdown, component) = (self.shutdown.clone(), self.health.component("detect"));
+        let snapshots = self.folder.path().join("snapshots");
         spawn_thread(running, "detect", &self.shutdown, move || {
-            Ok(detect::Detect::new(broker, &prefix, enricher, config, &registry)?.run(&shutdown, &component)?)
+            let detect = detect::Detect::new(broker, &prefix, enricher, config, Some(&snapshots), &registry)?;
+            Ok(detect.run(&shutdown, &component)?)
         })
     }
 

@@ -1,7 +1,7 @@
 //! Crashes at every place against one quiet pass: whatever was written before a crash, and however much of it, the alerts are the same and
-//! the ledger ends up the same.
+//! the ledger ends up the same; and a start from a snapshot remembers what a start from the ledger remembers.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, fs, path::PathBuf, sync::Arc};
 
 use catalog::Catalogue;
 use codec::{BatchHeader, BatchWriter};
@@ -13,7 +13,10 @@ use event::{
 use proptest::{prelude::*, test_runner::RngSeed};
 
 use super::*;
-use crate::ledger::Restoring;
+use crate::{
+    ledger::Restoring,
+    snapshot::{Head, Whose, read, write::Writing},
+};
 
 const TENANT: &str = "acme";
 const START_MS: i64 = 1_772_500_000_000;
@@ -35,6 +38,8 @@ struct Stretch {
     records: usize,
     crash: u8,
     mask: u64,
+    /// What is done about a snapshot: 0 nothing, 1 it is begun or goes on, 2 it is finished.
+    snapshot: u8,
 }
 
 fn entry() -> impl Strategy<Value = Entry> {
@@ -49,7 +54,12 @@ fn entry() -> impl Strategy<Value = Entry> {
 }
 
 fn stretch() -> impl Strategy<Value = Stretch> {
-    (1usize..8, 0u8..8, any::<u64>()).prop_map(|(records, crash, mask)| Stretch { records, crash, mask })
+    (1usize..8, 0u8..8, any::<u64>(), 0u8..3).prop_map(|(records, crash, mask, snapshot)| Stretch {
+        records,
+        crash,
+        mask,
+        snapshot,
+    })
 }
 
 fn app_key(app: u8) -> String {
@@ -125,38 +135,59 @@ fn happened<'a>(
     event
 }
 
-/// The log, the topics that detection writes, and its offset. What a process remembers beside them dies with it.
+/// The log, the topics that detection writes, its offset, and its folder. What a process remembers beside them dies with it.
 struct World {
     log: Vec<Vec<u8>>,
     alerts: Vec<Vec<u8>>,
     ledger: Vec<(Vec<u8>, Option<Vec<u8>>)>,
     committed: usize,
+    folder: tempfile::TempDir,
+    /// Starts that used a snapshot.
+    from_snapshots: usize,
 }
 
 impl World {
     fn new(entries: &[Entry]) -> World {
         let log = entries.iter().enumerate().map(|(offset, entry)| encode(entry, offset)).collect();
-        World { log, alerts: Vec::new(), ledger: Vec::new(), committed: 0 }
+        let folder = tempfile::tempdir().unwrap();
+        World { log, alerts: Vec::new(), ledger: Vec::new(), committed: 0, folder, from_snapshots: 0 }
     }
 
-    /// A process starts.
-    fn start(&self, catalogue: &Arc<Catalogue>) -> Work {
-        let settings = Settings { learning_days: 0, ..Settings::default() };
-        let mut work = Work::new(Enricher::new(Arc::clone(catalogue)), Engine::new(settings));
+    fn snapshot(&self) -> PathBuf {
+        self.folder.path().join("ledger-0.snapshot")
+    }
+
+    /// A process starts, from its snapshot where there is one: it remembers what one remembers that has none.
+    fn start(&mut self, catalogue: &Arc<Catalogue>) -> Work {
+        let mut work = fresh(catalogue);
         let mut restoring = Restoring::default();
-        for (key, value) in &self.ledger {
+        let mut from = 0;
+        if let Ok(snapshot) = read::open(&self.snapshot(), &WHOSE, 0..=self.ledger.len() as u64, NOW) {
+            from = usize::try_from(snapshot.head.ledger_offset).unwrap();
+            snapshot.restore(&mut restoring, &mut work).unwrap();
+            self.from_snapshots += 1;
+        }
+        let work = self.restored(work, restoring, from);
+        let rebuilt = self.restored(fresh(catalogue), Restoring::default(), 0);
+        assert_eq!(work.engine.state_hash(), rebuilt.engine.state_hash(), "the snapshot says something else");
+        let keys = |work: &Work| work.controls_of(0).map(ControlEntry::key).collect::<Vec<_>>();
+        assert_eq!(keys(&work), keys(&rebuilt), "the snapshot knows other control records");
+        work
+    }
+
+    fn restored(&self, mut work: Work, mut restoring: Restoring, from: usize) -> Work {
+        for (key, value) in &self.ledger[from..] {
             restoring.take(Some(key), value.as_deref(), &mut work.engine, &mut work.enricher).unwrap();
         }
-        restoring.tenants.iter().for_each(|tenant| work.know_tenant(0, tenant));
         let ahead = self.committed as u64..self.log.len() as u64;
-        restoring.finish(&ahead, &mut work.engine, &mut work.enricher).unwrap();
+        work.restored(0, restoring, &ahead).unwrap();
         work
     }
 
     /// Runs through the log. A process that crashes leaves what it has written by then.
     fn run(&mut self, stretches: &[Stretch], catalogue: &Arc<Catalogue>) {
-        let (mut work, mut next) = (self.start(catalogue), self.committed);
-        let quiet = Stretch { records: 1, crash: 7, mask: 0 };
+        let (mut work, mut next, mut writing) = (self.start(catalogue), self.committed, None);
+        let quiet = Stretch { records: 1, crash: 7, mask: 0, snapshot: 0 };
         for stretch in stretches.iter().chain(std::iter::repeat_n(&quiet, 2 * self.log.len() + 2)) {
             for _ in 0..stretch.records.min(self.log.len() - next) {
                 let logged_at = Timestamp(START_MS + i64::try_from(next).unwrap());
@@ -165,7 +196,12 @@ impl World {
                 work.take(place, &self.log[next]).ok();
                 next += 1;
             }
-            if self.write(&mut work, stretch, next) {
+            if self.write(&mut work, stretch, next, &mut writing) {
+                if let Some(writing) = writing.take() {
+                    // It dies with its process, whatever it has written by then.
+                    assert!(!Writing::end(writing).unwrap());
+                    fs::write(self.snapshot().with_extension("unfinished"), b"half").unwrap();
+                }
                 work = self.start(catalogue);
                 next = self.committed;
             }
@@ -173,7 +209,7 @@ impl World {
     }
 
     /// Writes what was found. True when the process crashed over it.
-    fn write(&mut self, work: &mut Work, stretch: &Stretch, next: usize) -> bool {
+    fn write(&mut self, work: &mut Work, stretch: &Stretch, next: usize, writing: &mut Option<Writing>) -> bool {
         let outgoing = work.outgoing(1).unwrap();
         let made_it = |index: usize| stretch.mask & 1 << (index % 64) != 0;
         let alerts = outgoing.alerts.into_iter().map(|record| record.value.unwrap());
@@ -192,9 +228,26 @@ impl World {
             return true;
         }
         work.written();
+        self.slice(work, stretch.snapshot, writing);
         self.committed = next;
         work.committed(0, next as u64);
         stretch.crash == 3
+    }
+
+    /// A little of a snapshot, in slices so small that events come between them.
+    fn slice(&self, work: &Work, wish: u8, writing: &mut Option<Writing>) {
+        if wish == 0 {
+            return;
+        }
+        let head = Head { whose: WHOSE, ledger_offset: self.ledger.len() as u64, begun_at: NOW };
+        let mut begun = writing.take().unwrap_or_else(|| Writing::begin(&self.snapshot(), head, work, 160).unwrap());
+        if wish == 2 {
+            assert!(begun.finish(work).unwrap());
+        } else if begun.step(work) {
+            *writing = Some(begun);
+        } else {
+            assert!(begun.end().unwrap());
+        }
     }
 
     /// The ledger as compaction leaves it.
@@ -238,14 +291,52 @@ proptest! {
         prop_assert_eq!(crashed.committed, entries.len());
         prop_assert_eq!(crashed.told(), quiet.told());
         prop_assert_eq!(crashed.compacted(), quiet.compacted());
-        let hash = |world: &World| world.start(&catalogue).engine.state_hash();
-        prop_assert_eq!(hash(&crashed), hash(&quiet));
+        let hash = |world: &mut World| world.start(&catalogue).engine.state_hash();
+        prop_assert_eq!(hash(&mut crashed), hash(&mut quiet));
         // Whatever was merged, split and refused: detection calls each app as enrichment does.
         let Work { mut engine, enricher, .. } = crashed.start(&catalogue);
         for known in engine.apps(TENANT) {
             let own_key = known.app.to_string();
             prop_assert_eq!(known.app_key, enricher.canonical(TENANT, &own_key), "{}", own_key);
         }
+    }
+
+    #[test]
+    fn doing_any_stretch_again_with_the_whole_ledger_ahead_changes_nothing(
+        entries in prop::collection::vec(entry(), 1..60),
+        from in any::<prop::sample::Index>(),
+    ) {
+        let catalogue = catalogue();
+        // But for companions: what was closed before a commit is forgotten, so the stretch before it is never done again.
+        let entries: Vec<Entry> = entries.into_iter().map(without_companions).collect();
+        let mut world = World::new(&entries);
+        world.run(&[], &catalogue);
+        let (told, compacted) = (world.told(), world.compacted());
+        let hash = world.start(&catalogue).engine.state_hash();
+        let alerts = world.alerts.len();
+        world.committed = from.index(entries.len());
+        world.run(&[], &catalogue);
+        prop_assert_eq!(world.told(), told);
+        prop_assert_eq!(world.compacted(), compacted);
+        prop_assert_eq!(world.start(&catalogue).engine.state_hash(), hash);
+        prop_assert!(world.alerts.len() <= 2 * alerts, "each alert at most once more");
+    }
+}
+
+const NOW: Timestamp = Timestamp(START_MS);
+const WHOSE: Whose = Whose { events: broker::LogId(7), ledger: broker::LogId(8), partition: 0, partitions: 1 };
+
+fn fresh(catalogue: &Arc<Catalogue>) -> Work {
+    let settings = Settings { learning_days: 0, ..Settings::default() };
+    Work::new(Enricher::new(Arc::clone(catalogue)), Engine::new(settings))
+}
+
+fn without_companions(entry: Entry) -> Entry {
+    match entry {
+        Entry::Events(happenings) => Entry::Events(
+            happenings.into_iter().map(|(person, app, way, late)| (person, app, way.min(4), late)).collect(),
+        ),
+        entry => entry,
     }
 }
 
@@ -264,6 +355,23 @@ fn the_schedules_raise_alerts_hold_companions_and_crash() {
     let rules: Vec<String> = world.told().into_values().map(|alert| alert.rule).collect();
     assert!(rules.contains(&"N1".to_owned()) && rules.contains(&"C2".to_owned()), "{rules:?}");
     assert!(world.ledger.iter().any(|(_, value)| value.is_none()), "a companion was held and forgotten");
+}
+
+#[test]
+fn a_snapshot_that_was_begun_long_ago_is_finished_among_later_events() {
+    let events = |person| Entry::Events(vec![(person, 1, 0, 0), (person, 2, 3, 0), (person + 100, 1, 4, 0)]);
+    let mut entries: Vec<Entry> = (1..60).map(events).collect();
+    entries.extend([Entry::Merge(1, 2, false), Entry::Decide(1)]);
+    entries.extend((60..90).map(events));
+    let mut world = World::new(&entries);
+    let slow = |crash| Stretch { records: 1, crash, mask: u64::MAX, snapshot: 1 };
+    let mut stretches = vec![slow(7); 90];
+    stretches.push(slow(2));
+    world.run(&stretches, &catalogue());
+    assert!(world.from_snapshots > 0, "a slice of eight pairs at a time, and yet it ended");
+    let mut quiet = World::new(&entries);
+    quiet.run(&[], &catalogue());
+    assert_eq!((world.told(), world.compacted()), (quiet.told(), quiet.compacted()));
 }
 
 #[test]
