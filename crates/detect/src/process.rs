@@ -299,9 +299,11 @@ impl Detect {
         if writer.append(&self.topics.alerts, outgoing.alerts)?.is_none() {
             return Ok(());
         }
-        let Some(written) = writer.append(&self.topics.ledger, outgoing.ledger)? else { return Ok(()) };
-        for (partition, Written { next, records }) in written {
-            self.snapshots.wrote(partition, next, records);
+        for changes in [outgoing.controls, outgoing.ledger] {
+            let Some(written) = writer.append(&self.topics.ledger, changes)? else { return Ok(()) };
+            for (partition, Written { next, records }) in written {
+                self.snapshots.wrote(partition, next, records);
+            }
         }
         self.count();
         self.work.written();

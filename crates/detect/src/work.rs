@@ -34,6 +34,8 @@ pub(crate) struct Work {
 pub(crate) struct Outgoing {
     /// For the topic of alerts, in the order of the log.
     pub(crate) alerts: Vec<Record>,
+    /// For the ledger, before everything else: a start that finds what a merge has changed must find the merge.
+    pub(crate) controls: Vec<Record>,
     /// For the ledger, one a key: what is written twice because an answer got lost cannot overtake a newer value.
     pub(crate) ledger: Vec<Record>,
 }
@@ -76,7 +78,8 @@ impl Work {
         self.in_ledger.get(&partition).into_iter().flat_map(BTreeMap::values)
     }
 
-    /// Puts into force what was read of the ledger of a partition. Control records among the offsets `ahead` are read again.
+    /// Puts into force what was read of the ledger of a partition. Control records among the offsets `ahead` are read again, so the apps that
+    /// they merged or parted are put back for the events that come before them: the ledger knows those apps as they were in the end.
     pub(crate) fn restored(
         &mut self,
         partition: u32,
@@ -88,7 +91,16 @@ impl Work {
         for entry in restoring.controls() {
             in_ledger.insert(entry.key(), entry.clone());
         }
-        restoring.finish(ahead, &mut self.engine, &mut self.enricher)
+        let is_ahead = |entry: &&ControlEntry| ahead.contains(&entry.position.offset);
+        let aliases = restoring.controls().iter().filter(|entry| matches!(entry.control, Control::Alias(_)));
+        let regrouped: BTreeSet<String> = aliases.filter(is_ahead).map(|entry| entry.tenant.clone()).collect();
+        let Work { enricher, engine, .. } = self;
+        restoring.finish(ahead, engine, enricher)?;
+        for tenant in &regrouped {
+            let mut key_of = |app: &AppRef<'_>, name: &str| Some(enricher.app(tenant, app, name)?.0.app_key.clone());
+            engine.regroup_restored(tenant, &mut key_of);
+        }
+        Ok(())
     }
 
     /// Every tenant met, in order.
@@ -179,8 +191,10 @@ impl Work {
         });
         let controls = self.controls.iter().map(|entry| entry.record(partitions));
         let changes = self.findings.ledger.iter().map(|change| change_record(change, partitions));
-        let ledger = controls.chain(changes).collect::<Result<Vec<_>, EncodeError>>()?;
-        Ok(Outgoing { alerts: alerts.collect::<Result<_, EncodeError>>()?, ledger: last_of_each_key(ledger) })
+        let (controls, changes) =
+            (controls.collect::<Result<_, EncodeError>>()?, changes.collect::<Result<_, EncodeError>>()?);
+        let alerts = alerts.collect::<Result<_, EncodeError>>()?;
+        Ok(Outgoing { alerts, controls: last_of_each_key(controls), ledger: last_of_each_key(changes) })
     }
 
     /// What was found is durable.

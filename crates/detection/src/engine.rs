@@ -132,6 +132,13 @@ impl Engine {
         tenant_of(&mut self.tenants, tenant).regroup(app_key, key_of, out);
     }
 
+    /// The same for every app of a tenant whose ledger is ahead of merges or splits that the log tells again. The ledger is not told: it knows.
+    pub fn regroup_restored(&mut self, tenant: &str, key_of: &mut dyn FnMut(&AppRef<'_>, &str) -> Option<String>) {
+        if let Some(tenant) = self.tenants.get_mut(tenant) {
+            tenant.regroup_restored(key_of);
+        }
+    }
+
     /// The caller has committed everything before `before`: what was closed there is forgotten.
     pub fn committed(&mut self, tenant: &str, before: Position, out: &mut Findings) {
         let Some(tenant) = self.tenants.get_mut(tenant) else { return };

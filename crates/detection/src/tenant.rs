@@ -218,6 +218,16 @@ impl Tenant {
         }
     }
 
+    /// Every app is asked for its key again.
+    pub(crate) fn regroup_restored(&mut self, key_of: &mut dyn FnMut(&AppRef<'_>, &str) -> Option<String>) {
+        for index in (0..).take_while(|index: &u32| self.apps.get(*index).is_some()).collect::<Vec<_>>() {
+            let app = self.apps.get(index).filter(|app| app.group.is_some());
+            if let Some(key) = app.and_then(|app| key_of(&app.reference(), &app.name)) {
+                self.apps.set_group(index, &key);
+            }
+        }
+    }
+
     /// How many (app, person) pairs there are.
     pub(crate) fn pairs(&self) -> usize {
         self.apps.iter().map(|app| app.pairs.len()).sum()

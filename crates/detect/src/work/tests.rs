@@ -54,7 +54,7 @@ fn entry() -> impl Strategy<Value = Entry> {
 }
 
 fn stretch() -> impl Strategy<Value = Stretch> {
-    (1usize..8, 0u8..8, any::<u64>(), 0u8..3).prop_map(|(records, crash, mask, snapshot)| Stretch {
+    (1usize..8, 0u8..10, any::<u64>(), 0u8..3).prop_map(|(records, crash, mask, snapshot)| Stretch {
         records,
         crash,
         mask,
@@ -187,7 +187,7 @@ impl World {
     /// Runs through the log. A process that crashes leaves what it has written by then.
     fn run(&mut self, stretches: &[Stretch], catalogue: &Arc<Catalogue>) {
         let (mut work, mut next, mut writing) = (self.start(catalogue), self.committed, None);
-        let quiet = Stretch { records: 1, crash: 7, mask: 0, snapshot: 0 };
+        let quiet = Stretch { records: 1, crash: 9, mask: 0, snapshot: 0 };
         for stretch in stretches.iter().chain(std::iter::repeat_n(&quiet, 2 * self.log.len() + 2)) {
             for _ in 0..stretch.records.min(self.log.len() - next) {
                 let logged_at = Timestamp(START_MS + i64::try_from(next).unwrap());
@@ -218,20 +218,24 @@ impl World {
             return true;
         }
         self.alerts.extend(alerts);
-        let ledger = outgoing.ledger.into_iter().map(|record| (record.key.unwrap(), record.value));
-        if stretch.crash == 1 {
-            self.ledger.extend(ledger.enumerate().filter(|(index, _)| made_it(*index)).map(|(_, entry)| entry));
-            return true;
+        let entries = |records: Vec<Record>| records.into_iter().map(|record| (record.key.unwrap(), record.value));
+        // One part is durable before the next is begun; of the one in which the process dies, any records may have made it.
+        for (part, records) in [outgoing.controls, outgoing.ledger].into_iter().enumerate() {
+            if usize::from(stretch.crash) == part + 1 {
+                let some = entries(records).enumerate().filter(|(index, _)| made_it(*index));
+                self.ledger.extend(some.map(|(_, entry)| entry));
+                return true;
+            }
+            self.ledger.extend(entries(records));
         }
-        self.ledger.extend(ledger);
-        if stretch.crash == 2 {
+        if stretch.crash == 3 {
             return true;
         }
         work.written();
         self.slice(work, stretch.snapshot, writing);
         self.committed = next;
         work.committed(0, next as u64);
-        stretch.crash == 3
+        stretch.crash == 4
     }
 
     /// A little of a snapshot, in slices so small that events come between them.
@@ -365,8 +369,8 @@ fn a_snapshot_that_was_begun_long_ago_is_finished_among_later_events() {
     entries.extend((60..90).map(events));
     let mut world = World::new(&entries);
     let slow = |crash| Stretch { records: 1, crash, mask: u64::MAX, snapshot: 1 };
-    let mut stretches = vec![slow(7); 90];
-    stretches.push(slow(2));
+    let mut stretches = vec![slow(9); 90];
+    stretches.push(slow(3));
     world.run(&stretches, &catalogue());
     assert!(world.from_snapshots > 0, "a slice of eight pairs at a time, and yet it ended");
     let mut quiet = World::new(&entries);
