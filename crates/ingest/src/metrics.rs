@@ -266,6 +266,8 @@ impl PollMetrics {
         self.complete_to.with_label_values(&[connection, feed]).set(cursor.complete_to.0.div_euclid(1_000));
         self.repeated.with_label_values(&[connection, feed]);
         self.rereads.with_label_values(&[connection, feed]);
+        // A loss is an increase that is alerted on, so the series is there before it.
+        self.answers.with_label_values(&[connection, feed, "gone"]);
     }
 
     /// Another process polls it, or nobody.
