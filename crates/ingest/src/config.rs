@@ -76,6 +76,9 @@ pub struct ConnectionConfig {
     /// A Kafka of the provider's, from which events are read beside, or instead of, what is delivered.
     #[serde(default)]
     pub hub: Option<HubConfig>,
+    /// May it be sent to as to Splunk's HTTP Event Collector, with the secret as the token? The token alone names the connection there.
+    #[serde(default)]
+    pub hec: bool,
     /// How its events are read: a mapping file, for `provider = "mapped"` and for no other.
     #[serde(default)]
     pub mapping: Option<PathBuf>,

@@ -7,12 +7,17 @@ use std::{fs, io::Read, path::Path, sync::Arc};
 use event::{Source, TenantKey};
 use hashbrown::HashMap;
 use runtime::{Secret, SecretError};
+use sha2::{Digest, Sha256};
 
 use crate::{
     ConnectionConfig,
     parse::{MAPPING_BYTES_MAX, Mapping, MappingError},
 };
 
+/// Shortest and longest token of the collector. Splunk's are GUIDs; a longer one is refused unread (`hec`).
+const TOKEN_BYTES_MIN: usize = 16;
+/// See above.
+pub(crate) const TOKEN_BYTES_MAX: usize = 256;
 /// Names are part of URLs, keys and metrics.
 const NAME_BYTES_MAX: usize = 100;
 
@@ -43,6 +48,8 @@ pub(crate) struct Connection {
 #[derive(Debug)]
 pub(crate) struct Connections {
     by_id: HashMap<String, Arc<Connection>>,
+    /// The connections that a token names, by its SHA-256: looking one up tells nothing about any other token.
+    by_token: HashMap<[u8; 32], Arc<Connection>>,
     /// What an unknown connection's sender is compared with.
     nobody: Secret,
 }
@@ -160,7 +167,8 @@ impl Connections {
                 });
             }
         }
-        Ok(Connections { by_id, nobody: Secret::new("an unknown connection has no secret".into()) })
+        let by_token = tokens(configs, &by_id)?;
+        Ok(Connections { by_id, by_token, nobody: Secret::new("an unknown connection has no secret".into()) })
     }
 
     /// The tenants, each once.
@@ -174,6 +182,15 @@ impl Connections {
     /// The connection of this name.
     pub(crate) fn get(&self, id: &str) -> Option<Arc<Connection>> {
         self.by_id.get(id).map(Arc::clone)
+    }
+
+    /// The connection that a token names. A wrong token costs what a right one costs: a hash, a look-up, two comparisons.
+    pub(crate) fn by_token(&self, token: &str) -> Option<Arc<Connection>> {
+        let found = self.by_token.get(&digest(token));
+        let secret = found.and_then(|connection| connection.secret.as_ref()).unwrap_or(&self.nobody);
+        let previous = found.and_then(|connection| connection.previous_secret.as_ref()).unwrap_or(&self.nobody);
+        let is_allowed = secret.is_same(token) | previous.is_same(token);
+        found.filter(|_| is_allowed).map(Arc::clone)
     }
 
     /// The connection, if the sender shows its secret: `Authorization: <secret>` as Okta sends it, or `Authorization: Bearer <secret>`.
@@ -190,6 +207,39 @@ impl Connections {
             is_current | (is_previous && known.is_some_and(|connection| connection.previous_secret.is_some()));
         known.filter(|_| is_allowed).map(Arc::clone)
     }
+}
+
+/// The connections that may be sent to by token alone.
+fn tokens(
+    configs: &[ConnectionConfig],
+    by_id: &HashMap<String, Arc<Connection>>,
+) -> Result<HashMap<[u8; 32], Arc<Connection>>, ConnectionError> {
+    let mut by_token: HashMap<[u8; 32], Arc<Connection>> = HashMap::new();
+    let connections = configs.iter().filter(|config| config.hec).filter_map(|config| by_id.get(&config.id));
+    for connection in connections {
+        let invalid = |reason: String| ConnectionError::Invalid { id: connection.id.clone(), reason };
+        if connection.secret.is_none() {
+            return Err(invalid("hec = true needs a secret: it is the token".into()));
+        }
+        for secret in connection.secret.iter().chain(&connection.previous_secret) {
+            if secret.expose().len() < TOKEN_BYTES_MIN || secret.expose().len() > TOKEN_BYTES_MAX {
+                let limits = format!("{TOKEN_BYTES_MIN} to {TOKEN_BYTES_MAX}");
+                return Err(invalid(format!(
+                    "with hec = true the secret alone lets senders in; it must have {limits} bytes"
+                )));
+            }
+            if let Some(other) = by_token.insert(digest(secret.expose()), Arc::clone(connection))
+                && other.id != connection.id
+            {
+                return Err(invalid(format!("has the same token as connection {:?}; a token names one", other.id)));
+            }
+        }
+    }
+    Ok(by_token)
+}
+
+fn digest(token: &str) -> [u8; 32] {
+    Sha256::digest(token.as_bytes()).into()
 }
 
 fn is_same_feed(one: &Connection, other: &Connection) -> bool {
@@ -259,6 +309,7 @@ mod tests {
             hub: None,
             mapping: None,
             poll: None,
+            hec: false,
         }
     }
 
@@ -280,6 +331,32 @@ mod tests {
         ] {
             assert_eq!(connections.authenticate(id, shown).is_some(), is_allowed, "{id} {shown:?}");
         }
+    }
+
+    #[test]
+    fn a_token_names_one_connection_and_only_where_it_may() {
+        let folder = tempfile::tempdir().unwrap();
+        let (token, before) = ("0aecc8e6-f5ee-4ab6-9c02-5d0fba3a5ae1", "1aecc8e6-f5ee-4ab6-9c02-5d0fba3a5ae1");
+        let with = |id: &str, secret: &str, hec: bool| {
+            let path = folder.path().join(format!("{id}.token"));
+            std::fs::write(&path, secret).unwrap();
+            let (secret, previous_secret) = (Some(SecretSource::File(path)), None);
+            ConnectionConfig { secret, previous_secret, hec, ..config(id, "acme", "x.okta.com", &folder) }
+        };
+        let mut rotated = with("one", token, true);
+        rotated.previous_secret = with("before", before, true).secret;
+        let both = connections(&[rotated.clone(), with("two", "another-secret-of-a-hook", false)]).unwrap();
+        let named = |token: &str| both.by_token(token).map(|connection| connection.id.clone());
+        assert_eq!((named(token).as_deref(), named(before).as_deref()), (Some("one"), Some("one")));
+        for wrong in
+            ["", "another-secret-of-a-hook", "an unknown connection has no secret", &token[1..], &token.to_uppercase()]
+        {
+            assert_eq!(named(wrong), None, "{wrong}");
+        }
+        let refused = |configs: &[ConnectionConfig]| connections(configs).unwrap_err().to_string();
+        assert!(refused(&[rotated.clone(), with("two", token, true)]).contains("same token as connection \"one\""));
+        assert!(refused(&[with("short", "fifteen-letters", true)]).contains("16 to 256 bytes"));
+        assert!(refused(&[with("long", &"x".repeat(257), true)]).contains("16 to 256 bytes"));
     }
 
     #[test]

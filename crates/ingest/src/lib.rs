@@ -9,6 +9,7 @@ mod clock;
 mod config;
 mod connections;
 pub mod delivery;
+mod hec;
 mod hub;
 mod metrics;
 pub mod parse;

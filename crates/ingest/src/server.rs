@@ -5,11 +5,15 @@
 //! | `GET /v1/okta/{connection}` | Okta's one-time verification of an event hook |
 //! | `POST /v1/okta/{connection}` | an event hook's delivery |
 //! | `POST /v1/events/{connection}` | array, page, hub envelope or NDJSON; gzip or zstd |
+//! | `/services/collector/…` | Splunk's HTTP Event Collector (`hec`) |
 //!
 //! Authentication comes before a byte is unpacked or parsed. 4xx says what the sender must change; 503 with `Retry-After` says that it
 //! should come again, and that nothing of the delivery was acknowledged.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use axum::{
     Json, Router,
@@ -30,13 +34,14 @@ use crate::{
     accept::{AcceptError, Acceptor, Receipt},
     body::{BodyError, BodyLimits, Encoding, unpack},
     connections::{Connection, Connections},
+    hec::{self, Channels, EnvelopeError},
     metrics::Metrics,
 };
 
 /// Okta's challenge is some 40 characters.
 const CHALLENGE_BYTES_MAX: usize = 1_024;
 /// Seconds after which a sender that met 503 should come again.
-const RETRY_AFTER_S: &str = "2";
+pub(crate) const RETRY_AFTER_S: &str = "2";
 /// The byte budget is counted in units of this size, because a semaphore holds no more than 2^29 permits.
 const BUDGET_UNIT_BYTES: usize = 1_024;
 
@@ -47,6 +52,8 @@ pub(crate) struct Door {
     pub(crate) connections: Arc<Connections>,
     pub(crate) acceptor: Arc<Acceptor>,
     pub(crate) metrics: Metrics,
+    /// Acknowledgement ids of the collector.
+    pub(crate) channels: Arc<Mutex<Channels>>,
     budget: Arc<Semaphore>,
 }
 
@@ -59,7 +66,7 @@ impl Door {
         metrics: Metrics,
     ) -> Door {
         let budget = Arc::new(Semaphore::new(config.in_flight_bytes_max / BUDGET_UNIT_BYTES));
-        Door { config, connections, acceptor, metrics, budget }
+        Door { config, connections, acceptor, metrics, channels: Arc::default(), budget }
     }
 
     /// The routes.
@@ -67,13 +74,14 @@ impl Door {
         Router::new()
             .route("/v1/okta/{connection}", get(verify_okta).post(receive_okta))
             .route("/v1/events/{connection}", post(receive_events))
+            .merge(hec::routes())
             .with_state(self)
     }
 }
 
 /// Why a request is refused. Each is one sentence that holds nothing of the payload.
 #[derive(Debug, thiserror::Error)]
-enum Refusal {
+pub(crate) enum Refusal {
     #[error("unknown connection or wrong secret")]
     Unauthorized,
     #[error("{0}")]
@@ -82,6 +90,8 @@ enum Refusal {
     Cut,
     #[error("too many bytes are in work; come again")]
     Busy,
+    #[error("{0}")]
+    Envelope(#[from] EnvelopeError),
     #[error("{0}")]
     Accept(#[from] AcceptError),
 }
@@ -92,7 +102,8 @@ impl IntoResponse for Refusal {
             Refusal::Unauthorized => StatusCode::UNAUTHORIZED,
             Refusal::Body(BodyError::TooLarge { .. } | BodyError::Bomb { .. }) => StatusCode::PAYLOAD_TOO_LARGE,
             Refusal::Body(BodyError::UnknownEncoding) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Refusal::Body(BodyError::Corrupt)
+            Refusal::Envelope(_)
+            | Refusal::Body(BodyError::Corrupt)
             | Refusal::Accept(AcceptError::TooDeep { .. } | AcceptError::Header(_)) => StatusCode::BAD_REQUEST,
             Refusal::Cut => StatusCode::REQUEST_TIMEOUT,
             Refusal::Accept(AcceptError::TooMany { .. }) => StatusCode::PAYLOAD_TOO_LARGE,
@@ -155,13 +166,13 @@ async fn take(route: &'static str, door: &Door, id: &str, headers: &HeaderMap, b
     let encoding = Encoding::parse(header.map_err(|_| BodyError::UnknownEncoding)?)?;
     let _budget = door.reserve(headers, encoding)?;
     let packed = door.read(body).await?;
-    door.hand_over(route, connection, packed, encoding).await
+    door.hand_over(route, connection, packed, encoding, Ok).await
 }
 
 impl Door {
     /// Takes what this body may cost out of the byte budget: its length, or the largest there is where it does not tell; three times as
     /// much where it must be unpacked.
-    fn reserve(&self, headers: &HeaderMap, encoding: Encoding) -> Result<OwnedSemaphorePermit, Refusal> {
+    pub(crate) fn reserve(&self, headers: &HeaderMap, encoding: Encoding) -> Result<OwnedSemaphorePermit, Refusal> {
         let told = headers
             .get(CONTENT_LENGTH)
             .and_then(|value| value.to_str().ok())
@@ -175,7 +186,7 @@ impl Door {
         Arc::clone(&self.budget).try_acquire_many_owned(units).map_err(|_| Refusal::Busy)
     }
 
-    async fn read(&self, body: Body) -> Result<Vec<u8>, Refusal> {
+    pub(crate) async fn read(&self, body: Body) -> Result<Vec<u8>, Refusal> {
         let limit_bytes = self.config.body_bytes_max;
         let reading = axum::body::to_bytes(body, limit_bytes);
         let timeout = Duration::from_millis(self.config.read_timeout_ms);
@@ -189,13 +200,19 @@ impl Door {
         }
     }
 
-    /// Unpacks and parses off the async threads, then waits for the log.
-    async fn hand_over(
+    /// Is there room in the byte budget?
+    pub(crate) fn has_room(&self) -> bool {
+        self.budget.available_permits() > 0
+    }
+
+    /// Unpacks and parses off the async threads, then waits for the log. `prepare` takes what stands around the events off the body.
+    pub(crate) async fn hand_over(
         &self,
         route: &'static str,
         connection: Arc<Connection>,
         packed: Vec<u8>,
         encoding: Encoding,
+        prepare: fn(Vec<u8>) -> Result<Vec<u8>, EnvelopeError>,
     ) -> Result<Receipt, Refusal> {
         let limits =
             BodyLimits { unpacked_bytes_max: self.config.unpacked_bytes_max, ratio_max: self.config.unpack_ratio_max };
@@ -203,7 +220,7 @@ impl Door {
         let bytes = i64::try_from(packed.len()).unwrap_or(i64::MAX);
         self.metrics.in_flight_bytes.add(bytes);
         let appended = tokio::task::spawn_blocking(move || {
-            let body = unpack(packed, encoding, limits)?;
+            let body = prepare(unpack(packed, encoding, limits)?)?;
             Ok::<_, Refusal>(acceptor.append(&format!("http:{route}"), &connection, &body)?)
         });
         let appended = appended.await.unwrap_or_else(|error| Err(AcceptError::Internal(error.to_string()).into()));

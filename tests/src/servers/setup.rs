@@ -85,7 +85,7 @@ impl Setup {
 
     /// A further key of the connection that was added last.
     #[must_use]
-    pub fn connection_key(mut self, key: &str, value: &str) -> Setup {
+    pub fn connection_key(mut self, key: &str, value: impl Into<Value>) -> Setup {
         let connections = self.table.get_mut("connections").and_then(Value::as_array_mut);
         if let Some(last) = connections.and_then(|list| list.last_mut()).and_then(Value::as_table_mut) {
             last.insert(key.to_owned(), value.into());

@@ -11,6 +11,7 @@ mod deliveries;
 mod disk;
 mod door;
 mod faults;
+mod hec;
 mod hub;
 mod mapped;
 mod parse;

@@ -3,7 +3,7 @@
 //! | sender | shape |
 //! |---|---|
 //! | Okta event hook | `{"source":"https://{org}/…","data":{"events":[…]}}` |
-//! | EventBridge (Okta, Auth0, Salesforce) | `{"detail-type":"SystemLog","detail":{…}}`: one event |
+//! | EventBridge (Okta, Auth0, Salesforce) | `{"detail-type":"SystemLog","source":"aws.partner/…","detail":{…}}`: one event, or an array of such |
 //! | Event Hubs, diagnostic settings; Salesforce queries | `{"records":[…]}` |
 //! | Microsoft Graph | `{"value":[…]}` |
 //! | Google Reports API; Cloud Logging | `{"items":[…]}`; `{"entries":[…]}` |
@@ -55,7 +55,7 @@ pub(crate) enum Shape {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Opened<'a> {
     pub(crate) shape: Shape,
-    /// The raw text of the hook's `source`, where there is one.
+    /// The raw text of the `source` of a hook or of EventBridge, where there is one.
     pub(crate) source: Option<&'a [u8]>,
 }
 
@@ -84,10 +84,7 @@ pub(crate) fn open<'a>(body: &'a [u8], start: usize, framing: &Framing<'_>) -> R
         return Ok(Opened { shape: Shape::Array { first, closers }, source });
     }
     if let (true, Some(at)) = (is_log_stream, detail_at) {
-        return Ok(Opened {
-            shape: Shape::Member { start: at, detail: value(body, at)?, end: walked.end },
-            source: None,
-        });
+        return Ok(Opened { shape: Shape::Member { start: at, detail: value(body, at)?, end: walked.end }, source });
     }
     Ok(Opened { shape: Shape::Event(walked), source: None })
 }

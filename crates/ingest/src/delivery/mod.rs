@@ -4,7 +4,7 @@
 //! known secrets out of what goes to the dead letters.
 
 mod envelope;
-mod scan;
+pub(crate) mod scan;
 mod scrub;
 mod split;
 

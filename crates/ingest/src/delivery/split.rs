@@ -60,6 +60,8 @@ pub struct Elements<'a> {
     opening: Option<&'a [u8]>,
     /// Where a page holds its events, if that was declared; else it is one of the known envelopes.
     page: Option<&'a [String]>,
+    /// Has each element of the array an envelope of its own? The first one tells.
+    is_bridged: bool,
     source: Option<&'a [u8]>,
     budget_bytes: usize,
     /// Where the next event begins in a damaged stretch, if that is known already.
@@ -85,6 +87,7 @@ impl<'a> Elements<'a> {
             damaged: None,
             opening: None,
             page: None,
+            is_bridged: false,
             source: None,
             budget_bytes,
             found: None,
@@ -99,7 +102,7 @@ impl<'a> Elements<'a> {
         self
     }
 
-    /// The `source` of the hook envelope that holds the element returned last, as its raw text.
+    /// The `source` of the envelope (of a hook, of EventBridge) that holds the element returned last, as its raw text.
     #[must_use]
     pub const fn source(&self) -> Option<&'a [u8]> {
         self.source
@@ -114,7 +117,7 @@ impl<'a> Elements<'a> {
     /// Opens what stands at the top level, or returns it when it is an event itself.
     fn top_level(&mut self) -> Option<Element<'a>> {
         let start = self.at;
-        self.source = None;
+        (self.source, self.is_bridged) = (None, false);
         match self.body.get(start)? {
             b'[' => self.open_array(start + 1, 0),
             b'{' => match self.opened(start) {
@@ -125,7 +128,8 @@ impl<'a> Elements<'a> {
                     self.spend(at - start);
                     return Some(self.broken(start, is_too_deep));
                 }
-                Ok(Opened { shape: Shape::Member { start, detail, end }, .. }) => {
+                Ok(Opened { shape: Shape::Member { start, detail, end }, source }) => {
+                    self.source = source;
                     return Some(self.whole(start, detail, end));
                 }
                 Ok(Opened { shape: Shape::Array { first, closers }, source }) => {
@@ -161,6 +165,8 @@ impl<'a> Elements<'a> {
     }
 
     fn open_array(&mut self, first: usize, closers: u8) {
+        let opened = self.opened(skip_space(self.body, first));
+        self.is_bridged = matches!(opened, Ok(Opened { shape: Shape::Member { .. }, .. }));
         match self.plan(first, closers) {
             Ok((planned, end)) => (self.planned, self.at) = (planned.into_iter(), end),
             Err(damage) => {
@@ -239,6 +245,7 @@ impl<'a> Elements<'a> {
     /// An element whose end is known.
     fn whole(&mut self, start: usize, value: Value, next: usize) -> Element<'a> {
         self.at = next;
+        let (start, value) = if self.is_bridged { self.unwrapped(start, value) } else { (start, value) };
         let fault = if value.end - start > EVENT_BYTES_MAX {
             Some(Fault::TooLarge)
         } else if value.is_too_deep {
@@ -247,6 +254,17 @@ impl<'a> Elements<'a> {
             None
         };
         self.element(start, value.end, fault)
+    }
+
+    /// The event of an element that has an envelope of its own.
+    fn unwrapped(&mut self, start: usize, value: Value) -> (usize, Value) {
+        match self.opened(start) {
+            Ok(Opened { shape: Shape::Member { start, detail, .. }, source }) => {
+                self.source = source;
+                (start, detail)
+            }
+            _ => (start, value),
+        }
     }
 
     /// The element from `start` to wherever the next event begins.

@@ -68,6 +68,13 @@ fn json_comes_as_array_lines_or_declared_page() {
 }
 
 #[test]
+fn the_log_of_one_product_is_about_that_product() {
+    let text = PAGE.replace("app.id = \"/app\"", "app.always = \"notion.so\"").replace("\"client_id\"", "\"domain\"");
+    let got = parsed(&mapping(&text), br#"[{"at": 1772357400}]"#);
+    assert_eq!((got[0].text("app_ref"), got[0].text("app_name")), ("mapped:client_id:notion.so", "notion.so"));
+}
+
+#[test]
 fn a_damaged_event_of_a_page_costs_no_other() {
     let event = |app: &str| json!({"id": app, "at": 1_772_357_400, "app": app}).to_string();
     let broken = r#"{"id":"x","at":1772357400,"app":"x}"#;

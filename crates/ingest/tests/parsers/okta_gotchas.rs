@@ -2,6 +2,7 @@
 
 use crate::check::{Got, context, edited, fixture, parse_all, parse_one, set, without};
 use event::Source;
+use ingest::parse::ParseContext;
 use serde_json::{Value, json};
 
 fn okta(value: &Value) -> Got {
@@ -207,4 +208,39 @@ fn okta_the_tenant_is_the_host_of_the_hooks_source() {
     assert!(got.iter().all(|got| got.meaning() == "rejected wrong_tenant"), "{got:?}");
     other.provider_tenant = Some("ACME.okta.com");
     assert!(parse_all(Source::Okta, hook.as_bytes(), &other).iter().all(|got| matches!(got, Got::Event(..))));
+}
+
+#[test]
+fn okta_event_bridge_names_the_org_by_its_subdomain() {
+    let log = fixture("okta/sso");
+    let envelope =
+        |source: &str| json!({"version": "0", "id": "e1", "detail-type": "SystemLog", "source": source, "detail": log});
+    let acme = envelope("aws.partner/okta.com/acme/siem");
+    let with = |tenant: Option<&'static str>| ParseContext { provider_tenant: tenant, ..context() };
+    let id = parse_all(Source::Okta, json!([log]).to_string().as_bytes(), &with(Some("acme.okta.com")))[0]
+        .text("event_id")
+        .to_owned();
+    for body in [acme.to_string(), json!([acme, acme]).to_string(), format!("{acme}\n{acme}")] {
+        for got in parse_all(Source::Okta, body.as_bytes(), &with(Some("acme.okta.com"))) {
+            assert_eq!((got.meaning().as_str(), got.text("event_id")), ("sso success", id.as_str()), "{body}");
+        }
+    }
+    for (tenant, source, expected) in [
+        (Some("acme.oktapreview.com"), "aws.partner/okta.com/acme/siem", "sso success"),
+        (Some("acme.okta.com"), "aws.partner/okta.com/umbrella/siem", "rejected wrong_tenant"),
+        (Some("login.acme.example"), "aws.partner/okta.com/acme-prod/siem", "sso success"),
+        (Some("acme.okta.com"), "a.relay.of.ours", "sso success"),
+        (None, "aws.partner/okta.com/acme/siem", "sso success"),
+    ] {
+        let got = parse_all(Source::Okta, envelope(source).to_string().as_bytes(), &with(tenant));
+        assert_eq!(got[0].meaning(), expected, "{tenant:?} {source}");
+        let expected = tenant.unwrap_or("acme.okta.com");
+        assert!(matches!(&got[0], Got::Rejected(..)) || got[0].text("provider_tenant") == expected);
+    }
+    // One of an array that is of another org, and one that is damaged, cost no other.
+    let (other, text) = (envelope("aws.partner/okta.com/umbrella/siem"), acme.to_string());
+    let body = format!("[{text},{other},{},{text}]", &text[..text.len() - 40]);
+    let got: Vec<String> =
+        parse_all(Source::Okta, body.as_bytes(), &with(Some("acme.okta.com"))).iter().map(Got::meaning).collect();
+    assert_eq!(got, ["sso success", "rejected wrong_tenant", "rejected bad_json", "sso success"]);
 }

@@ -231,8 +231,14 @@ impl<'t> Reader<'t> {
 
     fn app(&mut self, entry: &Entry<'_, 't>) -> Result<AppRule, MappingError> {
         let section = entry.section("app.")?;
-        section.only(&["id", "id_kind", "name"])?;
-        let id = self.origin(&section.must("id", "the field that identifies the app")?)?;
+        section.only(&["id", "always", "id_kind", "name"])?;
+        let id = match section.get("always") {
+            Some(always) if section.get("id").is_some() => return Err(always.error("stands beside `id`; one of them")),
+            Some(always) => Origin::Constant(always.text()?.into()),
+            None => {
+                self.origin(&section.must("id", "the field that identifies the app; or `always`, one app for all")?)?
+            }
+        };
         let kinds: Vec<&str> = ID_KINDS.iter().map(|(name, _)| *name).collect();
         let id_kind = section.must("id_kind", &format!("one of {}", kinds.join(", ")))?;
         let text = id_kind.text()?;

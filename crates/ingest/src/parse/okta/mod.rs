@@ -21,6 +21,12 @@ use super::{
     text::composed,
 };
 
+/// What the name of Okta's event source begins with; behind it stand the org's subdomain and the name that the org gave to the stream
+/// (<https://help.okta.com/en-us/content/topics/reports/log-streaming/add-aws-eb-log-stream.htm>).
+const EVENT_BRIDGE_SOURCE: &str = "aws.partner/okta.com/";
+/// The domains that Okta puts orgs under, the usual one first.
+const OKTA_DOMAINS: [&str; 5] = ["okta.com", "oktapreview.com", "okta-emea.com", "okta-gov.com", "okta.mil"];
+
 /// Parses one `LogEvent`.
 ///
 /// # Errors
@@ -46,6 +52,22 @@ pub(crate) fn parse(
     Ok(())
 }
 
+/// The org's host, from the `source` of whatever envelope it came in.
+fn org(source: &[u8], configured: Option<&str>) -> Option<String> {
+    let text = std::str::from_utf8(source).ok()?.replace("\\/", "/");
+    let Some(path) = text.strip_prefix(EVENT_BRIDGE_SOURCE) else { return host(source) };
+    let subdomain = path.split('/').next().filter(|subdomain| !subdomain.is_empty())?.to_ascii_lowercase();
+    let is_okta = |domain: &str| OKTA_DOMAINS.iter().any(|okta| domain.eq_ignore_ascii_case(okta));
+    match configured.and_then(|host| host.split_once('.')) {
+        Some((label, domain)) if is_okta(domain) && label.eq_ignore_ascii_case(&subdomain) => {
+            configured.map(str::to_owned)
+        }
+        // A company's own domain in front of its org says nothing of the subdomain behind.
+        Some((_, domain)) if !is_okta(domain) => None,
+        _ => Some(format!("{subdomain}.{}", OKTA_DOMAINS[0])),
+    }
+}
+
 /// The org's host from the `source` of a hook envelope (`https://acme.okta.com/api/v1/eventHooks/who1`), in lower case.
 fn host(source: &[u8]) -> Option<String> {
     let source = std::str::from_utf8(source).ok()?.replace("\\/", "/");
@@ -62,7 +84,7 @@ fn build(
     sink: &mut dyn FnMut(Outcome<'_>),
 ) -> Result<(), Reject> {
     let mut warnings = ParseWarnings::NONE;
-    let org = context.envelope_source.and_then(host).unwrap_or_default();
+    let org = context.envelope_source.and_then(|source| org(source, context.provider_tenant)).unwrap_or_default();
     let tenant = provider_tenant(context.provider_tenant, &org)?;
     let occurred_at = occurred_at(&log.published, "published", &mut warnings)?;
     let app = app::app(log, kind);
