@@ -8,39 +8,57 @@
     reason = "a test stops at the first surprise"
 )]
 
-use event::{Source, TenantKey};
+use std::{collections::HashMap, sync::LazyLock};
+
+use catalog::Catalogue;
+use event::{AppIdKind, AppRef, Source, TenantKey};
 use ingest::{
     delivery::EVENTS_PER_DELIVERY_MAX,
-    parse::{Outcome, ParseContext, parse_body},
+    parse::{Outcome, ParseContext, parse_body, readable_provider},
 };
-use simulator::{Company, Delivery, ElementTruth, Provider, Settings};
+use simulator::{Company, Delivery, ElementTruth, Settings};
 
 /// Any time: the end of the simulated history.
 const ANCHOR_MS: i64 = 1_772_442_000_000;
 
+static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| Catalogue::embedded().unwrap());
+
+fn is_first_party(source: Source, id: &str) -> bool {
+    CATALOGUE.resolve(&AppRef { source, id_kind: AppIdKind::ClientId, id }, "").is_first_party
+}
+
 /// What the parser makes of each element, and what the simulator says of it, in the same words.
-fn read_and_meant(company: &Company, delivery: &Delivery, key: &TenantKey) -> (Vec<String>, Vec<String>) {
-    let settings = company.settings();
-    let (source, provider_tenant) = match delivery.provider {
-        Provider::Okta => (Source::Okta, &settings.okta_host),
-        Provider::Entra => (Source::Entra, &settings.entra_tenant),
-    };
-    let mut context = ParseContext::new("brightwater", source.as_str(), key);
-    context.provider_tenant = Some(provider_tenant);
+fn read_and_meant(
+    company: &Company,
+    delivery: &Delivery,
+    key: &TenantKey,
+    kinds: &mut HashMap<String, &'static str>,
+) -> (Vec<String>, Vec<String>) {
+    let provider = delivery.feed.provider();
+    let source = readable_provider(provider.as_str()).unwrap();
+    let mut context = ParseContext::new("brightwater", delivery.feed.connection(), key);
+    context.is_first_party = is_first_party;
+    context.provider_tenant = Some(company.settings().provider_tenant(provider));
     let mut read = Vec::new();
     parse_body(source, &delivery.body, &context, EVENTS_PER_DELIVERY_MAX, &mut |_, outcome| {
         read.push(match outcome {
-            Outcome::Event(event, _) => format!("event {}", event.native_id),
+            Outcome::Event(event, _) => format!("event {} {}", event.native_id, event.kind),
             Outcome::Ignored { native_type } => format!("ignored {native_type}"),
             Outcome::Rejected { reason, .. } => format!("rejected {reason}"),
         });
     });
-    let mean = |element: &ElementTruth| match element {
-        ElementTruth::Event { native_id, .. } | ElementTruth::Duplicate { native_id } => format!("event {native_id}"),
+    let mut mean = |element: &ElementTruth| match element {
+        ElementTruth::Event { native_id, kind, .. } => {
+            kinds.insert(native_id.clone(), kind);
+            format!("event {native_id} {kind}")
+        }
+        // The original came before.
+        ElementTruth::Duplicate { native_id } => format!("event {native_id} {}", kinds[native_id]),
         ElementTruth::Ignored { native_type } => format!("ignored {native_type}"),
         ElementTruth::Rejected { reason } => format!("rejected {reason}"),
     };
-    (read, delivery.elements.iter().map(mean).collect())
+    let meant = delivery.elements.iter().map(&mut mean).collect();
+    (read, meant)
 }
 
 #[test]
@@ -48,16 +66,16 @@ fn the_parsers_read_every_element_as_the_simulator_means_it() {
     let key = TenantKey::new([1; 32]);
     let people = std::env::var("SIMULATED_PEOPLE").ok().and_then(|people| people.parse().ok()).unwrap_or(150);
     let company = Company::new(Settings { people, ..Settings::new(1, ANCHOR_MS) });
-    let mut elements = 0;
+    let (mut elements, mut kinds) = (0, HashMap::new());
     for (number, delivery) in company.deliveries().enumerate() {
-        let (read, meant) = read_and_meant(&company, &delivery, &key);
+        let (read, meant) = read_and_meant(&company, &delivery, &key, &mut kinds);
         elements += meant.len();
         let at = read.iter().zip(&meant).position(|(read, meant)| read != meant).unwrap_or(meant.len().min(read.len()));
         let around = |list: &[String]| list.iter().skip(at.saturating_sub(2)).take(5).cloned().collect::<Vec<_>>();
         assert!(
             read == meant,
             "delivery {number} ({:?} {:?}), element {at}: read {:?}, meant {:?}",
-            delivery.provider,
+            delivery.feed,
             delivery.form,
             around(&read),
             around(&meant)

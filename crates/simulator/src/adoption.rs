@@ -27,7 +27,8 @@ enum Curve {
 #[derive(Default)]
 pub(crate) struct Portfolio {
     okta: Vec<(AppId, i64)>,
-    entra: Vec<(AppId, i64)>,
+    /// Those of the suite that the person has.
+    suite: Vec<(AppId, i64)>,
 }
 
 impl Portfolio {
@@ -35,7 +36,7 @@ impl Portfolio {
     pub(crate) fn add(&mut self, provider: Provider, app: AppId, from: i64) {
         match provider {
             Provider::Okta => self.okta.push((app, from)),
-            Provider::Entra => self.entra.push((app, from)),
+            _ => self.suite.push((app, from)),
         }
     }
 
@@ -43,7 +44,7 @@ impl Portfolio {
     pub(crate) fn draw(&self, provider: Provider, at: i64, random: &mut Random) -> Option<AppId> {
         let apps = match provider {
             Provider::Okta => &self.okta,
-            Provider::Entra => &self.entra,
+            _ => &self.suite,
         };
         let count = u32::try_from(apps.len()).unwrap_or(u32::MAX);
         (0..4).find_map(|_| apps.get(random.below(count) as usize).filter(|(_, from)| *from <= at).map(|(app, _)| *app))
@@ -74,7 +75,9 @@ pub(crate) fn sanctioned(settings: &Settings, people: &[Person], apps: &[App]) -
         let mut users = Vec::new();
         for ((person_number, person), portfolio) in (0_u32..).zip(people).zip(&mut portfolios) {
             let is_outside = app.department.is_some_and(|department| department != person.department);
-            if !random.happens(if is_outside { OUTSIDERS_PER_MILLE } else { app.reach }) {
+            if !app.provider().has(PersonId(person_number))
+                || !random.happens(if is_outside { OUTSIDERS_PER_MILLE } else { app.reach })
+            {
                 continue;
             }
             let from = match curve {

@@ -2,7 +2,8 @@
 
 use crate::{
     apps::AppId,
-    clock::MINUTE_MS,
+    clock::{HOUR_MS, MINUTE_MS},
+    feed::Feed,
     malformed::Malformation,
     moment::{Action, Moment, PersonId, Role},
     random::Random,
@@ -12,6 +13,10 @@ use crate::{
 const LATE_PER_MILLE: u32 = 50;
 /// Of ten thousand events, so many are delivered twice (a hundredth of all elements, the others included).
 const COPIES_PER_TEN_THOUSAND: u32 = 110;
+/// Of a thousand second copies of what a hook brought, so many are brought by the poll of the same org.
+const POLLED_PER_MILLE: u32 = 600;
+/// How far the poll is behind the hook at the least.
+const POLL_INTERVAL_MS: i64 = 1_500;
 /// To ten thousand events come so many damaged ones (a hundredth of all elements, too).
 const MALFORMED_PER_TEN_THOUSAND: u32 = 110;
 
@@ -22,6 +27,9 @@ pub(crate) struct Part {
     end: i64,
     usual_lag: (i64, i64),
     late_lag: (i64, i64),
+    /// The same of logs that are hours behind as a rule.
+    slow_lag: (i64, i64),
+    slow_late_lag: (i64, i64),
 }
 
 impl Part {
@@ -32,12 +40,21 @@ impl Part {
             end: 0,
             usual_lag: (1_000, 90_000),
             late_lag: (5 * MINUTE_MS, 60 * MINUTE_MS),
+            slow_lag: (10 * MINUTE_MS, 2 * HOUR_MS),
+            slow_late_lag: (4 * HOUR_MS, 9 * HOUR_MS),
         }
     }
 
     /// The seconds after it: the same harm, in proportion.
     pub(crate) const fn live(live_ms: i64) -> Part {
-        Part { begin: 0, end: live_ms, usual_lag: (20, 400), late_lag: (2_000, 8_000) }
+        Part {
+            begin: 0,
+            end: live_ms,
+            usual_lag: (20, 400),
+            late_lag: (2_000, 8_000),
+            slow_lag: (100, 900),
+            slow_late_lag: (3_000, 10_000),
+        }
     }
 
     /// Does a moment lie in it?
@@ -45,9 +62,9 @@ impl Part {
         self.begin <= at && at < self.end
     }
 
-    /// Is a lag beyond what is usual?
-    pub(crate) const fn is_late(self, lag: i64) -> bool {
-        lag >= self.late_lag.0
+    /// Is a lag beyond what is usual on that way?
+    pub(crate) const fn is_late(self, feed: Feed, lag: i64) -> bool {
+        lag >= if feed.is_slow() { self.slow_late_lag.0 } else { self.late_lag.0 }
     }
 }
 
@@ -61,6 +78,10 @@ pub(crate) struct Click {
     pub(crate) incident: Option<u32>,
     at: i64,
     lag: i64,
+    /// Of its events in logs that are hours behind.
+    slow_lag: i64,
+    /// When all of it arrives, where it was so long on its way that its part of the run was over.
+    arrives: Option<i64>,
     seed: u64,
 }
 
@@ -82,22 +103,35 @@ impl Agenda {
     /// Begins a click.
     pub(crate) fn click(&mut self, person: PersonId, app: AppId, at: i64, incident: Option<u32>) -> Click {
         let part = self.part(at);
-        let (low, high) = if self.random.happens(LATE_PER_MILLE) { part.late_lag } else { part.usual_lag };
-        Click { person, app, incident, at, lag: self.random.between(low, high), seed: self.random.next() }
+        let (fast, slow) = match self.random.happens(LATE_PER_MILLE) {
+            true => (part.late_lag, part.slow_late_lag),
+            false => (part.usual_lag, part.slow_lag),
+        };
+        let lag = self.random.between(fast.0, fast.1);
+        let slow_lag = self.random.between(slow.0, slow.1);
+        Click { person, app, incident, at, lag, slow_lag, arrives: None, seed: self.random.next() }
+    }
+
+    /// Begins a click of history that is not heard of before the live phase.
+    pub(crate) fn belated_click(&mut self, person: PersonId, app: AppId, at: i64, arrives: i64) -> Click {
+        Click { arrives: Some(arrives), ..self.click(person, app, at, None) }
     }
 
     /// Adds an event of a click, so many milliseconds after its begin.
     pub(crate) fn event(&mut self, click: &Click, action: Action, after_ms: i64) {
-        let part = self.part(click.at);
+        let feed = Feed::of(action, click.person, click.incident.is_some());
+        let part = self.part(click.arrives.unwrap_or(click.at));
         let occurred = (click.at + after_ms).min(part.end - 1);
+        let lag = if feed.is_slow() { click.slow_lag } else { click.lag };
         let moment = Moment {
             occurred,
-            due: (occurred + click.lag).min(part.end - 1),
+            due: click.arrives.unwrap_or(occurred + lag).min(part.end - 1),
             identity: self.random.next(),
             click: click.seed,
             person: click.person,
             app: click.app,
             action,
+            feed,
             role: Role::Original,
             incident: click.incident,
         };
@@ -111,11 +145,13 @@ impl Agenda {
             return;
         }
         if self.random.below(10_000) < COPIES_PER_TEN_THOUSAND {
-            let due = moment.due + 1 + self.random.between(0, part.late_lag.1 / 2);
-            self.moments.push(Moment { due: due.min(part.end - 1), role: Role::Copy, ..moment });
+            let feed = moment.feed.of_copy(self.random.happens(POLLED_PER_MILLE));
+            let least = if feed == moment.feed { 1 } else { POLL_INTERVAL_MS };
+            let due = moment.due + least + self.random.between(0, part.late_lag.1 / 2);
+            self.moments.push(Moment { due: due.min(part.end - 1), role: Role::Copy, feed, ..moment });
         }
         if self.random.below(10_000) < MALFORMED_PER_TEN_THOUSAND {
-            let role = Role::Malformed(Malformation::draw(moment.action.provider(), &mut self.random));
+            let role = Role::Malformed(Malformation::draw(moment.feed.provider(), &mut self.random));
             let due = (moment.due + self.random.between(0, 30_000)).min(part.end - 1);
             let (identity, click) = (self.random.next(), self.random.next());
             self.moments.push(Moment { due, identity, click, role, incident: None, ..moment });

@@ -4,15 +4,20 @@ use crate::{
     names,
     random::Random,
     settings::Settings,
-    writer::{guid, okta_id},
+    writer::{google_client_id, guid, okta_id},
 };
 
 /// Apps that people brought in before or during the teaching days.
 const EARLY_APPS: u32 = 12;
 /// Sanctioned apps that IT rolls out during the run; the last ones of each provider.
 const ROLLED_OUT: usize = 2;
-/// Of a hundred sanctioned apps, so many are reached through Okta.
-const OKTA_PERCENT: u32 = 55;
+/// Of a hundred sanctioned apps, so many are reached in each way; what is left over is Entra's.
+const SHARES: [(Way, u32); 4] = [(Way::Okta, 52), (Way::GoogleClient, 8), (Way::GoogleSaml, 6), (Way::Subsidiary, 8)];
+/// The first new apps hang on the two providers that everybody has: a team or half the company takes them up.
+const SPREADING: u32 = 10;
+
+/// Where dangerous apps turn up: mostly in the largest directory.
+const DANGEROUS_WAYS: [Way; 4] = [Way::Entra, Way::Entra, Way::GoogleClient, Way::Subsidiary];
 
 /// The identity provider that an app hangs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -21,15 +26,24 @@ pub enum Provider {
     Okta,
     /// Microsoft Entra ID.
     Entra,
+    /// Google Workspace.
+    GoogleWorkspace,
+    /// Microsoft 365, unified audit log.
+    M365Ual,
 }
 
 impl Provider {
-    /// `okta` or `entra`, as in canonical events.
+    /// Every provider.
+    pub const ALL: [Provider; 4] = [Provider::Okta, Provider::Entra, Provider::GoogleWorkspace, Provider::M365Ual];
+
+    /// Its name in canonical events.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Provider::Okta => "okta",
             Provider::Entra => "entra",
+            Provider::GoogleWorkspace => "google_workspace",
+            Provider::M365Ual => "m365_ual",
         }
     }
 }
@@ -45,8 +59,24 @@ pub(crate) enum Access {
     Vaulted,
     /// Entra, a client of some vendor.
     Client,
-    /// Entra, Microsoft's own client.
+    /// Entra, Microsoft's own client; in the subsidiary, too.
     FirstParty,
+    /// Google, a client of some vendor.
+    GoogleClient,
+    /// Google, SAML.
+    GoogleSaml,
+    /// The subsidiary's tenant, a client of some vendor.
+    Subsidiary,
+}
+
+/// Where an app that IT wants, or that people bring, is put.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    Okta,
+    Entra,
+    GoogleClient,
+    GoogleSaml,
+    Subsidiary,
 }
 
 /// What the company's story does with an app.
@@ -82,11 +112,11 @@ pub(crate) struct AppId(pub(crate) u32);
 
 /// One app.
 pub(crate) struct App {
-    /// Label in Okta, display name in Entra.
+    /// Label in Okta and of Google's SAML apps, else the name that its maker chose.
     pub(crate) name: String,
-    /// Okta's instance id, or Entra's client id.
+    /// Okta's instance id, the client id, or the label of a SAML app of Google, which has no id.
     pub(crate) native_id: String,
-    /// Entra's object in this tenant; empty in Okta.
+    /// Microsoft's object in its tenant; empty elsewhere.
     pub(crate) object_id: String,
     /// How people get in.
     pub(crate) access: Access,
@@ -103,6 +133,17 @@ impl App {
         match self.access {
             Access::Saml | Access::Oidc | Access::Vaulted => Provider::Okta,
             Access::Client | Access::FirstParty => Provider::Entra,
+            Access::GoogleClient | Access::GoogleSaml => Provider::GoogleWorkspace,
+            Access::Subsidiary => Provider::M365Ual,
+        }
+    }
+
+    /// What `native_id` is, as in canonical events.
+    pub(crate) const fn id_kind(&self) -> &'static str {
+        match self.access {
+            Access::Saml | Access::Oidc | Access::Vaulted => "app_id",
+            Access::GoogleSaml => "label",
+            Access::Client | Access::FirstParty | Access::GoogleClient | Access::Subsidiary => "client_id",
         }
     }
 }
@@ -111,8 +152,8 @@ impl App {
 pub(crate) fn install(settings: &Settings) -> Vec<App> {
     let mut maker = Maker::new(settings.seed);
     for (standing, list) in [(Standing::Phishing, names::PHISHING), (Standing::LookAlike, names::LOOK_ALIKES)] {
-        for name in list {
-            maker.client((*name).to_owned(), standing);
+        for (name, way) in list.iter().zip(DANGEROUS_WAYS.into_iter().cycle()) {
+            maker.on(way, (*name).to_owned(), standing);
         }
     }
     for (id, name) in names::ROGUE {
@@ -120,9 +161,10 @@ pub(crate) fn install(settings: &Settings) -> Vec<App> {
         maker.rename_last(id);
     }
     for standing in [Standing::Powerful, Standing::TenantWide] {
-        for _ in 0..4 {
+        for way in DANGEROUS_WAYS {
             let name = maker.invent();
-            maker.client(name, standing);
+            // Only the company's own tenant has somebody who may speak for all.
+            maker.on(if standing == Standing::TenantWide { Way::Entra } else { way }, name, standing);
         }
     }
     maker.okta(names::BLOCKED_BRAND.to_owned(), Access::Vaulted, Standing::Blocked);
@@ -182,43 +224,76 @@ impl Maker {
         }
     }
 
-    /// Half of them labelled in Okta, half of them clients in Entra.
+    /// Most of them labelled in Okta or clients in Entra, by turns; some in the suites that not everybody has.
     fn brought(&mut self, count: u32, standing: Standing) {
         for number in 0..count {
-            match (number % 2, self.brought.pop()) {
-                (0, Some(name)) => {
-                    let access = if number % 8 == 0 { Access::Vaulted } else { Access::Saml };
-                    self.okta(name.to_owned(), access, standing);
-                }
-                (0, None) => {
-                    let name = self.invent();
-                    self.okta(name, Access::Oidc, standing);
-                }
-                (_, unused) => {
-                    self.brought.extend(unused);
-                    let name = self.invent();
-                    self.client(name, standing);
+            let is_mixed = standing == Standing::Early || number >= SPREADING;
+            let way = match number % 8 {
+                5 if is_mixed => Way::GoogleClient,
+                6 if is_mixed => Way::GoogleSaml,
+                7 if is_mixed => Way::Subsidiary,
+                place if place % 2 == 0 => Way::Okta,
+                _ => Way::Entra,
+            };
+            let brand = if way == Way::Okta { self.brought.pop() } else { None };
+            if let Some(brand) = brand {
+                let access = if number % 8 == 0 { Access::Vaulted } else { Access::Saml };
+                self.okta(brand.to_owned(), access, standing);
+            } else {
+                let name = self.invent();
+                self.on(way, name, standing);
+            }
+        }
+    }
+
+    /// An app with a name of its own, put where it belongs.
+    fn on(&mut self, way: Way, name: String, standing: Standing) {
+        match way {
+            Way::Okta => self.okta(name, Access::Oidc, standing),
+            Way::Entra => self.client(name, standing),
+            Way::GoogleClient => self.google(name, Access::GoogleClient, standing),
+            Way::GoogleSaml => self.google(name, Access::GoogleSaml, standing),
+            Way::Subsidiary => {
+                self.client(name, standing);
+                if let Some(app) = self.apps.last_mut() {
+                    app.access = Access::Subsidiary;
                 }
             }
         }
     }
 
+    fn google(&mut self, name: String, access: Access, standing: Standing) {
+        let client_id = google_client_id(&mut self.random);
+        let native_id = if access == Access::GoogleSaml { name.clone() } else { client_id };
+        self.push(App { name, native_id, object_id: String::new(), access, standing, reach: 0, department: None });
+    }
+
     fn sanctioned(&mut self, count: u32) {
-        let okta = count * OKTA_PERCENT / 100;
-        for number in 0..okta {
-            let access = if number % 3 == 2 { Access::Oidc } else { Access::Saml };
-            let brand = names::SANCTIONED_BRANDS.get(number as usize).map(|name| (*name).to_owned());
-            let name = brand.unwrap_or_else(|| self.invent());
-            self.okta(name, access, Standing::Sanctioned);
-            self.reach_of_last(number, (6, 850), (26, 250));
+        let mut left = count;
+        for (way, percent) in SHARES {
+            left -= count * percent / 100;
+            self.sanctioned_on(way, count * percent / 100);
         }
-        self.roll_out_last();
-        for number in 0..count - okta {
-            let name = self.invent();
-            self.client(name, Standing::Sanctioned);
-            self.reach_of_last(number, (3, 600), (13, 200));
+        self.sanctioned_on(Way::Entra, left);
+    }
+
+    fn sanctioned_on(&mut self, way: Way, count: u32) {
+        for number in 0..count {
+            if way == Way::Okta {
+                let access = if number % 3 == 2 { Access::Oidc } else { Access::Saml };
+                let brand = names::SANCTIONED_BRANDS.get(number as usize).map(|name| (*name).to_owned());
+                let name = brand.unwrap_or_else(|| self.invent());
+                self.okta(name, access, Standing::Sanctioned);
+                self.reach_of_last(number, (6, 850), (26, 250));
+            } else {
+                let name = self.invent();
+                self.on(way, name, Standing::Sanctioned);
+                self.reach_of_last(number, (3, 600), (13, 200));
+            }
         }
-        self.roll_out_last();
+        if matches!(way, Way::Okta | Way::Entra) {
+            self.roll_out_last();
+        }
     }
 
     /// The first few apps are for everybody, some for many, the others for one department.

@@ -17,7 +17,7 @@ use crate::{
 pub struct StartingDecision {
     /// Where the app hangs.
     pub provider: Provider,
-    /// `app_id` (Okta instance) or `client_id` (Entra), as in canonical events.
+    /// `app_id` (Okta instance), `client_id` or `label` (Google's SAML apps), as in canonical events.
     pub id_kind: &'static str,
     /// The app's id.
     pub native_id: String,
@@ -80,10 +80,9 @@ impl Company {
             _ => None,
         };
         let decision = |app: &App| {
-            let provider = app.provider();
             Some(StartingDecision {
-                provider,
-                id_kind: if provider == Provider::Okta { "app_id" } else { "client_id" },
+                provider: app.provider(),
+                id_kind: app.id_kind(),
                 native_id: app.native_id.clone(),
                 name: app.name.clone(),
                 status: decided(app)?,
@@ -92,7 +91,7 @@ impl Company {
         self.apps.iter().filter_map(decision).collect()
     }
 
-    /// The directory for enrichment: `email,department,valid_from,valid_to`, dates in UTC; the last interval is open.
+    /// The directory for enrichment: `email,department,valid_from,valid_to`, in UTC; the last interval is open.
     #[must_use]
     pub fn directory_csv(&self) -> String {
         people::directory_csv(&self.people, &self.settings)

@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 
 use crate::{
     agenda::Part,
-    apps::Provider,
     company::Company,
+    feed::Feed,
     moment::Moment,
     packing::{Form, Packing},
     random::Random,
@@ -13,12 +13,15 @@ use crate::{
     truth::{ElementTruth, Truth},
 };
 
-/// Fewest elements of a delivery of history, but for the last of each provider.
+/// Fewest elements of a delivery of history, but for the last of each way.
 const HISTORY_ELEMENTS_MIN: u32 = 100;
 /// Most elements of a delivery of history.
 const HISTORY_ELEMENTS_MAX: u32 = 450;
 /// A delivery of history is sent when its body reaches this; one more event stays well below 1 MiB.
 const HISTORY_BODY_BYTES: usize = 900_000;
+
+/// The beat of a way in the live phase, at one delivery a second: two ways fill theirs, the others a part of it.
+const BEAT_MS: i64 = 4_000;
 
 /// Which half of the run a delivery belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,8 +35,8 @@ pub enum Phase {
 /// One request to `ingest`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delivery {
-    /// Whose connection it goes to.
-    pub provider: Provider,
+    /// The way on which it comes, and so which connection takes it.
+    pub feed: Feed,
     /// What stands around the elements, and so which path takes it.
     pub form: Form,
     /// The whole body, not compressed.
@@ -54,7 +57,8 @@ pub struct Deliveries<'a> {
     slot: i64,
     /// What happened in one slot and is delivered in a later one.
     carried: Vec<Moment>,
-    open: [Packing; 2],
+    /// One for each way, in their order.
+    open: [Packing; Feed::ALL.len()],
     ready: VecDeque<Delivery>,
     truth: Truth,
 }
@@ -81,7 +85,7 @@ impl Iterator for Deliveries<'_> {
 impl<'a> Deliveries<'a> {
     pub(crate) fn new(company: &'a Company) -> Deliveries<'a> {
         let mut random = Random::stream(company.settings.seed, "deliveries", 0);
-        let open = [Provider::Okta, Provider::Entra].map(|provider| begin(provider, Phase::History, &mut random));
+        let open = Feed::ALL.map(|feed| begin(feed, Phase::History, &mut random));
         Deliveries {
             company,
             random,
@@ -109,73 +113,85 @@ impl<'a> Deliveries<'a> {
         self.carried = moments.split_off(moments.partition_point(|moment| moment.due < end));
         for moment in &moments {
             self.put(moment, Part::history(i64::from(self.company.settings.days)), Phase::History);
-            let is_full = self.open(moment).is_full();
-            if is_full {
-                self.send(moment.action.provider(), Phase::History, moment.due);
-            }
+            self.send_full(moment.feed, moment.due);
         }
         if end == 0 {
-            for provider in [Provider::Okta, Provider::Entra] {
-                self.send(provider, Phase::Live, -1);
+            for feed in Feed::ALL {
+                self.send(feed, Phase::Live, -1);
             }
         }
     }
 
-    /// Each provider sends at a steady beat, the two in turns.
+    /// The poll of Okta's log is behind its hook: a page is sent after all that the hook brought before it, so that what it holds once more
+    /// is a second copy.
+    fn send_full(&mut self, feed: Feed, due: i64) {
+        if feed == Feed::OktaLog || !self.open(feed).is_full() {
+            return;
+        }
+        self.send(feed, Phase::History, due);
+        if feed == Feed::OktaHook && self.open(Feed::OktaLog).is_full() {
+            self.send(Feed::OktaLog, Phase::History, due);
+        }
+    }
+
+    /// Each way has a steady beat, and they take turns.
     fn pack_live(&mut self) {
         let settings = &self.company.settings;
-        let beat = 2_000 / i64::from(settings.live_deliveries_per_second);
+        let feeds = i64::try_from(Feed::ALL.len()).unwrap_or(1);
+        let beat = BEAT_MS / i64::from(settings.live_deliveries_per_second);
         let mut moments = routine::live(self.company);
         moments.extend(self.company.script.iter().filter(|moment| moment.occurred >= 0));
         let due_at = |moment: &Moment| {
-            let shift = if moment.action.provider() == Provider::Okta { 0 } else { beat / 2 };
+            let place = i64::try_from(moment.feed as usize).unwrap_or_default();
+            let shift = beat * place / feeds;
             ((moment.due + shift).div_euclid(beat) + 1) * beat - shift
         };
-        moments.sort_by_key(|moment| (due_at(moment), moment.action.provider(), moment.due, moment.identity));
+        moments.sort_by_key(|moment| (due_at(moment), moment.feed, moment.due, moment.identity));
         for (number, moment) in moments.iter().enumerate() {
             self.put(moment, Part::live(settings.live_ms), Phase::Live);
             let next = moments.get(number + 1);
-            let is_last_of_beat = next.is_none_or(|next| {
-                due_at(next) != due_at(moment) || next.action.provider() != moment.action.provider()
-            });
+            let is_last_of_beat = next.is_none_or(|next| due_at(next) != due_at(moment) || next.feed != moment.feed);
             if is_last_of_beat {
-                self.send(moment.action.provider(), Phase::Live, due_at(moment));
+                self.send(moment.feed, Phase::Live, due_at(moment));
             }
         }
     }
 
-    fn open(&mut self, moment: &Moment) -> &mut Packing {
-        let [okta, entra] = &mut self.open;
-        if moment.action.provider() == Provider::Okta { okta } else { entra }
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "there is one for each way, and the number of a way is its place in their list"
+    )]
+    fn open(&mut self, feed: Feed) -> &mut Packing {
+        &mut self.open[feed as usize]
     }
 
     fn put(&mut self, moment: &Moment, part: Part, phase: Phase) {
         let company = self.company;
-        let element = self.open(moment).put(company, moment);
+        let element = self.open(moment.feed).put(company, moment);
         debug_assert!(phase == Phase::Live || part.holds(moment.occurred));
-        self.truth.add(&element, part.is_late(moment.due - moment.occurred));
+        self.truth.add(&element, part.is_late(moment.feed, moment.due - moment.occurred));
     }
 
-    /// Closes the provider's open delivery, and begins its next one, which is of that phase.
-    fn send(&mut self, provider: Provider, next_phase: Phase, due_offset_ms: i64) {
-        let fresh = begin(provider, next_phase, &mut self.random);
-        let [okta, entra] = &mut self.open;
-        let open = if provider == Provider::Okta { okta } else { entra };
-        let packed = std::mem::replace(open, fresh);
+    /// Closes the open delivery of that way, and begins its next one, which is of that phase.
+    fn send(&mut self, feed: Feed, next_phase: Phase, due_offset_ms: i64) {
+        let fresh = begin(feed, next_phase, &mut self.random);
+        let packed = std::mem::replace(self.open(feed), fresh);
         let (form, body, elements) = packed.finish(self.company);
         if elements.is_empty() {
             return;
         }
         let phase = if due_offset_ms < 0 { Phase::History } else { Phase::Live };
-        self.ready.push_back(Delivery { provider, form, body, phase, due_offset_ms, elements });
+        self.ready.push_back(Delivery { feed, form, body, phase, due_offset_ms, elements });
     }
 }
 
-/// An empty delivery. History mixes the forms; what is live comes the way that is quickest at that provider.
-fn begin(provider: Provider, phase: Phase, random: &mut Random) -> Packing {
-    let (usual, other) = match provider {
-        Provider::Okta => (Form::Array, Form::OktaHook),
-        Provider::Entra => (Form::Records, Form::Records),
+/// An empty delivery. History mixes the forms; what is live comes in the one that is quickest there.
+fn begin(feed: Feed, phase: Phase, random: &mut Random) -> Packing {
+    let (usual, other) = match feed {
+        Feed::OktaHook => (Form::Array, Form::OktaHook),
+        Feed::OktaLog | Feed::M365Ual => (Form::Array, Form::Array),
+        Feed::Entra => (Form::Records, Form::Records),
+        Feed::GoogleLogin | Feed::GoogleToken | Feed::GoogleSaml => (Form::Activities, Form::Activities),
     };
     let form = match (phase, random.below(10)) {
         (Phase::Live, _) | (Phase::History, 0..2) => other,
@@ -183,6 +199,8 @@ fn begin(provider: Provider, phase: Phase, random: &mut Random) -> Packing {
         (Phase::History, _) => usual,
     };
     let elements = match phase {
+        // It grows beyond this until the hook's is sent.
+        Phase::History if feed == Feed::OktaLog => HISTORY_ELEMENTS_MIN + random.below(HISTORY_ELEMENTS_MIN),
         Phase::History => HISTORY_ELEMENTS_MIN + random.below(HISTORY_ELEMENTS_MAX - HISTORY_ELEMENTS_MIN),
         Phase::Live => HISTORY_ELEMENTS_MAX,
     };

@@ -65,16 +65,6 @@ impl Scene<'_> {
         writer.raw("0000")
     }
 
-    /// The person's name as Entra has it: in the case in which somebody once typed it.
-    pub(crate) fn principal_name(&self) -> String {
-        let mail = &self.person.mail;
-        if self.person.host.is_multiple_of(5) {
-            let mut letters = mail.chars();
-            return letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters).collect();
-        }
-        mail.clone()
-    }
-
     pub(crate) fn address(&self) -> String {
         agents::address(self.person, self.moment.occurred)
     }
@@ -101,7 +91,7 @@ impl Scene<'_> {
         self.time(writer, 0).raw("+00:00\",");
         if !is_service {
             writer.raw("\"userDisplayName\":\"").raw(&self.person.name).raw("\",\"userPrincipalName\":\"");
-            writer.raw(&self.principal_name()).raw("\",\"userId\":\"").raw(&self.person.entra_id).raw("\",");
+            writer.raw(&self.person.typed_mail()).raw("\",\"userId\":\"").raw(&self.person.entra_id).raw("\",");
         }
         writer.raw("\"appId\":\"").raw(&self.app.native_id).raw("\",\"appDisplayName\":");
         match is_service {

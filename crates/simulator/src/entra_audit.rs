@@ -30,7 +30,7 @@ pub(crate) fn write(scene: &mut Scene<'_>, writer: &mut Writer<'_>) {
         .raw("+00:00\",\"loggedByService\":\"Core Directory\",\"operationType\":\"")
         .raw(operation_type);
     writer.raw("\",\"userAgent\":null,\"initiatedBy\":{\"user\":{\"id\":\"").raw(&scene.person.entra_id);
-    writer.raw("\",\"displayName\":null,\"userPrincipalName\":\"").raw(&scene.principal_name());
+    writer.raw("\",\"displayName\":null,\"userPrincipalName\":\"").raw(&scene.person.typed_mail());
     writer.raw("\",\"ipAddress\":\"").raw(&scene.address()).raw("\",\"roles\":[]}},\"targetResources\":[");
     match scene.moment.action {
         Action::EntraAddServicePrincipal => added(scene, writer),
@@ -168,13 +168,13 @@ fn assigned(scene: &Scene<'_>, writer: &mut Writer<'_>) {
     writer.raw(",");
     property(writer, "TargetId.ServicePrincipalNames", &format!("\"{}\"", scene.app.native_id));
     writer.raw("],\"administrativeUnits\":[]},{\"id\":\"").raw(&scene.person.entra_id);
-    writer.raw("\",\"displayName\":null,\"type\":\"User\",\"userPrincipalName\":\"").raw(&scene.principal_name());
+    writer.raw("\",\"displayName\":null,\"type\":\"User\",\"userPrincipalName\":\"").raw(&scene.person.typed_mail());
     writer.raw("\",\"modifiedProperties\":[]}");
 }
 
 fn touched(scene: &Scene<'_>, writer: &mut Writer<'_>) {
     writer.raw("{\"id\":\"").raw(&scene.person.entra_id).raw("\",\"displayName\":null,\"type\":\"User\",");
-    writer.raw("\"userPrincipalName\":\"").raw(&scene.principal_name()).raw("\",\"modifiedProperties\":[");
+    writer.raw("\"userPrincipalName\":\"").raw(&scene.person.typed_mail()).raw("\",\"modifiedProperties\":[");
     property(writer, "LastDirSyncTime", "[\"\"]");
     writer.raw("],\"administrativeUnits\":[]}");
 }

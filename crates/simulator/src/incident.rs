@@ -99,9 +99,9 @@ pub struct Incident {
     pub kind: IncidentKind,
     /// Where the app hangs.
     pub provider: Provider,
-    /// The app's id: Okta instance, or Entra client.
+    /// The app's id: Okta instance, client, or label.
     pub app_native_id: String,
-    /// Entra's object of the app in this tenant; empty in Okta.
+    /// Microsoft's object of the app in its tenant; empty elsewhere.
     pub app_object_id: String,
     /// The app's name, for people.
     pub app_name: String,

@@ -18,6 +18,8 @@ mod danger;
 mod deliveries;
 mod entra;
 mod entra_audit;
+mod feed;
+mod google;
 mod incident;
 mod malformed;
 mod moment;
@@ -30,15 +32,18 @@ mod random;
 mod routine;
 mod settings;
 mod story;
+mod suite;
 #[cfg(test)]
 mod tests;
 mod truth;
+mod ual;
 mod visit;
 mod writer;
 
 pub use apps::Provider;
 pub use company::{Company, StartingDecision};
 pub use deliveries::{Deliveries, Delivery, Phase};
+pub use feed::Feed;
 pub use incident::{Incident, IncidentKind};
 pub use packing::Form;
 pub use settings::Settings;

@@ -14,11 +14,11 @@ pub(crate) enum Malformation {
     DoubleComma,
     /// No time at all.
     NoTime,
-    /// No event type (Okta).
+    /// No event type; of Google, no name of the log.
     NoType,
     /// A day that does not exist.
     ImpossibleDate,
-    /// The event of another tenant (Entra; Okta's events do not name theirs).
+    /// The event of another tenant (Okta's events do not name theirs).
     WrongTenant,
     /// JSON, and no event.
     NotAnEvent,
@@ -34,6 +34,17 @@ const OF_OKTA: &[Malformation] = &[
     Malformation::NotAnEvent,
 ];
 
+/// What can happen to an event of Google and of the unified audit log.
+const OF_OTHERS: &[Malformation] = &[
+    Malformation::BareWord,
+    Malformation::DoubleComma,
+    Malformation::NoTime,
+    Malformation::NoType,
+    Malformation::ImpossibleDate,
+    Malformation::WrongTenant,
+    Malformation::NotAnEvent,
+];
+
 /// What can happen to an event of Entra.
 const OF_ENTRA: &[Malformation] = &[
     Malformation::BareWord,
@@ -44,8 +55,11 @@ const OF_ENTRA: &[Malformation] = &[
     Malformation::NotAnEvent,
 ];
 
-/// The keys that hold a time, with their quotes; the first is the envelope's in Entra.
-const TIME_KEYS: &[&str] = &["\"published\":", "\"time\":", "\"createdDateTime\":", "\"activityDateTime\":"];
+/// The keys that hold a time, with their quotes; `time` is the envelope's in Entra, and the activity's in Google.
+const TIME_KEYS: &[&str] =
+    &["\"published\":", "\"time\":", "\"createdDateTime\":", "\"activityDateTime\":", "\"CreationTime\":"];
+/// The keys without which nothing says what an element is, with their quotes.
+const TYPE_KEYS: &[&str] = &["\"eventType\":", "\"applicationName\":", "\"Operation\":"];
 
 impl Malformation {
     /// One of those that happen at this provider.
@@ -53,6 +67,7 @@ impl Malformation {
         *random.pick(match provider {
             Provider::Okta => OF_OKTA,
             Provider::Entra => OF_ENTRA,
+            Provider::GoogleWorkspace | Provider::M365Ual => OF_OTHERS,
         })
     }
 
@@ -80,10 +95,12 @@ impl Malformation {
             Malformation::BareWord => {
                 replace(text, "\"severity\":\"INFO\"", "\"severity\":INFO");
                 replace(text, "\"Level\":4", "\"Level\":four");
+                replace(text, "\"callerType\":\"USER\"", "\"callerType\":USER");
+                replace(text, "\"Version\":1", "\"Version\":one");
             }
             Malformation::DoubleComma => replace(text, ",", ",,"),
             Malformation::NoTime => TIME_KEYS.iter().for_each(|key| replace(text, key, "\"lost\":")),
-            Malformation::NoType => replace(text, "\"eventType\":", "\"lost\":"),
+            Malformation::NoType => TYPE_KEYS.iter().for_each(|key| replace(text, key, "\"lost\":")),
             Malformation::ImpossibleDate => TIME_KEYS.iter().for_each(|key| wreck_date(text, key)),
             Malformation::WrongTenant => {
                 let foreign = guid(&mut Random::new(!identity));

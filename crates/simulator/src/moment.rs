@@ -2,8 +2,10 @@
 
 use crate::{
     apps::{AppId, Provider},
+    feed::Feed,
     malformed::Malformation,
     random::Random,
+    ual,
     writer::guid,
 };
 
@@ -11,7 +13,7 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct PersonId(pub(crate) u32);
 
-/// For whom a consent in Entra speaks.
+/// For whom a consent speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Breadth {
     /// The person who clicked.
@@ -22,10 +24,10 @@ pub(crate) enum Breadth {
     Tenant,
 }
 
-/// What was granted in Entra.
+/// What was granted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Grant {
-    /// Scopes of Microsoft Graph, separated by spaces.
+    /// Scopes of Microsoft Graph or of Google, separated by spaces.
     pub(crate) scopes: &'static str,
     /// For whom.
     pub(crate) breadth: Breadth,
@@ -82,10 +84,28 @@ pub(crate) enum Action {
     EntraDelegatedGrant(Grant),
     /// Entra: the consent.
     EntraConsent(Grant),
-    /// Entra: an app was given to somebody.
+    /// Entra: somebody gave an app to themselves, which goes with a consent.
     EntraAssign,
     /// Entra: an event of a type that concerns no app and no login.
     EntraNoise(u8),
+    /// Google: session started.
+    GoogleLogin,
+    /// Google: wrong password.
+    GoogleLoginFailed,
+    /// Google: second factor.
+    GoogleVerification,
+    /// Google: into a SAML app.
+    GoogleSaml,
+    /// Google: kept out of one.
+    GoogleSamlDenied,
+    /// Google: somebody let an app act.
+    GoogleAuthorize(Grant),
+    /// Google: and took it back.
+    GoogleRevoke(Grant),
+    /// Google: an app acted.
+    GoogleActivity,
+    /// Google: an event of a type that concerns no app and no login.
+    GoogleNoise(u8),
 }
 
 /// Event types of Okta that the pipeline has no use for.
@@ -110,32 +130,30 @@ pub(crate) const ENTRA_NOISE: &[&str] = &[
     "Add device",
 ];
 
+/// Events of Google's login log that the pipeline has no use for.
+pub(crate) const GOOGLE_NOISE: &[&str] = &["logout", "password_edit", "recovery_email_edit", "2sv_enroll"];
+
 impl Action {
-    /// Whose event it is.
-    pub(crate) const fn provider(self) -> Provider {
-        match self {
+    /// Does it happen in a Microsoft tenant? In which of the two hangs on the person.
+    pub(crate) const fn is_microsoft(self) -> bool {
+        matches!(
+            self,
             Action::EntraSignIn
-            | Action::EntraSignInFailed
-            | Action::EntraChallenge
-            | Action::EntraConsentNeeded
-            | Action::EntraTokenUse
-            | Action::EntraServicePrincipal
-            | Action::EntraAddServicePrincipal
-            | Action::EntraDelegatedGrant(_)
-            | Action::EntraConsent(_)
-            | Action::EntraAssign
-            | Action::EntraNoise(_) => Provider::Entra,
-            _ => Provider::Okta,
-        }
+                | Action::EntraSignInFailed
+                | Action::EntraChallenge
+                | Action::EntraConsentNeeded
+                | Action::EntraTokenUse
+                | Action::EntraServicePrincipal
+        ) || self.is_audit()
     }
 
     /// Does the pipeline leave it out?
     pub(crate) const fn is_noise(self) -> bool {
-        matches!(self, Action::OktaNoise(_) | Action::EntraNoise(_))
+        matches!(self, Action::OktaNoise(_) | Action::EntraNoise(_) | Action::GoogleNoise(_))
     }
 
     /// Does it stand in Entra's audit log (and not among the sign-ins)?
-    const fn is_audit(self) -> bool {
+    pub(crate) const fn is_audit(self) -> bool {
         matches!(
             self,
             Action::EntraAddServicePrincipal
@@ -146,7 +164,8 @@ impl Action {
         )
     }
 
-    /// The provider's type: Okta's `eventType`, Entra's operation or sign-in category.
+    /// The provider's type: Okta's `eventType`, Google's event name, Entra's operation or sign-in category. The unified audit log has names of
+    /// its own (`ual`).
     pub(crate) fn native_type(self) -> &'static str {
         match self {
             Action::OktaLogin | Action::OktaLoginFailed | Action::OktaTypedPassword => "user.session.start",
@@ -172,27 +191,41 @@ impl Action {
             Action::EntraConsent(_) => "Consent to application",
             Action::EntraAssign => "Add app role assignment grant to user",
             Action::EntraNoise(number) => ENTRA_NOISE.get(usize::from(number)).copied().unwrap_or("Update user"),
+            Action::GoogleLogin | Action::GoogleSaml => "login_success",
+            Action::GoogleLoginFailed | Action::GoogleSamlDenied => "login_failure",
+            Action::GoogleVerification => "login_verification",
+            Action::GoogleAuthorize(_) => "authorize",
+            Action::GoogleRevoke(_) => "revoke",
+            Action::GoogleActivity => "activity",
+            Action::GoogleNoise(number) => GOOGLE_NOISE.get(usize::from(number)).copied().unwrap_or("logout"),
         }
     }
 
     /// The canonical kind (formats.md, section 0); empty for what is left out.
     pub(crate) const fn kind(self, is_first_party: bool) -> &'static str {
         match self {
-            Action::OktaLogin => "login_success",
-            Action::OktaLoginFailed | Action::OktaTypedPassword | Action::EntraSignInFailed => "login_failure",
-            Action::OktaSecondFactor | Action::EntraChallenge => "login_challenge",
+            Action::OktaLogin | Action::GoogleLogin => "login_success",
+            Action::OktaLoginFailed
+            | Action::OktaTypedPassword
+            | Action::EntraSignInFailed
+            | Action::GoogleLoginFailed => "login_failure",
+            Action::OktaSecondFactor | Action::EntraChallenge | Action::GoogleVerification => "login_challenge",
             Action::EntraSignIn if is_first_party => "login_success",
-            Action::OktaSso | Action::OktaCode | Action::EntraSignIn => "sso",
+            Action::OktaSso | Action::OktaCode | Action::EntraSignIn | Action::GoogleSaml => "sso",
             Action::OktaIdToken | Action::OktaAccessToken => "token_issued",
-            Action::OktaConsent | Action::EntraDelegatedGrant(_) | Action::EntraConsent(_) => "oauth_grant",
-            Action::OktaRevoke => "oauth_revoke",
-            Action::OktaAssign | Action::EntraAssign => "app_assigned",
+            Action::OktaConsent
+            | Action::EntraDelegatedGrant(_)
+            | Action::EntraConsent(_)
+            | Action::EntraAssign
+            | Action::GoogleAuthorize(_) => "oauth_grant",
+            Action::OktaRevoke | Action::GoogleRevoke(_) => "oauth_revoke",
+            Action::OktaAssign => "app_assigned",
             Action::OktaUnassign => "app_unassigned",
             Action::OktaAppCreated | Action::EntraAddServicePrincipal => "app_registered",
-            Action::OktaAccessDenied => "oauth_denied",
+            Action::OktaAccessDenied | Action::GoogleSamlDenied => "oauth_denied",
             Action::EntraConsentNeeded => "oauth_request",
-            Action::EntraTokenUse | Action::EntraServicePrincipal => "token_use",
-            Action::OktaNoise(_) | Action::EntraNoise(_) => "",
+            Action::EntraTokenUse | Action::EntraServicePrincipal | Action::GoogleActivity => "token_use",
+            Action::OktaNoise(_) | Action::EntraNoise(_) | Action::GoogleNoise(_) => "",
         }
     }
 }
@@ -225,6 +258,8 @@ pub(crate) struct Moment {
     pub(crate) app: AppId,
     /// What happened.
     pub(crate) action: Action,
+    /// The way on which it comes.
+    pub(crate) feed: Feed,
     /// What became of it.
     pub(crate) role: Role,
     /// The incident that it is part of.
@@ -232,11 +267,28 @@ pub(crate) struct Moment {
 }
 
 impl Moment {
+    /// The provider's type of the event.
+    pub(crate) fn native_type(&self) -> &'static str {
+        if self.feed == Feed::M365Ual { ual::operation(self.action) } else { self.action.native_type() }
+    }
+
+    /// The canonical kind. The unified audit log knows no use of a token: there it is one more sign-in.
+    pub(crate) const fn kind(&self, is_first_party: bool) -> &'static str {
+        match (self.feed, self.action) {
+            (Feed::M365Ual, Action::EntraTokenUse) => Action::EntraSignIn.kind(is_first_party),
+            (_, action) => action.kind(is_first_party),
+        }
+    }
+
     /// The provider's id of the event. The stream behind it is where rendering goes on.
     pub(crate) fn native_id(&self) -> (String, Random) {
         let mut random = Random::new(self.identity);
         let id = guid(&mut random);
-        if self.action.is_audit() {
+        if self.feed.provider() == Provider::GoogleWorkspace {
+            // A signed number. Google's own is not unique; ours is, because the truth tells events apart by it.
+            return (random.next().cast_signed().to_string(), random);
+        }
+        if self.action.is_audit() && self.feed == Feed::Entra {
             let number = 10_000_000 + random.below(90_000_000);
             return (
                 format!("Directory_{}_{}_{number}", self.correlation_id(), random.pick(&["XH34Q", "GSOLK", "DO21D"])),

@@ -60,7 +60,7 @@ fn early(teller: &mut Teller<'_>) {
     for (place, app) in apps.iter().enumerate() {
         let first = Teller::stretch((begin + HOUR_MS, end - (end - begin) / 5), place, apps.len());
         let size = if place % 4 == 0 { 6 + teller.random.below(5) } else { 1 + teller.random.below(3) };
-        let people = teller.crowd(size as usize);
+        let people = teller.crowd(teller.company.app(*app).provider(), size as usize);
         let mut from = first;
         for (number, person) in people.into_iter().enumerate() {
             let at = teller.working_moment(person, from);
@@ -81,7 +81,7 @@ fn in_days(teller: &mut Teller<'_>, app: AppId, reach: Reach, place: usize) {
         Reach::Company => ((span.0, span.0 + length / 5), 70 + teller.random.below(30)),
         Reach::CompanyInLive => ((span.0, span.0 + length / 4), 42 + teller.random.below(5)),
     };
-    let people = teller.crowd(size as usize);
+    let people = teller.crowd(teller.company.app(app).provider(), size as usize);
     let Some((first, others)) = people.split_first() else { return };
     let begin = teller.working_moment(*first, window);
     let news = teller.incident(IncidentKind::NewUnsanctionedApp, app, *first);
@@ -114,7 +114,7 @@ fn last_of_crowd(teller: &mut Teller<'_>, app: AppId, incident: u32, people: &[P
     let mut joined: Vec<PersonId> = people.to_vec();
     let size = joined.len() + 14;
     while joined.len() < size {
-        let person = teller.anybody();
+        let person = teller.anybody(teller.company.app(app).provider());
         if joined.contains(&person) {
             continue;
         }
@@ -126,12 +126,12 @@ fn last_of_crowd(teller: &mut Teller<'_>, app: AppId, incident: u32, people: &[P
 
 /// An app that comes in the live phase; sometimes a second person follows at once.
 fn in_seconds(teller: &mut Teller<'_>, app: AppId) {
-    let person = teller.anybody();
+    let person = teller.anybody(teller.company.app(app).provider());
     let at = teller.live_time();
     let news = teller.incident(IncidentKind::NewUnsanctionedApp, app, person);
     teller.take_up(person, app, at, true, Some(news));
     if teller.random.happens(300) {
-        let follower = teller.anybody();
+        let follower = teller.anybody(teller.company.app(app).provider());
         teller.take_up(follower, app, at + 900, false, Some(news));
     }
 }

@@ -3,12 +3,13 @@
 use crate::{
     apps::{Access, Provider},
     company::Company,
-    entra,
+    entra, google,
     malformed::Malformation,
     moment::{Moment, Role},
     okta,
     random::Random,
     truth::ElementTruth,
+    ual,
     writer::{Writer, guid, okta_id},
 };
 
@@ -17,10 +18,12 @@ use crate::{
 pub enum Form {
     /// Okta's event hook: `{…,"data":{"events":[…]}}`, for `POST /v1/okta/{connection}`.
     OktaHook,
-    /// `[…]`: a page of Okta's log, for `POST /v1/events/{connection}`.
+    /// `[…]`: a page of Okta's log or a blob of the unified audit log, for `POST /v1/events/{connection}`.
     Array,
     /// `{"records":[…]}`: a message of an event hub, for `POST /v1/events/{connection}`.
     Records,
+    /// `{"kind":"admin#reports#activities","items":[…]}`: a page of Google's Reports API, for `POST /v1/events/{connection}`.
+    Activities,
     /// One element a line, for `POST /v1/events/{connection}`.
     Lines,
 }
@@ -91,14 +94,12 @@ impl Packing {
         } else {
             self.body.extend_from_slice(if self.form == Form::Lines { b"\n" } else { b"," });
         }
-        let write = match moment.action.provider() {
-            Provider::Okta => okta::write,
-            Provider::Entra => entra::write,
-        };
+        let provider = moment.feed.provider();
+        let write = writer_of(provider);
         if let Role::Malformed(malformation) = moment.role {
             self.scratch.clear();
             write(company, moment, &mut self.scratch);
-            let (tenant, is_line) = (company.settings.entra_tenant.as_str(), self.form == Form::Lines);
+            let (tenant, is_line) = (company.settings.provider_tenant(provider), self.form == Form::Lines);
             malformation.apply(&mut self.scratch, moment.identity, tenant, is_line);
             self.body.extend_from_slice(&self.scratch);
         } else {
@@ -113,7 +114,7 @@ impl Packing {
         self.body.extend_from_slice(match self.form {
             Form::OktaHook => b"]}}".as_slice(),
             Form::Array => b"]",
-            Form::Records => b"]}",
+            Form::Records | Form::Activities => b"]}",
             Form::Lines => b"\n",
         });
         (self.form, self.body, self.elements)
@@ -137,20 +138,34 @@ impl Packing {
             Form::Records => {
                 writer.raw("{\"records\":[");
             }
+            Form::Activities => {
+                writer.raw("{\"kind\":\"admin#reports#activities\",\"etag\":\"\\\"").raw(&guid(&mut random));
+                writer.raw("\\\"\",\"items\":[");
+            }
             Form::Lines => (),
         }
     }
 }
 
+/// How events of a provider are written.
+pub(crate) const fn writer_of(provider: Provider) -> fn(&Company, &Moment, &mut Vec<u8>) {
+    match provider {
+        Provider::Okta => okta::write,
+        Provider::Entra => entra::write,
+        Provider::GoogleWorkspace => google::write,
+        Provider::M365Ual => ual::write,
+    }
+}
+
 fn truth_of(company: &Company, moment: &Moment) -> ElementTruth {
-    let native_type = moment.action.native_type();
+    let native_type = moment.native_type();
     match moment.role {
         Role::Malformed(malformation) => ElementTruth::Rejected { reason: malformation.reason() },
         _ if moment.action.is_noise() => ElementTruth::Ignored { native_type },
         Role::Copy => ElementTruth::Duplicate { native_id: moment.native_id().0 },
         Role::Original => {
             let is_first_party = company.app(moment.app).access == Access::FirstParty;
-            let kind = moment.action.kind(is_first_party);
+            let kind = moment.kind(is_first_party);
             ElementTruth::Event { native_id: moment.native_id().0, native_type, kind, incident: moment.incident }
         }
     }

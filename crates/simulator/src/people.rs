@@ -5,24 +5,29 @@ use std::{collections::BTreeMap, fmt::Write as _};
 use crate::{
     clock::DAY_MS,
     clock::civil,
+    moment::PersonId,
     names,
     random::Random,
     settings::Settings,
-    writer::{guid, okta_id},
+    suite::Suite,
+    writer::{Writer, guid, okta_id},
 };
 
 /// Days that the directory reaches back before the first event.
 const DIRECTORY_LEAD_DAYS: i64 = 365;
 
+/// People who were there before the run began, whatever chance says.
+const FOUNDERS: u32 = 20;
+
 /// A place of work.
 pub(crate) struct Site {
-    /// City, as both providers write it.
+    /// City, as Okta and Microsoft write it.
     pub(crate) city: &'static str,
     /// State or region.
     pub(crate) state: &'static str,
     /// English name, as Okta writes it.
     pub(crate) country: &'static str,
-    /// ISO 3166-1 alpha-2, as Entra writes it.
+    /// ISO 3166-1 alpha-2, as the others write it.
     pub(crate) country_code: &'static str,
     /// `latitude,longitude`.
     pub(crate) position: (&'static str, &'static str),
@@ -68,7 +73,7 @@ pub(crate) struct Person {
     pub(crate) moves_to: Option<(u32, &'static str)>,
     /// The first day of the run that this person works; 0 for nearly everybody.
     pub(crate) joins_day: u32,
-    /// Where they work.
+    /// Where they work; the subsidiary is in Asia.
     pub(crate) site: &'static Site,
     /// Local minute of the day at which they start.
     pub(crate) start_minute: i64,
@@ -76,10 +81,23 @@ pub(crate) struct Person {
     pub(crate) is_admin: bool,
     /// Okta's id of the person.
     pub(crate) okta_id: String,
-    /// Entra's id of the person.
+    /// Microsoft's id of the person, in whichever tenant.
     pub(crate) entra_id: String,
+    /// Google's id of the person: 21 digits.
+    pub(crate) google_id: String,
     /// Last two bytes of the addresses that they come from.
     pub(crate) host: u32,
+}
+
+impl Person {
+    /// The mail address in the case in which somebody once typed it.
+    pub(crate) fn typed_mail(&self) -> String {
+        if self.host.is_multiple_of(5) {
+            let mut letters = self.mail.chars();
+            return letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters).collect();
+        }
+        self.mail.clone()
+    }
 }
 
 /// Everybody, in a fixed order; the first one is the administrator who is never away.
@@ -97,7 +115,8 @@ fn one(settings: &Settings, number: u32, random: &mut Random, namesakes: &mut BT
     let is_admin = number < 4;
     let department =
         if is_admin { "IT" } else { weighted(random, names::DEPARTMENTS.iter().map(|(name, share)| (*name, *share))) };
-    let joins_day = if !is_admin && random.happens(20) { random.below(settings.days) } else { 0 };
+    // The first ones are always there, so that every suite has somebody from the first day on.
+    let joins_day = if number >= FOUNDERS && random.happens(20) { random.below(settings.days) } else { 0 };
     let moves = !is_admin && random.happens(10);
     Person {
         name: format!("{first} {family}"),
@@ -105,12 +124,22 @@ fn one(settings: &Settings, number: u32, random: &mut Random, namesakes: &mut BT
         department,
         moves_to: moves.then(|| (1 + random.below(settings.days), random.pick(names::DEPARTMENTS).0)),
         joins_day,
-        site: weighted(random, SITES.iter().map(|site| (site, site.share))),
+        site: site_of(number, random),
         start_minute: random.between(7 * 60 + 15, 10 * 60),
         is_admin,
         okta_id: okta_id("00u", random),
         entra_id: guid(random),
+        google_id: format!("1{:020}", random.next()),
         host: random.below(65_536),
+    }
+}
+
+fn site_of(number: u32, random: &mut Random) -> &'static Site {
+    let is_asian = |site: &&Site| site.zone_minutes > 120;
+    let sites = SITES.iter().map(|site| (site, site.share));
+    match Suite::of(PersonId(number)) {
+        Suite::Subsidiary => weighted(random, sites.filter(|(site, _)| is_asian(site))),
+        _ => weighted(random, sites),
     }
 }
 
@@ -130,7 +159,8 @@ fn weighted<T: Copy>(random: &mut Random, mut choices: impl Iterator<Item = (T, 
     chosen.expect("one choice holds the number").0
 }
 
-/// The directory as a table: `email,department,valid_from,valid_to`, dates in UTC, the last one open.
+/// The directory as a table: `email,department,valid_from,valid_to`, in UTC, the last one open. Moves have a time and not a date alone: so far
+/// from the anchor, as all that happens in the run.
 pub(crate) fn directory_csv(people: &[Person], settings: &Settings) -> String {
     let first_day = settings.anchor_ms.div_euclid(DAY_MS) - i64::from(settings.days);
     let mut csv = String::from("email,department,valid_from,valid_to\n");
@@ -142,7 +172,7 @@ pub(crate) fn directory_csv(people: &[Person], settings: &Settings) -> String {
         };
         match person.moves_to {
             Some((day, department)) => {
-                let border = date(first_day + i64::from(day));
+                let border = moment(settings.anchor_ms - (i64::from(settings.days) - i64::from(day)) * DAY_MS);
                 row(person.department, &begin, &border);
                 row(department, &border, "");
             }
@@ -150,6 +180,12 @@ pub(crate) fn directory_csv(people: &[Person], settings: &Settings) -> String {
         }
     }
     csv
+}
+
+fn moment(at_ms: i64) -> String {
+    let mut text = Vec::new();
+    Writer(&mut text).second(at_ms).raw("Z");
+    String::from_utf8_lossy(&text).into_owned()
 }
 
 fn date(day: i64) -> String {

@@ -2,12 +2,13 @@
 
 use crate::{
     agenda::Agenda,
-    apps::{AppId, Provider, Standing},
-    clock::{MINUTE_MS, moment_in_slot},
+    apps::{Access, AppId, Provider, Standing},
+    clock::{HOUR_MS, MINUTE_MS, moment_in_slot},
     company::Company,
     moment::{Action, Breadth, Grant, Moment, PersonId},
     names::FIRST_PARTY_NEW,
     random::Random,
+    suite::Suite,
     visit,
 };
 
@@ -15,6 +16,8 @@ use crate::{
 const ATTENDANCE_PER_MILLE: u32 = 920;
 /// Of a thousand people, so many work on a weekend.
 const WEEKEND_PER_MILLE: u32 = 60;
+/// So many clicks of history arrive in the live phase.
+const BELATED_CLICKS: u32 = 40;
 /// How long people work.
 const WORKDAY_MINUTES: i64 = 9 * 60;
 
@@ -46,16 +49,33 @@ pub(crate) fn live(company: &Company) -> Vec<Moment> {
     for _ in 0..clicks {
         let at = random.between(0, settings.live_ms);
         let person = PersonId(random.below(settings.people));
-        let provider = if random.happens(600) { Provider::Okta } else { Provider::Entra };
+        let suite = Suite::of(person);
+        let provider = if random.happens(600) { Provider::Okta } else { suite.provider() };
         let drawn = company.portfolios.get(person.0 as usize).and_then(|apps| apps.draw(provider, -1, &mut random));
         let app = drawn.unwrap_or_else(|| microsoft(company, &mut random));
         let click = agenda.click(person, app, at, None);
         match random.below(10) {
             0 => visit::noise(&mut agenda, &click),
+            _ if drawn.is_none() && suite == Suite::Google => visit::log_in_to_google(&mut agenda, &click),
             _ => visit::visit(&mut agenda, &click, company.app(app)),
         }
     }
+    belated(company, &mut agenda, &mut random);
     agenda.moments
+}
+
+/// Google's token log is hours behind: of what its people did before the anchor, some is not heard of until now.
+fn belated(company: &Company, agenda: &mut Agenda, random: &mut Random) {
+    let provider = Provider::GoogleWorkspace;
+    for _ in 0..BELATED_CLICKS {
+        let person = PersonId(random.below(company.settings.people / 10) * 10 + provider.first_person().0);
+        let at = -random.between(HOUR_MS, 9 * HOUR_MS);
+        let arrives = random.between(0, company.settings.live_ms * 9 / 10);
+        let drawn = company.portfolios.get(person.0 as usize).and_then(|apps| apps.draw(provider, at, random));
+        let Some(app) = drawn.filter(|app| company.app(*app).access == Access::GoogleClient) else { continue };
+        let click = agenda.belated_click(person, app, at, arrives);
+        visit::visit(agenda, &click, company.app(app));
+    }
 }
 
 /// One of Microsoft's apps that the company always had.
@@ -82,6 +102,7 @@ impl Worker<'_> {
     fn work(&mut self) {
         let start = self.company.person(self.person).start_minute;
         let okta = 3 + self.random.below(3);
+        let suite = Suite::of(self.person);
         let (microsoft_visits, clients) = (2 + self.random.below(2), 1 + self.random.below(2));
         let first = microsoft(self.company, &mut self.random);
         self.at(start, first, |worker, click| visit::log_in(worker.agenda, click));
@@ -89,9 +110,22 @@ impl Worker<'_> {
             self.visit(Provider::Okta);
         }
         for _ in 0..clients {
-            self.visit(Provider::Entra);
+            self.visit(suite.provider());
         }
-        for _ in 0..microsoft_visits {
+        if suite == Suite::Google {
+            self.in_google(first, microsoft_visits);
+        } else {
+            self.in_microsoft(microsoft_visits);
+        }
+        if self.random.happens(700) {
+            let minute = self.minute();
+            self.at(minute, first, |worker, click| visit::noise(worker.agenda, click));
+        }
+    }
+
+    /// Microsoft's own apps.
+    fn in_microsoft(&mut self, visits: u32) {
+        for _ in 0..visits {
             let app = microsoft(self.company, &mut self.random);
             let minute = self.minute();
             self.at(minute, app, |worker, click| {
@@ -103,10 +137,15 @@ impl Worker<'_> {
                 }
             });
         }
-        if self.random.happens(700) {
+    }
+
+    /// A session or two, and one more app than others: there are no visits to Google's own.
+    fn in_google(&mut self, first: AppId, visits: u32) {
+        for _ in 1..visits {
             let minute = self.minute();
-            self.at(minute, first, |worker, click| visit::noise(worker.agenda, click));
+            self.at(minute, first, |worker, click| visit::log_in_to_google(worker.agenda, click));
         }
+        self.visit(Provider::GoogleWorkspace);
     }
 
     fn visit(&mut self, provider: Provider) {
@@ -128,14 +167,21 @@ impl Worker<'_> {
     fn paperwork(&mut self, click: &crate::agenda::Click) {
         let app = self.company.app(click.app);
         match (app.access, self.random.below(4)) {
-            (crate::apps::Access::Client, 0 | 1) => {
+            (Access::Client | Access::Subsidiary, 0 | 1) => {
                 let scopes = self.random.pick(visit::HARMLESS);
-                visit::consent(self.agenda, click, Grant { scopes, breadth: Breadth::Person }, false);
+                visit::consent(self.agenda, click, app, Grant { scopes, breadth: Breadth::Person }, false);
             }
-            (crate::apps::Access::Client, 2) => self.agenda.event(click, Action::EntraAssign, 500),
-            (crate::apps::Access::Client, _) => self.agenda.event(click, Action::EntraServicePrincipal, 500),
-            (crate::apps::Access::Oidc, 0) => self.agenda.event(click, Action::OktaConsent, 500),
-            (crate::apps::Access::Oidc, 1) => self.agenda.event(click, Action::OktaRevoke, 500),
+            (Access::Client | Access::Subsidiary, 2) => self.agenda.event(click, Action::EntraAssign, 500),
+            (Access::Client | Access::Subsidiary, _) => self.agenda.event(click, Action::EntraServicePrincipal, 500),
+            (Access::GoogleClient, way) => {
+                let scopes = self.random.pick(visit::HARMLESS_GOOGLE);
+                let grant = Grant { scopes, breadth: Breadth::Person };
+                let action = if way < 3 { Action::GoogleAuthorize(grant) } else { Action::GoogleRevoke(grant) };
+                self.agenda.event(click, action, 500);
+            }
+            (Access::GoogleSaml, _) => self.agenda.event(click, Action::GoogleSamlDenied, 500),
+            (Access::Oidc, 0) => self.agenda.event(click, Action::OktaConsent, 500),
+            (Access::Oidc, 1) => self.agenda.event(click, Action::OktaRevoke, 500),
             (_, 2) => self.agenda.event(click, Action::OktaUnassign, 500),
             (_, 3) => self.agenda.event(click, Action::OktaAccessDenied, 500),
             _ => self.agenda.event(click, Action::OktaAssign, 500),

@@ -5,7 +5,7 @@
 use crate::{
     adoption::Members,
     agenda::Agenda,
-    apps::{AppId, Standing},
+    apps::{Access, AppId, Provider, Standing},
     clock::{DAY_MS, HOUR_MS, MINUTE_MS, moment_in_slot},
     company::Company,
     danger,
@@ -18,6 +18,8 @@ use crate::{
 
 /// The smallest part of a run that incidents keep away from its borders, as a share of the whole: a hundredth.
 const MARGIN: i64 = 100;
+/// Draws of a person before a certain one will do.
+const PERSON_DRAWS: u32 = 200;
 /// Draws of a day before any moment will do.
 const DAY_DRAWS: u32 = 40;
 /// Mailbox access that IT agreed to: what a mail client that everybody may use asks for.
@@ -92,21 +94,22 @@ impl<'a> Teller<'a> {
         place + self.random.between(0, spread)
     }
 
-    /// Somebody who works here from the first day and is no administrator.
-    pub(crate) fn anybody(&mut self) -> PersonId {
+    /// Somebody with an account at that provider, who works here from the first day and is no administrator.
+    pub(crate) fn anybody(&mut self, provider: Provider) -> PersonId {
         let count = self.company.settings.people;
-        let drawn = (0..DAY_DRAWS).map(|_| PersonId(self.random.below(count))).find(|id| {
+        let drawn = (0..PERSON_DRAWS).map(|_| PersonId(self.random.below(count))).find(|id| {
             let person = self.company.person(*id);
-            person.joins_day == 0 && !person.is_admin
+            person.joins_day == 0 && !person.is_admin && provider.has(*id)
         });
-        drawn.unwrap_or(PersonId(count - 1))
+        // The second ten are founders, too, and administer nothing.
+        drawn.unwrap_or(PersonId(provider.first_person().0 + 10))
     }
 
-    /// So many different people.
-    pub(crate) fn crowd(&mut self, size: usize) -> Vec<PersonId> {
+    /// So many different people with an account at that provider, or all of them where there are fewer.
+    pub(crate) fn crowd(&mut self, provider: Provider, size: usize) -> Vec<PersonId> {
         let mut crowd = Vec::with_capacity(size);
         for _ in 0..size * 20 {
-            let person = self.anybody();
+            let person = self.anybody(provider);
             if crowd.len() < size && !crowd.contains(&person) {
                 crowd.push(person);
             }
@@ -155,14 +158,24 @@ impl<'a> Teller<'a> {
         self.adoptions.push((person, app, at + HOUR_MS));
     }
 
-    /// The administrator on call opens both logs at the first minute, so that teaching begins where the run does.
+    /// Somebody opens each log at the first minute, so that teaching begins where the run does.
     fn open(&mut self) {
         let at = self.company.begin() + MINUTE_MS;
         let first_party = self.company.apps_of(Standing::FirstParty);
+        let sanctioned = self.company.apps_of(Standing::Sanctioned);
+        let oidc = sanctioned.into_iter().find(|app| self.company.app(*app).access == Access::Oidc);
         for app in first_party.into_iter().take(1) {
-            let click = self.agenda.click(PersonId(0), app, at, None);
-            self.agenda.event(&click, Action::OktaLogin, 0);
-            self.agenda.event(&click, Action::EntraSignIn, 0);
+            for provider in Provider::ALL {
+                let click = self.agenda.click(provider.first_person(), app, at, None);
+                match provider {
+                    Provider::Okta => self.agenda.event(&click, Action::OktaLogin, 0),
+                    Provider::Entra | Provider::M365Ual => self.agenda.event(&click, Action::EntraSignIn, 0),
+                    Provider::GoogleWorkspace => self.agenda.event(&click, Action::GoogleLogin, 0),
+                }
+            }
+            // And the poll of Okta's log, which brings what hooks do not carry.
+            let click = self.agenda.click(PersonId(0), oidc.unwrap_or(app), at, None);
+            self.agenda.event(&click, Action::OktaIdToken, 0);
         }
     }
 
@@ -172,7 +185,8 @@ impl<'a> Teller<'a> {
         let early = (begin + HOUR_MS, begin + (self.company.teaching_end() - begin) * 7 / 10);
         for Members { app, people } in members {
             let installed = self.company.app(*app);
-            let (person, from) = people.first().copied().unwrap_or((PersonId(0), begin / 2));
+            let nobody = (installed.provider().first_person(), begin / 2);
+            let (person, from) = people.first().copied().unwrap_or(nobody);
             if installed.standing == Standing::RolledOut {
                 let at = self.working_moment(person, (from, (from + DAY_MS).min(0)));
                 let click = self.agenda.click(person, *app, at, None);
@@ -181,8 +195,13 @@ impl<'a> Teller<'a> {
             }
             let at = self.working_moment(person, early);
             let click = self.agenda.click(person, *app, at, None);
-            if installed.access == crate::apps::Access::Oidc {
-                self.agenda.event(&click, Action::OktaConsent, 0);
+            match installed.access {
+                Access::Oidc => self.agenda.event(&click, Action::OktaConsent, 0),
+                Access::GoogleClient => {
+                    visit::take_up(&mut self.agenda, &click, installed, true);
+                    continue;
+                }
+                _ => (),
             }
             visit::visit(&mut self.agenda, &click, installed);
         }
@@ -193,7 +212,7 @@ impl<'a> Teller<'a> {
         let span = (self.news_begin(), 0);
         let apps = self.company.apps_of(Standing::FirstParty);
         for app in apps.into_iter().rev().take(crate::names::FIRST_PARTY_NEW) {
-            for person in self.crowd(6) {
+            for person in self.crowd(Provider::Entra, 6) {
                 let at = self.working_moment(person, span);
                 let click = self.agenda.click(person, app, at, None);
                 self.agenda.event(&click, Action::EntraAddServicePrincipal, 0);
@@ -206,13 +225,13 @@ impl<'a> Teller<'a> {
     fn agreed_consents(&mut self) {
         let clients = self.company.apps_of(Standing::Sanctioned);
         let clients: Vec<AppId> =
-            clients.into_iter().filter(|app| self.company.app(*app).access == crate::apps::Access::Client).collect();
+            clients.into_iter().filter(|app| self.company.app(*app).access == Access::Client).collect();
         let span = (self.company.begin() + HOUR_MS, 0);
         for app in clients.iter().take(1) {
-            for person in self.crowd(3) {
+            for person in self.crowd(Provider::Entra, 3) {
                 let at = self.working_moment(person, span);
                 let click = self.agenda.click(person, *app, at, None);
-                visit::consent(&mut self.agenda, &click, AGREED_MAILBOX, false);
+                visit::consent(&mut self.agenda, &click, self.company.app(*app), AGREED_MAILBOX, false);
             }
         }
         for (number, app) in (0_u32..).zip(clients.iter().skip(1).take(3)) {
@@ -220,7 +239,7 @@ impl<'a> Teller<'a> {
             let at = self.working_moment(person, span);
             let click = self.agenda.click(person, *app, at, None);
             let grant = Grant { scopes: "openid profile email User.Read", breadth: Breadth::AdminSelf };
-            visit::consent(&mut self.agenda, &click, grant, false);
+            visit::consent(&mut self.agenda, &click, self.company.app(*app), grant, false);
         }
     }
 

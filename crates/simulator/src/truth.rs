@@ -9,7 +9,7 @@ pub enum ElementTruth {
     Event {
         /// The provider's id.
         native_id: String,
-        /// Okta's `eventType`; Entra's operation, or the category of a sign-in.
+        /// Okta's `eventType`; Google's event name; Microsoft's operation, or Entra's category of a sign-in.
         native_type: &'static str,
         /// The canonical kind.
         kind: &'static str,
@@ -23,7 +23,7 @@ pub enum ElementTruth {
     },
     /// Well formed, and of no concern.
     Ignored {
-        /// Okta's `eventType`, or Entra's operation.
+        /// Okta's `eventType`, Google's event name, or Microsoft's operation.
         native_type: &'static str,
     },
     /// Not readable: a dead letter.
@@ -50,7 +50,8 @@ pub struct Truth {
     pub rejected: u64,
     /// The same, by reason.
     pub rejected_by_reason: BTreeMap<&'static str, u64>,
-    /// Events that arrive late: five minutes to an hour in history, two to eight seconds in the live phase.
+    /// Events that arrive later than is usual on their way: five minutes to an hour in history, two to eight seconds in the live phase; of
+    /// Google's token log and of the unified audit log, hours in history, and in the live phase three seconds or more.
     pub late: u64,
     /// Deliveries.
     pub deliveries: u64,

@@ -55,6 +55,13 @@ impl Writer<'_> {
         self.raw(":").digits(ms / 1_000 % 60, 2).raw(".").digits(ms % 1_000, 3)
     }
 
+    /// `2026-03-01T09:30:00`, from milliseconds since 1970.
+    pub(crate) fn second(&mut self, at_ms: i64) -> &mut Self {
+        self.time(at_ms);
+        self.0.truncate(self.0.len().saturating_sub(".000".len()));
+        self
+    }
+
     fn character(&mut self, character: char) -> &mut Self {
         let mut bytes = [0; 4];
         self.raw(character.encode_utf8(&mut bytes))
@@ -90,6 +97,15 @@ pub(crate) fn okta_id(prefix: &str, random: &mut Random) -> String {
         id.push(char::from(*random.pick(BASE_62)));
     }
     id
+}
+
+/// A client id as Google makes them: the number of a project, a dash, and 32 digits and small letters.
+pub(crate) fn google_client_id(random: &mut Random) -> String {
+    let mut id = format!("{}-", random.between(100_000_000_000, 999_999_999_999));
+    for _ in 0..32 {
+        id.push(char::from(random.pick(BASE_62).to_ascii_lowercase()));
+    }
+    id + ".apps.googleusercontent.com"
 }
 
 #[cfg(test)]

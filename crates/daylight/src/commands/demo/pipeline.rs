@@ -1,6 +1,7 @@
 //! The pipeline under demonstration: `daylight run` as a child process with a configuration of its own, driven through its ports alone.
 
 use std::{
+    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -9,7 +10,7 @@ use std::{
 
 use anyhow::{Context, bail};
 use serde_json::Value;
-use simulator::{Company, Provider};
+use simulator::{Company, Feed, Provider};
 
 use crate::{
     cli::DemoArgs,
@@ -112,10 +113,7 @@ impl Pipeline {
     }
 
     async fn decide(&self, decision: &simulator::StartingDecision) -> anyhow::Result<()> {
-        let source = match decision.provider {
-            Provider::Okta => "okta",
-            Provider::Entra => "entra",
-        };
+        let source = decision.provider.as_str();
         let request = serde_json::json!({
             "tenant": TENANT,
             "app": format!("{source}:{}:{}", decision.id_kind, decision.native_id),
@@ -267,20 +265,7 @@ id = "{TENANT}"
 key = {{ file = "{key}" }}
 directory = "{directory}"
 
-[[connections]]
-id = "okta"
-tenant = "{TENANT}"
-provider = "okta"
-provider_tenant = "{okta}"
-secret = {{ file = "{secret}" }}
-
-[[connections]]
-id = "entra"
-tenant = "{TENANT}"
-provider = "entra"
-provider_tenant = "{entra}"
-secret = {{ file = "{secret}" }}
-
+{connections}
 [[receivers]]
 id = "demo"
 kind = "webhook"
@@ -293,10 +278,30 @@ severity_min = "low"
             clickhouse = args.clickhouse.as_deref().unwrap_or_default(),
             database = self.database,
             learning_days = settings.teaching_days,
-            okta = settings.okta_host,
-            entra = settings.entra_tenant,
+            connections = connections(company, &secret),
         ))
     }
+}
+
+/// One connection for each way, but for Google's logs, which share one.
+fn connections(company: &Company, secret: &str) -> String {
+    let by_id: BTreeMap<&str, Provider> =
+        Feed::ALL.into_iter().map(|feed| (feed.connection(), feed.provider())).collect();
+    let connection = |(id, provider): (&str, Provider)| {
+        format!(
+            r#"[[connections]]
+id = "{id}"
+tenant = "{TENANT}"
+provider = "{}"
+provider_tenant = "{}"
+secret = {{ file = "{secret}" }}
+
+"#,
+            provider.as_str(),
+            company.settings().provider_tenant(provider),
+        )
+    };
+    by_id.into_iter().map(connection).collect()
 }
 
 /// The tenant's key. The same seed has the same people under the same pseudonyms, or two runs could not be compared.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Deserialize;
-use simulator::{Delivery, ElementTruth, Form, Phase, Provider};
+use simulator::{Delivery, ElementTruth, Form, Phase};
 use tokio::task::JoinSet;
 
 use super::pipeline::Pipeline;
@@ -132,10 +132,7 @@ impl Sender {
     }
 
     fn request(&self, delivery: &Delivery) -> (String, String) {
-        let connection = match delivery.provider {
-            Provider::Okta => "okta",
-            Provider::Entra => "entra",
-        };
+        let connection = delivery.feed.connection();
         let route = if delivery.form == Form::OktaHook { "okta" } else { "events" };
         (format!("{}/v1/{route}/{connection}", self.ingest), self.secret.clone())
     }
