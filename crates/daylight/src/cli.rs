@@ -11,7 +11,9 @@ use clap::{
 use event::Source;
 use ingest::parse::{readable_provider, readable_providers};
 
-pub(crate) use operator::{AppsArgs, DecideArgs, InitArgs, MergeArgs, ReloadArgs, RevealArgs, VerifyArgs};
+pub(crate) use operator::{
+    AppsArgs, DecideArgs, InitArgs, LedgerCommand, LedgerHashArgs, MergeArgs, ReloadArgs, RevealArgs, VerifyArgs,
+};
 
 /// Which SaaS people really use, while they start to use it.
 #[derive(Debug, Parser)]
@@ -69,6 +71,9 @@ pub(crate) enum Command {
     /// Exit code 0 if so, 1 with a line for each thing that is wrong. It reads the whole log and every event of the table; the sink may go
     /// on meanwhile.
     Verify(VerifyArgs),
+    /// What detection never forgets.
+    #[command(subcommand)]
+    Ledger(LedgerCommand),
     /// Ask a running process whether it is ready: exit code 0 if it is, 1 with the reasons if not.
     Health(HealthArgs),
     /// Read a configuration as the roles do, without starting anything: exit code 0 if it is in order, 2 if not.

@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use event::AliasAction;
 
-use cli::{Cli, Command, RunArgs};
+use cli::{Cli, Command, LedgerCommand, RunArgs};
 use service::{ALL_ROLES, BadConfig, Role};
 
 #[global_allocator]
@@ -52,6 +52,7 @@ fn dispatch(command: Command) -> anyhow::Result<()> {
         Command::Reveal(args) => block_on(commands::reveal::run(args)),
         Command::Reload(args) => block_on(commands::reload::run(args)),
         Command::Verify(args) => block_on(commands::verify::run(args)),
+        Command::Ledger(LedgerCommand::Hash(args)) => block_on(commands::ledger::hash(args)),
         Command::Sql(args) => block_on(commands::sql::run(args)),
         Command::Health(args) => block_on(commands::health::run(args)),
         Command::CheckConfig(args) => commands::check_config::run(&args),

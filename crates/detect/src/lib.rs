@@ -5,6 +5,7 @@
 
 mod config;
 mod first_seen;
+mod inspect;
 mod ledger;
 mod metrics;
 mod process;
@@ -13,4 +14,5 @@ mod watch;
 mod work;
 
 pub use config::Config;
+pub use inspect::{Inspector, Remembered, rebuilt};
 pub use process::{Detect, DetectError, GROUP};

@@ -22,6 +22,7 @@ use runtime::{Backoff, Component, Registry, Shutdown};
 
 use crate::{
     Config,
+    inspect::Inspector,
     ledger::Restoring,
     metrics::Metrics,
     snapshot::{Snapshots, Whose},
@@ -72,6 +73,7 @@ pub struct Detect {
     metrics: Metrics,
     watch: Watch,
     snapshots: Snapshots,
+    inspector: Inspector,
     /// Partition → the next offset to commit.
     progress: BTreeMap<u32, u64>,
     dirty: BTreeSet<u32>,
@@ -125,9 +127,17 @@ impl Detect {
             metrics,
             watch,
             snapshots,
+            inspector: Inspector::default(),
             progress: BTreeMap::new(),
             dirty: BTreeSet::new(),
         })
+    }
+
+    /// Answers whoever asks here what it remembers.
+    #[must_use]
+    pub fn with_inspector(mut self, inspector: Inspector) -> Detect {
+        self.inspector = inspector;
+        self
     }
 
     /// Works on this thread until asked to stop.
@@ -159,6 +169,10 @@ impl Detect {
                 Err(error) => return Err(error),
             }
             self.write_out(shutdown, component)?;
+            // What is not written yet would be told apart from the ledger; the next batch writes it.
+            if self.work.is_silent() {
+                self.inspector.answer(&self.work, &self.progress);
+            }
             self.watch.look(&mut self.work);
         }
         // What the last commit let go is written before the snapshots, or they would know more than the ledger.
@@ -238,6 +252,7 @@ impl Detect {
         let undecodable = |source| DetectError::Decode { partition, offset: 0, source };
         self.work.restored(partition, restoring, &ahead).map_err(undecodable)?;
         self.snapshots.taken_up(whose, next, read);
+        self.progress.insert(partition, start);
         self.metrics.pairs.set(i64::try_from(self.work.engine.pairs()).unwrap_or(i64::MAX));
         let took_ms = began.elapsed().as_millis();
         tracing::info!(partition, entries, read, took_ms, "the ledger is read");

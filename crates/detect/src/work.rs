@@ -73,6 +73,11 @@ impl Work {
         self.tenants.get(&partition).into_iter().flatten().map(String::as_str)
     }
 
+    /// The tenants of every partition, in no order.
+    pub(crate) fn partitioned_tenants(&self) -> impl Iterator<Item = (u32, &str)> {
+        self.tenants.keys().flat_map(|partition| self.tenants_of(*partition).map(|tenant| (*partition, tenant)))
+    }
+
     /// The control records that the ledger holds for a partition.
     pub(crate) fn controls_of(&self, partition: u32) -> impl Iterator<Item = &ControlEntry> {
         self.in_ledger.get(&partition).into_iter().flat_map(BTreeMap::values)

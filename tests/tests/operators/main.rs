@@ -8,6 +8,7 @@ mod apps;
 mod decisions;
 mod init;
 mod keys;
+mod ledger;
 mod merges;
 mod reload;
 mod reveal;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, builder::PossibleValue};
+use clap::{Args, Subcommand, builder::PossibleValue};
 
 use super::AdminArgs;
 
@@ -116,6 +116,30 @@ pub(crate) struct VerifyArgs {
     /// Whom to ask: the process that runs the sink.
     #[command(flatten)]
     pub(crate) admin: AdminArgs,
+    /// As JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What can be asked of the ledger.
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum LedgerCommand {
+    /// A hash of what is remembered of each tenant: the same for everybody who has read the same log.
+    ///
+    /// With --rebuild also of what the ledger alone would make of it; exit code 1 when the two differ, which they may while something is on
+    /// its way.
+    Hash(LedgerHashArgs),
+}
+
+/// Arguments of `ledger hash`.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct LedgerHashArgs {
+    /// Whom to ask: the process that detects.
+    #[command(flatten)]
+    pub(crate) admin: AdminArgs,
+    /// Read the whole ledger, and compare.
+    #[arg(long)]
+    pub(crate) rebuild: bool,
     /// As JSON.
     #[arg(long)]
     pub(crate) json: bool,

@@ -7,6 +7,7 @@ pub(crate) mod decide;
 pub(crate) mod demo;
 pub(crate) mod health;
 pub(crate) mod init;
+pub(crate) mod ledger;
 pub(crate) mod merge;
 pub(crate) mod parse;
 pub(crate) mod reload;

@@ -22,7 +22,8 @@ use serde::{Serialize, de::DeserializeOwned};
 use store::Client;
 
 use super::{
-    apps::Lister, decide::Decider, merge::Merger, noted::Noter, refused::Refused, reveal::Revealer, verify::Verifier,
+    apps::Lister, decide::Decider, merge::Merger, noted::Noter, refused::Refused, remembered::Rememberer,
+    reveal::Revealer, verify::Verifier,
 };
 
 /// A question is a sentence or two.
@@ -47,6 +48,8 @@ pub(crate) struct Admin {
     pub(crate) revealer: Revealer,
     /// Reads the catalogue and directories again.
     pub(crate) noter: Noter,
+    /// Says what detection remembers.
+    pub(crate) rememberer: Rememberer,
     /// Compares the log with the tables.
     pub(crate) verifier: Verifier,
 }
@@ -62,6 +65,7 @@ impl Admin {
             .route("/v1/apps", post(apps))
             .route("/v1/reveal", post(reveal))
             .route("/v1/reload", post(reload))
+            .route("/v1/ledger/hash", post(ledger_hash))
             .route("/v1/verify", post(verify))
             .layer(DefaultBodyLimit::max(QUESTION_BYTES_MAX))
             .route_layer(middleware::from_fn_with_state(Arc::clone(&admin), authenticate))
@@ -119,6 +123,11 @@ async fn reload(State(admin): State<Arc<Admin>>, body: String) -> Response {
 async fn verify(State(admin): State<Arc<Admin>>, body: String) -> Response {
     let verifier = admin.verifier.clone();
     finish(body, move |_nothing: serde_json::Map<String, serde_json::Value>| verifier.verify()).await
+}
+
+/// Says what detection remembers.
+async fn ledger_hash(State(admin): State<Arc<Admin>>, body: String) -> Response {
+    finish(body, move |request| admin.rememberer.clone().hash(request)).await
 }
 
 /// Does what a JSON body asks for, to its end even where whoever asked has gone away: half a decision would be known to the log alone.

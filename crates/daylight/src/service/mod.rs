@@ -15,6 +15,7 @@ mod log;
 mod merge;
 mod noted;
 mod refused;
+mod remembered;
 mod reveal;
 mod secrets;
 mod tables;
@@ -44,6 +45,7 @@ use decide::{Decider, Turn};
 use follower::Follower;
 use merge::Merger;
 use noted::Noter;
+use remembered::Rememberer;
 use reveal::Revealer;
 use tables::Tables;
 use tenants::Tenants;
@@ -55,6 +57,7 @@ pub(crate) use decide::{DecideAnswer, DecideRequest};
 pub(crate) use first_party::{is_first_party, load_catalogue};
 pub(crate) use merge::{MergeAnswer, MergeRequest};
 pub(crate) use noted::Reloaded;
+pub(crate) use remembered::{HashLine, HashRequest};
 pub(crate) use reveal::{RevealAnswer, RevealRequest};
 pub(crate) use secrets::check_mappings;
 pub(crate) use tables::read_catalogue;
@@ -115,8 +118,9 @@ pub(crate) async fn run(config: Config, roles: &[Role]) -> anyhow::Result<()> {
     let mut clickhouse =
         if needs_clickhouse { Some(Clickhouse::open(&config.clickhouse, &folder, &clients).await?) } else { None };
     let tables = Arc::new(Tables::load(&config, &folder, catalogue)?);
-    let part =
-        Part { config, folder, broker, clients, tables, health: Health::new(), registry: Registry::new(), shutdown };
+    let (health, registry) = (Health::new(), Registry::new());
+    let inspector = roles.contains(&Role::Detect).then(detect::Inspector::default);
+    let part = Part { config, folder, broker, clients, tables, health, registry, shutdown, inspector };
     let hosted = clickhouse.as_mut().and_then(|clickhouse| clickhouse.server.take());
     let hosted_process_id = hosted.as_ref().map_or(0, EmbeddedServer::process_id);
     let component = hosted.is_some().then(|| part.health.component("clickhouse"));
@@ -144,6 +148,8 @@ struct Part {
     health: Health,
     registry: Registry,
     shutdown: Shutdown,
+    /// Asks detection what it remembers, where this process detects.
+    inspector: Option<detect::Inspector>,
 }
 
 impl Part {
@@ -236,6 +242,12 @@ impl Part {
             lister: Lister { book: book.clone(), client: client.clone(), tenants: tenants.clone() },
             revealer: Revealer { client: self.reveal_client(clickhouse)?, log: log.clone(), tenants },
             noter: noter.clone(),
+            rememberer: Rememberer {
+                inspector: self.inspector.clone(),
+                broker: self.broker.clone(),
+                topic_prefix: self.config.log.topic_prefix.clone(),
+                enricher: self.tables.enricher(),
+            },
             verifier: Verifier {
                 broker: self.broker.clone(),
                 prefix: self.config.log.topic_prefix.clone(),
@@ -299,10 +311,10 @@ impl Part {
         let (broker, prefix) = (self.broker.clone(), self.config.log.topic_prefix.clone());
         let (enricher, config, registry) = (self.tables.enricher(), self.config.detect.clone(), self.registry.clone());
         let (shutdown, component) = (self.shutdown.clone(), self.health.component("detect"));
-        let snapshots = self.folder.path().join("snapshots");
+        let (snapshots, inspector) = (self.folder.path().join("snapshots"), self.inspector.clone().unwrap_or_default());
         spawn_thread(running, "detect", &self.shutdown, move || {
             let detect = detect::Detect::new(broker, &prefix, enricher, config, Some(&snapshots), &registry)?;
-            Ok(detect.run(&shutdown, &component)?)
+            Ok(detect.with_inspector(inspector).run(&shutdown, &component)?)
         })
     }
 
