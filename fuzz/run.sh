@@ -23,8 +23,10 @@ cp ../Cargo.lock Cargo.lock
 
 failed=()
 for target in "${targets[@]}"; do
+  unset seeds
   case $target in
     delivery_okta) seeds=$fixtures/okta; options=(-dict=json.dict -max_len=65536) ;;
+    delivery_product) seeds=($fixtures/{slack,github,auth0,onelogin,dropbox,salesforce}); options=(-dict=json.dict -max_len=65536) ;;
     delivery_entra) seeds=$fixtures/entra; options=(-dict=json.dict -max_len=65536) ;;
     delivery_mapped) seeds=$fixtures/mapped; options=(-dict=json.dict -max_len=65536) ;;
     mapping) seeds=../deploy/config/mappings; options=(-max_len=8192) ;;
@@ -35,7 +37,7 @@ for target in "${targets[@]}"; do
   # No address sanitizer: the code under test has no `unsafe`, and librdkafka, which is linked and not called, cannot be configured with it.
   # Ten seconds for one input is a hang, and 2 GB is more than any limit of ours allows.
   log=$build/$target.log
-  cargo +nightly fuzz run --fuzz-dir . --sanitizer none --target-dir "$build" "$target" "$build/corpus/$target" "$seeds" -- \
+  cargo +nightly fuzz run --fuzz-dir . --sanitizer none --target-dir "$build" "$target" "$build/corpus/$target" "${seeds[@]}" -- \
     -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 "${options[@]}" >"$log" 2>&1 || failed+=("$target")
   say "$target: $(grep -aoP 'number_of_executed_units: \K\d+' "$log" || echo no) executions, $(grep -aoP 'cov: \K\d+' "$log" | tail -1) edges covered, log in $log"
 done

@@ -130,6 +130,15 @@ pub fn delivery_m365_ual(bytes: &[u8]) {
     delivery(Source::M365Ual, bytes);
 }
 
+/// A delivery of each of the products and smaller identity providers: the same bytes, read as all of them.
+pub fn delivery_product(bytes: &[u8]) {
+    for provider in
+        [Source::Slack, Source::Github, Source::Auth0, Source::Onelogin, Source::Dropbox, Source::Salesforce]
+    {
+        delivery(provider, bytes);
+    }
+}
+
 /// What is kept of an element that cannot be read.
 pub fn scrub(bytes: &[u8]) {
     let scrubbed = scrub_text(bytes, &[SECRET]);

@@ -93,7 +93,7 @@ fn label<'a>(app: &AppRef<'a>, app_name: &'a str) -> Option<&'a str> {
     let label = match app.id_kind {
         AppIdKind::Label => app.id,
         // An app as installed in the tenant: who installed it named it. A mapping declares `app_id` only where that is so.
-        AppIdKind::AppId if matches!(app.source, Source::Okta | Source::Mapped) => app_name,
+        AppIdKind::AppId if matches!(app.source, Source::Okta | Source::Onelogin | Source::Mapped) => app_name,
         _ => return None,
     };
     (!label.is_empty()).then_some(label)

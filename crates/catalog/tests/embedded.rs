@@ -113,6 +113,42 @@ fn a_first_party_id_exempts_only_where_the_provider_gave_it() {
 }
 
 #[test]
+fn a_product_that_tells_of_itself_is_the_catalogues_and_hidden_from_no_list() {
+    let catalogue = Catalogue::embedded().unwrap();
+    for (source, label, app_key) in [
+        (Source::Slack, "Slack", "slack.com"),
+        (Source::Github, "GitHub", "github.com"),
+        (Source::Dropbox, "Dropbox", "dropbox.com"),
+        (Source::Salesforce, "Salesforce", "salesforce.com"),
+    ] {
+        let resolution = catalogue.resolve(&AppRef { source, id_kind: AppIdKind::Label, id: label }, label);
+        assert_eq!(resolution.entry.map(|entry| entry.app_key.as_str()), Some(app_key));
+        assert!(!resolution.is_first_party, "{label}");
+    }
+}
+
+#[test]
+fn an_administrators_label_identifies_in_okta_and_onelogin_and_an_apps_own_name_nowhere() {
+    let catalogue = Catalogue::embedded().unwrap();
+    for (source, id_kind, expected) in [
+        (Source::Okta, AppIdKind::AppId, ResolvedBy::Label),
+        (Source::Onelogin, AppIdKind::AppId, ResolvedBy::Label),
+        (Source::Slack, AppIdKind::AppId, ResolvedBy::Nothing),
+        (Source::Salesforce, AppIdKind::AppId, ResolvedBy::Nothing),
+        (Source::Slack, AppIdKind::ClientId, ResolvedBy::Nothing),
+        (Source::Github, AppIdKind::ObjectId, ResolvedBy::Nothing),
+        (Source::Auth0, AppIdKind::ClientId, ResolvedBy::Nothing),
+        (Source::Dropbox, AppIdKind::ClientId, ResolvedBy::Nothing),
+    ] {
+        assert_eq!(
+            catalogue.resolve(&AppRef { source, id_kind, id: "x1" }, "Notion").by,
+            expected,
+            "{source} {id_kind}"
+        );
+    }
+}
+
+#[test]
 fn oktas_own_apps_are_known_by_their_label_and_never_by_an_oauth_clients_name() {
     let catalogue = Catalogue::embedded().unwrap();
     for name in ["Okta Dashboard", "Okta Admin Console", "Okta Browser Plugin"] {

@@ -42,6 +42,17 @@ impl Deref for Text<'_> {
     }
 }
 
+/// Several texts: a list, or one text with the parts between its blanks.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Texts<'a>(Vec<Text<'a>>);
+
+impl Texts<'_> {
+    /// The texts.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().flat_map(|text| text.split_whitespace())
+    }
+}
+
 /// The first of these texts that is told; empty when none is.
 pub(crate) fn first_told<'t, const N: usize>(texts: [&'t Text<'_>; N]) -> &'t str {
     texts.into_iter().find(|text| !text.is_empty()).map_or("", |text| text)
@@ -281,6 +292,58 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
     }
 }
 
+impl<'de> Deserialize<'de> for Texts<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct TextsVisitor;
+        impl<'de> Visitor<'de> for TextsVisitor {
+            type Value = Texts<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a text or a list of texts")
+            }
+
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Texts<'de>, E> {
+                Ok(Texts(vec![Text(Cow::Borrowed(text))]))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Texts<'de>, E> {
+                Ok(Texts(vec![Text(Cow::Owned(text.to_owned()))]))
+            }
+
+            fn visit_bool<E>(self, _: bool) -> Result<Texts<'de>, E> {
+                Ok(Texts::default())
+            }
+
+            fn visit_i64<E>(self, _: i64) -> Result<Texts<'de>, E> {
+                Ok(Texts::default())
+            }
+
+            fn visit_u64<E>(self, _: u64) -> Result<Texts<'de>, E> {
+                Ok(Texts::default())
+            }
+
+            fn visit_f64<E>(self, _: f64) -> Result<Texts<'de>, E> {
+                Ok(Texts::default())
+            }
+
+            fn visit_unit<E>(self) -> Result<Texts<'de>, E> {
+                Ok(Texts::default())
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Texts<'de>, A::Error> {
+                let list = List::deserialize(serde::de::value::SeqAccessDeserializer::new(seq))?;
+                Ok(Texts(list.items))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Texts<'de>, A::Error> {
+                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+                Ok(Texts::default())
+            }
+        }
+        deserializer.deserialize_any(TextsVisitor)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -343,6 +406,21 @@ mod tests {
             (r#"{"list":[null,5]}"#, 2),
         ] {
             assert_eq!(read(text).list.items.len(), length, "{text}");
+        }
+    }
+
+    #[test]
+    fn several_texts_may_be_one_with_blanks() {
+        for (text, expected) in [
+            (r#"["a","b"]"#, vec!["a", "b"]),
+            (r#""a  b""#, vec!["a", "b"]),
+            (r#""a\tb""#, vec!["a", "b"]),
+            (r#"["a",5,{"x":1},null]"#, vec!["a", "5"]),
+            ("7", vec![]),
+            ("null", vec![]),
+            (r#"{"x":[1]}"#, vec![]),
+        ] {
+            assert_eq!(serde_json::from_str::<Texts<'_>>(text).unwrap().iter().collect::<Vec<_>>(), expected, "{text}");
         }
     }
 

@@ -4,9 +4,11 @@
 //! `read = events + ignored + rejected` holds by construction: each native event has exactly one outcome. Nothing here reads a clock,
 //! clamps a time or drops a duplicate; that is the business of whoever knows when the delivery came.
 
+mod auth0;
 mod clamp;
 mod content;
 mod country;
+mod dropbox;
 mod entra;
 pub(crate) mod fields;
 mod files;
@@ -16,11 +18,13 @@ mod json;
 pub(crate) mod mapped;
 mod net;
 mod okta;
+mod onelogin;
 mod outcome;
 mod own_product;
 mod person;
 mod pieces;
 mod provider;
+mod salesforce;
 mod slack;
 mod stamp;
 pub(crate) mod text;

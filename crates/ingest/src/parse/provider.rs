@@ -3,7 +3,9 @@
 use event::Source;
 use thiserror::Error;
 
-use super::{Outcome, ParseContext, entra, github, google, mapped, okta, slack, ual};
+use super::{
+    Outcome, ParseContext, auth0, dropbox, entra, github, google, mapped, okta, onelogin, salesforce, slack, ual,
+};
 use crate::delivery::Framing;
 
 /// Parses one element. It calls the sink exactly once for each native event; an error, before the sink was called, where the bytes are
@@ -57,6 +59,29 @@ const READERS: &[Reader] = &[
             pages: &[b"items", b"entries"],
         },
         parse: google::parse,
+    },
+    Reader {
+        source: Source::Auth0,
+        framing: Framing { markers: &[b"log_id", b"_id"], pages: &[b"logs"] },
+        parse: auth0::parse,
+    },
+    Reader {
+        source: Source::Onelogin,
+        framing: Framing { markers: &[b"event_type_id"], pages: &[b"data"] },
+        parse: onelogin::parse,
+    },
+    Reader {
+        source: Source::Dropbox,
+        framing: Framing { markers: &[b"event_type"], pages: &[b"events"] },
+        parse: dropbox::parse,
+    },
+    Reader {
+        source: Source::Salesforce,
+        framing: Framing {
+            markers: &[b"EVENT_TYPE", b"EventIdentifier", b"attributes", b"channel", b"payload"],
+            pages: &[b"records"],
+        },
+        parse: salesforce::parse,
     },
     // Each mapping has its own framing (`Pieces::open`).
     Reader { source: Source::Mapped, framing: Framing { markers: &[], pages: &[] }, parse: mapped::parse },

@@ -1,9 +1,13 @@
 //! The parsers on native events, hand-written in the shapes that providers send: each gotcha and decision of formats.md by its name.
 
 #[cfg(test)]
+mod auth0;
+#[cfg(test)]
 mod check;
 #[cfg(test)]
 mod cross_cutting;
+#[cfg(test)]
+mod dropbox;
 #[cfg(test)]
 mod entra_decisions;
 #[cfg(test)]
@@ -24,6 +28,10 @@ mod mapped_files;
 mod okta_gotchas;
 #[cfg(test)]
 mod okta_kinds;
+#[cfg(test)]
+mod onelogin;
+#[cfg(test)]
+mod salesforce;
 #[cfg(test)]
 mod slack;
 #[cfg(test)]
