@@ -4,6 +4,7 @@
 //! known secrets out of what goes to the dead letters.
 
 mod envelope;
+mod failed_login;
 pub(crate) mod scan;
 mod scrub;
 mod split;

@@ -8,7 +8,10 @@
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-use super::EVENT_BYTES_MAX;
+use super::{
+    EVENT_BYTES_MAX,
+    failed_login::{NAME_FIELDS, is_failed_login},
+};
 use crate::parse::{
     fields::{Key, Text, wire_struct},
     text::is_email_like,
@@ -165,6 +168,7 @@ struct Copier<'s> {
     out: &'s mut String,
     facts: &'s Facts<'s>,
     secrets: &'s [&'s str],
+    has_failed: bool,
     place: Place,
     is_typed: bool,
 }
@@ -172,7 +176,8 @@ struct Copier<'s> {
 fn scrubbed_json(bytes: &[u8], facts: &Facts<'_>, secrets: &[&str]) -> Option<String> {
     let mut out = String::with_capacity(bytes.len());
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let copier = Copier { out: &mut out, facts, secrets, place: Place::Elsewhere, is_typed: false };
+    let has_failed = is_failed_login(bytes);
+    let copier = Copier { out: &mut out, facts, secrets, has_failed, place: Place::Elsewhere, is_typed: false };
     copier.deserialize(&mut deserializer).ok()?;
     deserializer.end().ok()?;
     Some(out)
@@ -180,7 +185,8 @@ fn scrubbed_json(bytes: &[u8], facts: &Facts<'_>, secrets: &[&str]) -> Option<St
 
 impl Copier<'_> {
     fn child(&mut self, place: Place, is_typed: bool) -> Copier<'_> {
-        Copier { out: self.out, facts: self.facts, secrets: self.secrets, place, is_typed }
+        let (facts, secrets, has_failed) = (self.facts, self.secrets, self.has_failed);
+        Copier { out: self.out, facts, secrets, has_failed, place, is_typed }
     }
 
     /// Where the value of a member stands, and whether it is a typed name.
@@ -200,7 +206,8 @@ impl Copier<'_> {
             "target" => Place::Target,
             _ => Place::Elsewhere,
         };
-        (place, is_typed && !self.facts.is_success())
+        let is_name = self.has_failed && NAME_FIELDS.contains(&key);
+        (place, is_name || (is_typed && !self.facts.is_success()))
     }
 
     fn write_text(&mut self, text: &str) {
@@ -363,6 +370,43 @@ mod tests {
             check(r#"{"resultType":"50126","properties":{"signInIdentifier":"hunter2"}}"#),
             r#"{"resultType":"50126","properties":{"signInIdentifier":"***"}}"#
         );
+    }
+
+    #[test]
+    fn what_was_typed_is_masked_in_each_providers_failed_login_and_kept_in_a_good_one() {
+        for (event, failed, good) in [
+            (
+                r#"{"action":"WHAT","actor":{"user":{"id":"","name":"WHO","email":"WHO"}}}"#,
+                "user_login_failed",
+                "user_login",
+            ),
+            (r#"{"action":"WHAT","actor":"WHO","user":"WHO"}"#, "user.failed_login", "user.login"),
+            (r#"{"data":{"type":"WHAT","user_name":"WHO","description":"no such user: WHO"}}"#, "fu", "s"),
+            (r#"{"type":"WHAT","user_name":"WHO"}"#, "fp", "s"),
+            (r#"{"event_type_id":"WHAT","user_name":"WHO"}"#, "6", "5"),
+            (
+                r#"{"event_type":{".tag":"WHAT"},"context":{"email":"WHO","display_name":"WHO"}}"#,
+                "login_fail",
+                "login_success",
+            ),
+            (
+                r#"{"LOGIN_KEY":"k","LOGIN_STATUS":"WHAT","USER_NAME":"WHO"}"#,
+                "LOGIN_ERROR_INVALID_PASSWORD",
+                "LOGIN_NO_ERROR",
+            ),
+            (
+                r#"{"data":{"payload":{"LoginKey":"k","Status":"WHAT","Username":"WHO"}}}"#,
+                "Invalid Password",
+                "Success",
+            ),
+        ] {
+            let event = event.replace("WHO", "hunter2");
+            let (failed, good) = (check(&event.replace("WHAT", failed)), check(&event.replace("WHAT", good)));
+            assert!(!failed.contains("hunter2") && failed.contains(MASK), "{failed}");
+            assert!(good.contains("hunter2"), "{good}");
+        }
+        let kept = r#"{"action":"user_login_failed","actor":{"user":{"email":"ann@example.com"}}}"#;
+        assert_eq!(check(kept), kept);
     }
 
     #[test]
