@@ -21,8 +21,11 @@ use crate::{
 const BODY_BYTES_MAX: usize = 2 << 20;
 /// Events of one request.
 const EVENTS_MAX: usize = 2_000;
-/// The pages of Okta, Entra and Graph. Which provider the connection speaks is known to the process that is sent to, not here.
-const FRAMING: Framing<'_> = Framing { markers: &[], pages: &[b"records", b"value", b"items", b"data.events"] };
+/// No envelope is opened: which provider the connection speaks is known to the process that is sent to, not here, and what is a page of
+/// one is a field of another's event.
+const WHOLE: Framing<'_> = Framing { markers: &[], pages: &[] };
+/// The pages of Okta, Microsoft and Google, for one that is larger than a request may be.
+const PAGES: Framing<'_> = Framing { markers: &[], pages: &[b"records", b"value", b"items", b"data.events"] };
 /// What ingest answers, added up.
 const COUNTS: [&str; 5] = ["read", "events", "duplicates", "ignored", "rejected"];
 
@@ -55,28 +58,40 @@ pub(crate) async fn run(args: ReplayArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A file in parts that ingest takes: its elements, as arrays, or its rows under their header.
+/// A file in parts that ingest takes: its values, a line each; with a mapping its elements, as arrays, or its rows under their header.
 fn bodies(path: &Path, mapping: Option<&Mapping>) -> anyhow::Result<Vec<Vec<u8>>> {
     let file = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     if file.len() <= BODY_BYTES_MAX {
         return Ok(vec![file]);
     }
-    let own_markers = mapping.map(Mapping::markers).unwrap_or_default();
-    let mut pieces = match mapping {
-        Some(_) => Pieces::open(&file, Source::Mapped, mapping, &own_markers, usize::MAX)
-            .with_context(|| format!("cannot part {}", path.display()))?,
-        None => Pieces::Elements(Box::new(Elements::new(&file, FRAMING, usize::MAX))),
-    };
-    let mut parts = Parts::new(mapping.filter(|mapping| mapping.is_csv()).map(|mapping| Rows::header(&file, mapping)));
+    let Some(mapping) = mapping else { return Ok(lines(&file)) };
+    let own_markers = mapping.markers();
+    let mut pieces = Pieces::open(&file, Source::Mapped, Some(mapping), &own_markers, usize::MAX)
+        .with_context(|| format!("cannot part {}", path.display()))?;
+    let mut parts = Parts::new(mapping.is_csv().then(|| Rows::header(&file, mapping)));
     while let Some(Piece { element, .. }) = pieces.next_piece() {
         parts.add(element.bytes);
     }
     Ok(parts.finish())
 }
 
+/// The values of a file, a line each: elements of an array, and lines with whatever envelope they have. A page that is larger than a part
+/// is taken apart.
+fn lines(file: &[u8]) -> Vec<Vec<u8>> {
+    let mut parts = Parts::new(Some(&[]));
+    for value in Elements::new(file, WHOLE, usize::MAX) {
+        if value.bytes.len() <= BODY_BYTES_MAX {
+            parts.add(value.bytes);
+        } else {
+            Elements::new(value.bytes, PAGES, usize::MAX).for_each(|event| parts.add(event.bytes));
+        }
+    }
+    parts.finish()
+}
+
 /// Bodies in the making.
 struct Parts<'f> {
-    /// What each body begins with, where it is a table.
+    /// What each body of lines begins with: a table's header, or nothing. None: a body is an array.
     header: Option<&'f [u8]>,
     bodies: Vec<Vec<u8>>,
     body: Vec<u8>,
@@ -118,5 +133,30 @@ impl<'f> Parts<'f> {
     fn finish(mut self) -> Vec<Vec<u8>> {
         self.close();
         self.bodies
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_keep_their_envelopes_and_arrays_and_large_pages_are_taken_apart() {
+        let text = "x".repeat(1_000);
+        let hook =
+            format!(r#"{{"source":"https://acme.okta.example/x","data":{{"events":[{{"eventType":"{text}"}}]}}}}"#);
+        let webhook = format!(r#"{{"action":"hook.create","data":{{"events":["push","fork"]}},"x":"{text}"}}"#);
+        for (shape, file, value) in [
+            ("lines of hooks", format!("{hook}\n").repeat(5_000), hook.as_str()),
+            ("lines of webhooks", format!("{webhook}\n").repeat(5_000), webhook.as_str()),
+            ("an array", format!("[{}]", vec![webhook.as_str(); 5_000].join(",")), webhook.as_str()),
+            ("a page", format!(r#"{{"records":[{}]}}"#, vec![webhook.as_str(); 5_000].join(",")), webhook.as_str()),
+        ] {
+            let parts = lines(file.as_bytes());
+            let told: Vec<&str> =
+                parts.iter().flat_map(|part| std::str::from_utf8(part).unwrap_or_default().lines()).collect();
+            assert!(told.len() == 5_000 && told.iter().all(|line| *line == value), "{shape}: {} lines", told.len());
+            assert!(parts.len() > 1 && parts.iter().all(|part| part.len() <= BODY_BYTES_MAX + EVENTS_MAX), "{shape}");
+        }
     }
 }
