@@ -60,6 +60,22 @@ pub enum Trouble {
     Silence,
 }
 
+impl Trouble {
+    /// What every provider and every proxy before it has been seen to do, and what any poller must get over.
+    #[must_use]
+    pub fn usual() -> Vec<Trouble> {
+        vec![
+            Trouble::Html,
+            Trouble::Cut,
+            Trouble::Silence,
+            Trouble::Answer(500, vec![]),
+            Trouble::Answer(503, vec![("retry-after", "1".to_owned())]),
+            Trouble::Answer(429, vec![]),
+            Trouble::Answer(401, vec![]),
+        ]
+    }
+}
+
 /// An answer in the making.
 #[derive(Clone, Debug)]
 pub(super) struct Reply {

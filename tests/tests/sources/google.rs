@@ -103,17 +103,8 @@ fn limits_failures_proxies_and_cut_answers_cost_no_event() -> anyhow::Result<()>
     list(&google, 0..2, 0);
     let ingest = polling_google(&google).start()?;
     has_come(&ingest, 8)?;
-    let bad = [
-        Trouble::Html,
-        Trouble::Cut,
-        Trouble::Silence,
-        Trouble::Answer(500, vec![]),
-        Trouble::Answer(503, vec![("retry-after", "1".to_owned())]),
-        Trouble::Answer(429, vec![]),
-        Trouble::Answer(401, vec![]),
-    ];
     let mut number = 2;
-    for trouble in bad {
+    for trouble in Trouble::usual() {
         // Each feed meets it, at a first page or in the middle, or while it logs in.
         google.trouble(vec![trouble; 5]);
         list(&google, number..number + 2, 0);

@@ -102,17 +102,8 @@ fn throttling_failures_proxies_and_cut_blobs_cost_no_record() -> anyhow::Result<
     publish(&office, 0..3, 0);
     let ingest = polling_office365(&office).start()?;
     has_come(&ingest, 6)?;
-    let bad = [
-        Trouble::Html,
-        Trouble::Cut,
-        Trouble::Silence,
-        Trouble::Answer(500, vec![]),
-        Trouble::Answer(503, vec![("retry-after", "1".to_owned())]),
-        Trouble::Answer(429, vec![]),
-        Trouble::Answer(401, vec![]),
-    ];
     let mut number = 3;
-    for trouble in bad {
+    for trouble in Trouble::usual() {
         publish(&office, number..number + 4, 0);
         number += 4;
         // At a list, or at a blob.
