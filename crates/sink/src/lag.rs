@@ -31,16 +31,21 @@ pub(crate) struct Lag {
 /// Partition → one past its newest offset.
 type Ends = BTreeMap<u32, u64>;
 
-/// One partition, as it stands.
+/// How far a partition of this process has come, whether it could be taken up or not.
 #[derive(Clone, Copy, Debug)]
-struct Standing {
-    partition: u32,
-    /// One past the newest offset.
-    end: u64,
+pub(crate) struct Place {
+    pub(crate) partition: u32,
     /// The oldest offset that has not landed.
-    landed_to: u64,
+    pub(crate) landed_to: u64,
     /// When the log took the oldest record that was read and has not landed.
-    oldest_read: Option<Timestamp>,
+    pub(crate) oldest_read: Option<Timestamp>,
+}
+
+impl Place {
+    /// Of a partition that was taken up.
+    pub(crate) fn of(partition: u32, lane: &Lane) -> Place {
+        Place { partition, landed_to: lane.landed_to(), oldest_read: lane.oldest_logged_at() }
+    }
 }
 
 impl Lag {
@@ -50,27 +55,19 @@ impl Lag {
     }
 
     /// Asks, if it is time, and measures, if the answer is there.
-    pub(crate) fn look<'l>(
-        &mut self,
-        broker: &Broker,
-        lanes: impl Iterator<Item = (u32, &'l Lane)> + Clone,
-        metrics: &Metrics,
-    ) {
+    pub(crate) fn look(&mut self, broker: &Broker, places: impl Iterator<Item = Place> + Clone, metrics: &Metrics) {
         while let Ok(ends) = self.ends.1.try_recv() {
             self.is_asking = false;
             let Some(ends) = ends else { continue };
-            let standings = lanes.clone().filter_map(|(partition, lane)| {
-                let (end, landed_to, oldest_read) = (*ends.get(&partition)?, lane.landed_to(), lane.oldest_logged_at());
-                Some(Standing { partition, end, landed_to, oldest_read })
-            });
-            let (records, age_ms) = self.measure(&standings.collect::<Vec<_>>(), now());
+            let known = places.clone().filter_map(|place| Some((place, *ends.get(&place.partition)?)));
+            let (records, age_ms) = self.measure(known, now());
             metrics.lag.set(i64::try_from(records).unwrap_or(i64::MAX));
             metrics.oldest_age.set(f64::from(u32::try_from(age_ms).unwrap_or(u32::MAX)) / 1_000.0);
         }
         let is_due = self.asked_at.is_none_or(|asked_at| asked_at.elapsed() >= LOOK_INTERVAL);
         if is_due && !self.is_asking {
             self.asked_at = Some(Instant::now());
-            self.is_asking = self.ask(broker, lanes.map(|(partition, _)| partition).collect());
+            self.is_asking = self.ask(broker, places.map(|place| place.partition).collect());
         }
     }
 
@@ -92,17 +89,17 @@ impl Lag {
     }
 
     /// Records that have not landed, and the age of the oldest in milliseconds. Of records that were not read, nobody knows the time: they
-    /// count from the first look that finds them.
-    fn measure(&mut self, standings: &[Standing], now: Timestamp) -> (u64, i64) {
+    /// count from the first look that finds them. Beside each place stands its end, one past its newest offset.
+    fn measure(&mut self, places: impl Iterator<Item = (Place, u64)>, now: Timestamp) -> (u64, i64) {
         let (mut records, mut age_ms) = (0, 0);
         let mut unread_since = BTreeMap::new();
-        for standing in standings {
-            let behind = standing.end.saturating_sub(standing.landed_to);
-            let since = match standing.oldest_read {
+        for (place, end) in places {
+            let behind = end.saturating_sub(place.landed_to);
+            let since = match place.oldest_read {
                 Some(logged_at) => Some(logged_at),
                 None if behind > 0 => {
-                    let known = self.unread_since.get(&standing.partition).copied().unwrap_or(now);
-                    unread_since.insert(standing.partition, known);
+                    let known = self.unread_since.get(&place.partition).copied().unwrap_or(now);
+                    unread_since.insert(place.partition, known);
                     Some(known)
                 }
                 None => None,
@@ -124,28 +121,28 @@ fn now() -> Timestamp {
 mod tests {
     use super::*;
 
-    fn standing(partition: u32, end: u64, landed_to: u64, oldest_read: Option<i64>) -> Standing {
-        Standing { partition, end, landed_to, oldest_read: oldest_read.map(Timestamp) }
+    fn place(partition: u32, end: u64, landed_to: u64, oldest_read: Option<i64>) -> (Place, u64) {
+        (Place { partition, landed_to, oldest_read: oldest_read.map(Timestamp) }, end)
     }
 
     #[test]
     fn the_lag_is_what_has_not_landed_and_its_age_that_of_the_oldest() {
         let mut lag = Lag::new("events".into());
-        for (standings, expected) in [
+        for (places, expected) in [
             (vec![], (0, 0)),
-            (vec![standing(0, 10, 10, None), standing(1, 0, 0, None)], (0, 0)),
-            (vec![standing(0, 10, 4, Some(9_000)), standing(1, 5, 4, Some(7_500))], (7, 2_500)),
+            (vec![place(0, 10, 10, None), place(1, 0, 0, None)], (0, 0)),
+            (vec![place(0, 10, 4, Some(9_000)), place(1, 5, 4, Some(7_500))], (7, 2_500)),
         ] {
-            assert_eq!(lag.measure(&standings, Timestamp(10_000)), expected, "{standings:?}");
+            assert_eq!(lag.measure(places.clone().into_iter(), Timestamp(10_000)), expected, "{places:?}");
         }
     }
 
     #[test]
     fn records_that_nobody_reads_grow_old_too() {
         let mut lag = Lag::new("events".into());
-        assert_eq!(lag.measure(&[standing(3, 8, 5, None)], Timestamp(10_000)), (3, 0));
-        assert_eq!(lag.measure(&[standing(3, 9, 5, None)], Timestamp(70_000)), (4, 60_000));
-        assert_eq!(lag.measure(&[standing(3, 9, 9, None)], Timestamp(75_000)), (0, 0));
-        assert_eq!(lag.measure(&[standing(3, 10, 9, None)], Timestamp(80_000)), (1, 0), "it counts from anew");
+        assert_eq!(lag.measure([place(3, 8, 5, None)].into_iter(), Timestamp(10_000)), (3, 0));
+        assert_eq!(lag.measure([place(3, 9, 5, None)].into_iter(), Timestamp(70_000)), (4, 60_000));
+        assert_eq!(lag.measure([place(3, 9, 9, None)].into_iter(), Timestamp(75_000)), (0, 0));
+        assert_eq!(lag.measure([place(3, 10, 9, None)].into_iter(), Timestamp(80_000)), (1, 0), "it counts from anew");
     }
 }

@@ -28,7 +28,7 @@ use crate::{
     bury::Dead,
     grave::Grave,
     insert::{Lander, NotLanded},
-    lag::Lag,
+    lag::{Lag, Place},
     lane::{Lane, Room},
     metrics::Metrics,
     plan::{RANGES_MAX, Range},
@@ -175,8 +175,9 @@ impl Sink {
     fn look(&mut self) {
         let in_flight: usize = self.taken.values().map(|taken| taken.lane.in_flight()).sum();
         self.lander.metrics.in_flight.set(i64::try_from(in_flight).unwrap_or(i64::MAX));
-        let lanes = self.taken.iter().map(|(partition, taken)| (*partition, &taken.lane));
-        self.lag.look(&self.broker, lanes, &self.lander.metrics);
+        // What is left waits too: a sink that starts while ClickHouse is away must not say that nothing is behind.
+        let taken = self.taken.iter().map(|(partition, taken)| Place::of(*partition, &taken.lane));
+        self.lag.look(&self.broker, taken.chain(self.left.places()), &self.lander.metrics);
     }
 
     /// Reads on only while no sealed batch waits for room.

@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 use super::{Sink, Taken};
 use crate::{
     SinkError,
+    lag::Place,
     lane::Lane,
     plan::BadPlan,
     restore::{RestoreError, Restoring},
@@ -87,6 +88,14 @@ impl Left {
     pub(super) fn forget(&mut self, revoked: &[u32]) {
         self.assignments.retain(|waiting| !revoked.contains(&waiting.assignment.partition));
         self.fenced.retain(|partition| !revoked.contains(partition));
+    }
+
+    /// Where they stand, as far as the group said. Of a fenced one nobody knows it before it is asked again.
+    pub(super) fn places(&self) -> impl Iterator<Item = Place> + Clone {
+        self.assignments.iter().map(|Waiting { assignment, .. }| {
+            let landed_to = assignment.committed.as_ref().map_or(assignment.low, |committed| committed.offset);
+            Place { partition: assignment.partition, landed_to, oldest_read: None }
+        })
     }
 
     /// A commit was fenced: if the partition stays ours, it is taken up anew.
@@ -215,5 +224,21 @@ impl Sink {
             Unknown::Plan(error) => NotTakenUp::Halt(SinkError::Plan { partition, reason: error.to_string() }),
             Unknown::Table(error) => NotTakenUp::NotYet(error.to_string()),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_could_not_be_taken_up_is_told_where_it_stands() {
+        let committed = Committed { offset: 7, metadata: String::new() };
+        let assignment = |partition, committed| Assignment { partition, committed, low: 3, high: 9 };
+        let mut left = Left::new();
+        left.put(vec![assignment(0, None), assignment(1, Some(committed)), assignment(2, None)]);
+        left.forget(&[2]);
+        let places: Vec<_> = left.places().map(|place| (place.partition, place.landed_to)).collect();
+        assert_eq!(places, [(0, 3), (1, 7)]);
     }
 }
