@@ -19,6 +19,8 @@ use std::{
 
 use anyhow::Context as _;
 
+/// Added to a request whose response will not arrive: a server of the tests' own then knows what its sender never learned.
+pub(super) const RESPONSE_LOST: &str = "x-response-lost: 1";
 /// Bytes taken at once.
 const CHUNK_BYTES: usize = 64 << 10;
 /// How often a connection that is held looks whether it may go on, and a quiet one whether it is still wanted.
@@ -77,6 +79,8 @@ struct Shared {
     seed: u64,
     schedule: Mutex<Schedule>,
     exchanges: AtomicU64,
+    under_way: AtomicU64,
+    cut_by_server: AtomicU64,
     faults: Mutex<BTreeMap<Fault, u64>>,
     /// Only exchanges whose first bytes hold this text are met by faults; empty for all.
     only: Mutex<String>,
@@ -97,6 +101,8 @@ impl FaultProxy {
             seed,
             schedule: Mutex::default(),
             exchanges: AtomicU64::new(0),
+            under_way: AtomicU64::new(0),
+            cut_by_server: AtomicU64::new(0),
             faults: Mutex::default(),
             only: Mutex::default(),
             is_over: AtomicBool::new(false),
@@ -154,6 +160,18 @@ impl FaultProxy {
         self.shared.exchanges.load(Ordering::Relaxed)
     }
 
+    /// Requests of HTTP that the server has and has not answered yet, of those that faults may meet (`only`).
+    #[must_use]
+    pub fn under_way(&self) -> u64 {
+        self.shared.under_way.load(Ordering::Relaxed)
+    }
+
+    /// Of these, how many ended without an answer because the server did not give one: it was killed meanwhile.
+    #[must_use]
+    pub fn cut_by_server(&self) -> u64 {
+        self.shared.cut_by_server.load(Ordering::Relaxed)
+    }
+
     /// How often each fault has happened.
     #[must_use]
     pub fn faults(&self) -> BTreeMap<Fault, u64> {
@@ -181,9 +199,8 @@ impl Shared {
 
     /// The fate of the next exchange.
     fn fate(&self, first_bytes: &[u8]) -> (Option<Fault>, Duration) {
-        let only = lock(&self.only).clone();
         let schedule = lock(&self.schedule).clone();
-        if !only.is_empty() && !first_bytes.windows(only.len()).any(|bytes| bytes == only.as_bytes()) {
+        if !self.is_meant(first_bytes) {
             return (None, schedule.hold);
         }
         let mut dice = mixed(self.seed, self.exchanges.fetch_add(1, Ordering::Relaxed)) % 1_000;
@@ -197,10 +214,17 @@ impl Shared {
         (None, schedule.hold)
     }
 
+    /// May faults meet an exchange that begins so?
+    fn is_meant(&self, first_bytes: &[u8]) -> bool {
+        let only = lock(&self.only);
+        only.is_empty() || first_bytes.windows(only.len()).any(|bytes| bytes == only.as_bytes())
+    }
+
     /// One request and its response. `None` when the connection is over.
     fn exchange(&self, client: &mut TcpStream) -> Option<()> {
-        let request = read_request(client)?;
-        let (fault, hold) = self.fate(request.get(..request.len().min(4_096)).unwrap_or_default());
+        let mut request = read_request(client)?;
+        let first_bytes = request.get(..request.len().min(4_096)).unwrap_or_default();
+        let (is_meant, (fault, hold)) = (self.is_meant(first_bytes), self.fate(first_bytes));
         match fault {
             Some(Fault::DropRequest) => return None,
             Some(Fault::DelayRequest) => self.hold(hold),
@@ -211,9 +235,11 @@ impl Shared {
             server.write_all(request.get(..request.len() / 2)?).ok()?;
             return None;
         }
-        server.write_all(&request).ok()?;
-        let mut response = Vec::new();
-        server.read_to_end(&mut response).ok()?;
+        if matches!(fault, Some(Fault::LoseResponse | Fault::CutResponse | Fault::HoldResponse)) {
+            let line = request.windows(2).position(|two| two == b"\r\n")?;
+            request.splice(line..line, format!("\r\n{RESPONSE_LOST}").into_bytes());
+        }
+        let response = self.answer_to(&request, &mut server, is_meant)?;
         match fault {
             Some(Fault::LoseResponse) => return None,
             Some(Fault::CutResponse) => {
@@ -230,6 +256,18 @@ impl Shared {
         client.write_all(&response).ok()?;
         // The server was told to close, and has said so: the client knows that this was the last one.
         None
+    }
+
+    /// Sends a request and waits for the end of its answer; nothing where the server ends without one.
+    fn answer_to(&self, request: &[u8], server: &mut TcpStream, is_meant: bool) -> Option<Vec<u8>> {
+        let mut response = Vec::new();
+        let count = u64::from(is_meant);
+        self.under_way.fetch_add(count, Ordering::Relaxed);
+        let read = server.write_all(request).and_then(|()| server.read_to_end(&mut response));
+        self.under_way.fetch_sub(count, Ordering::Relaxed);
+        let is_whole = read.is_ok() && !response.is_empty();
+        self.cut_by_server.fetch_add(if is_whole { 0 } else { count }, Ordering::Relaxed);
+        is_whole.then_some(response)
     }
 
     /// Passes bytes both ways until one side ends or a fault says so.

@@ -49,17 +49,25 @@ pub fn free_port() -> anyhow::Result<u16> {
     Ok(listener.local_addr().context("asking for a free port")?.port())
 }
 
-/// The binary under test, as `cargo build -p daylight` puts it beside the tests.
+/// The binary under test: the one that `DAYLIGHT_TESTS_BINARY` names, else as `cargo build -p daylight` puts it beside the tests.
 ///
 /// # Errors
 /// When it is not there: it is never built from here, so that a test does not wait for a build, or test an old one in silence.
 pub fn binary() -> anyhow::Result<PathBuf> {
-    let test = std::env::current_exe().context("asking where the test itself is")?;
-    // target/debug/deps/e2e-0123456789abcdef
-    let folder = test.parent().and_then(Path::parent).context("the test stands in no build folder")?;
-    let binary = folder.join("daylight");
+    let binary = match std::env::var_os("DAYLIGHT_TESTS_BINARY") {
+        Some(named) => PathBuf::from(named),
+        None => binary_beside(&std::env::current_exe().context("asking where the test itself is")?)?,
+    };
     ensure!(binary.is_file(), "there is no {}: run make test, or cargo build -p daylight", binary.display());
     Ok(binary)
+}
+
+/// In the build folder of `program`: target/debug/deps/e2e-0123456789abcdef is a test, target/release/chaos a program.
+fn binary_beside(program: &Path) -> anyhow::Result<PathBuf> {
+    let folder = program.parent().context("the test stands in no build folder")?;
+    let is_test = folder.file_name().is_some_and(|name| name == "deps");
+    let folder = if is_test { folder.parent().context("the test stands in no build folder")? } else { folder };
+    Ok(folder.join("daylight"))
 }
 
 /// The hosted engine's library.

@@ -14,7 +14,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde_json::Value;
 use sha2::Sha256;
 
-use super::say;
+use super::{fault_proxy::RESPONSE_LOST, say};
 
 /// A request that has not arrived after so long never will.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
@@ -30,6 +30,8 @@ pub struct Post {
     pub is_signed: bool,
     /// What it was answered; 0 where it was left to hang.
     pub answer: u16,
+    /// Did a fault proxy before this receiver keep the answer for itself? Then the sender never learned it.
+    pub is_answer_lost: bool,
     /// When it had arrived.
     pub arrived_at: Instant,
 }
@@ -159,7 +161,8 @@ fn serve(stream: TcpStream, inbox: &Mutex<Inbox>, mac: &Hmac<Sha256>) -> Option<
     } else {
         200
     };
-    kept.posts.push(Post { id, body, is_signed, answer, arrived_at: Instant::now() });
+    let is_answer_lost = RESPONSE_LOST.split_once(':').is_some_and(|(name, _)| headers.contains_key(name));
+    kept.posts.push(Post { id, body, is_signed, answer, is_answer_lost, arrived_at: Instant::now() });
     drop(kept);
     if answer == 0 {
         // Held until the sender gives up: its end of the connection closes, or the read times out.
