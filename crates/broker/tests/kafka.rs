@@ -10,6 +10,7 @@
 )]
 
 mod contract;
+mod proxied;
 mod sealed;
 
 use std::{

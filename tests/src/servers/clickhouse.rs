@@ -1,13 +1,11 @@
 //! A ClickHouse of its own, apart from any Daylight: to be away for a while, as a server of others may be.
 
-use std::process::Command;
-
-use anyhow::{Context as _, ensure};
+use anyhow::Context as _;
 use store::{Client, DatabaseName, EmbeddedServer, HostCommand, ServerOptions};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-use super::{binary, clickhouse_library, say};
+use super::{binary, clickhouse_library, say, signal};
 
 /// A running server. It ends with this value, or with the process, whose pipe it reads.
 pub struct Clickhouse {
@@ -64,12 +62,18 @@ impl Clickhouse {
         Ok(self.runtime.block_on(client.execute("preparing a test", sql, &[]))?)
     }
 
+    /// The process id.
+    #[must_use]
+    pub fn process(&self) -> u32 {
+        self.server.process_id()
+    }
+
     /// Stops it where it stands (SIGSTOP): it takes connections and answers none.
     ///
     /// # Errors
     /// When the signal cannot be sent.
     pub fn pause(&self) -> anyhow::Result<()> {
-        self.signal("-STOP")
+        signal::pause(self.process())
     }
 
     /// Lets it go on where it stood.
@@ -77,13 +81,7 @@ impl Clickhouse {
     /// # Errors
     /// When the signal cannot be sent.
     pub fn resume(&self) -> anyhow::Result<()> {
-        self.signal("-CONT")
-    }
-
-    fn signal(&self, signal: &str) -> anyhow::Result<()> {
-        let sent = Command::new("kill").args([signal, &self.server.process_id().to_string()]).status()?;
-        ensure!(sent.success(), "kill {signal} failed");
-        Ok(())
+        signal::resume(self.process())
     }
 
     /// Starts the killed server again on the same ports and data, and waits until it answers.

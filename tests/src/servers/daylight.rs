@@ -12,7 +12,7 @@ use std::{
 use anyhow::{Context as _, bail, ensure};
 use serde_json::Value;
 
-use super::{Setup, binary, clickhouse_library, is_running, keeper::Keeper, say};
+use super::{Setup, binary, clickhouse_library, is_running, keeper::Keeper, say, signal};
 use crate::{
     http::{self, Answer},
     poll,
@@ -123,6 +123,36 @@ impl Daylight {
         poll(STOPPED_WITHIN, "the hosted ClickHouse ends with its host", || {
             ensure!(clickhouse == 0 || !is_running(clickhouse), "process {clickhouse} still runs");
             Ok(())
+        })
+    }
+
+    /// Stops it where it stands (SIGSTOP): it keeps its connections and its partitions, and does nothing. The ClickHouse that it hosts goes on.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn pause(&self) -> anyhow::Result<()> {
+        signal::pause(self.process())
+    }
+
+    /// Lets it go on where it stood.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn resume(&self) -> anyhow::Result<()> {
+        signal::resume(self.process())
+    }
+
+    /// `kill -9` of the ClickHouse that it hosts; waits until Daylight has started another one, and that one answers.
+    ///
+    /// # Errors
+    /// When it hosts none, or nobody starts another.
+    pub fn kill9_clickhouse(&self) -> anyhow::Result<()> {
+        let process = self.refreshed_clickhouse_process()?;
+        signal::kill9(process)?;
+        poll(READY_WITHIN, "the hosted ClickHouse answers again", || {
+            let now = self.refreshed_clickhouse_process()?;
+            ensure!(now != process, "process {process} was killed and nobody started another");
+            self.number("SELECT 1").map(|_| ())
         })
     }
 

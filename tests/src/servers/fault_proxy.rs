@@ -1,13 +1,20 @@
 //! A proxy of our own between Daylight and a server: what networks and machines do to a connection, by seed. Many kernels have no `tc netem`,
 //! and it could not do the one thing that matters most: hold the *response* after the request was applied.
 //!
-//! Two ways to look at a connection. *HTTP*: request by request, each on a connection of its own to the server, so that exactly one request is
-//! lost and one is not. *Bytes*: as they come, for any protocol (Kafka's); a fault then meets the connection. The fate of the n-th exchange
-//! is a function of the seed and n, so a schedule can be played again.
+//! It understands two protocols. *HTTP*: request by request, each on a connection of its own to the server. *Kafka*: frame by frame, so that
+//! the answer to exactly one produce or commit is lost, and the connection with it. The fate of the n-th exchange is a function of the
+//! seed and n, so a schedule can be played again.
+//!
+//! ```text
+//! proxy.schedule_of("OffsetCommit", Schedule { per_thousand: [(Fault::LoseResponse, 100)].into(), hold });
+//! … proxy.calm(); proxy.faults_of("OffsetCommit")
+//! ```
+
+mod http;
+mod kafka;
 
 use std::{
     collections::BTreeMap,
-    io::{Read, Write},
     net::{Shutdown, TcpListener, TcpStream},
     sync::{
         Arc, Mutex, PoisonError,
@@ -31,10 +38,12 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// What the proxy understands of what passes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
-    /// HTTP/1.1 with Content-Length, or chunks in the answer: a fault meets one request.
+    /// HTTP/1.1 with Content-Length, or chunks in the answer: a fault meets one request. A schedule names it by a text of its first bytes:
+    /// `POST`, `INSERT`, `/hooks/`.
     Http,
-    /// Anything: a fault meets the connection, at the next bytes.
-    Bytes,
+    /// Kafka: a fault meets one request, and whatever else is on its way on that connection. A schedule names it by its kind: `Produce`,
+    /// `OffsetCommit`, `Fetch`. The broker must advertise the proxy's address: `KafkaServer::start_behind_proxy`.
+    Kafka,
 }
 
 /// What becomes of an exchange.
@@ -77,14 +86,25 @@ struct Shared {
     upstream: Mutex<String>,
     protocol: Protocol,
     seed: u64,
-    schedule: Mutex<Schedule>,
+    /// The text that an exchange must hold → what becomes of it. The first that fits counts; the empty text fits all.
+    schedules: Mutex<Vec<(String, Schedule)>>,
     exchanges: AtomicU64,
     under_way: AtomicU64,
     cut_by_server: AtomicU64,
-    faults: Mutex<BTreeMap<Fault, u64>>,
-    /// Only exchanges whose first bytes hold this text are met by faults; empty for all.
+    /// By the text of the schedule.
+    faults: Mutex<BTreeMap<(String, Fault), u64>>,
+    /// The schedule of the empty text meets only exchanges that hold this one; empty for all.
     only: Mutex<String>,
     is_over: AtomicBool,
+}
+
+/// What becomes of one exchange.
+#[derive(Clone, Debug, Default)]
+struct Fate {
+    fault: Option<Fault>,
+    hold: Duration,
+    /// The schedule that says so.
+    text: String,
 }
 
 impl FaultProxy {
@@ -99,7 +119,7 @@ impl FaultProxy {
             upstream: Mutex::new(upstream.to_owned()),
             protocol,
             seed,
-            schedule: Mutex::default(),
+            schedules: Mutex::default(),
             exchanges: AtomicU64::new(0),
             under_way: AtomicU64::new(0),
             cut_by_server: AtomicU64::new(0),
@@ -134,12 +154,21 @@ impl FaultProxy {
         format!("http://{}", self.address)
     }
 
-    /// From now on, these faults. What is held goes on being held.
+    /// From now on, these faults, whatever the exchange. What is held goes on being held.
     pub fn schedule(&self, schedule: Schedule) {
-        *lock(&self.shared.schedule) = schedule;
+        self.schedule_of("", schedule);
     }
 
-    /// From now on, faults meet only exchanges whose first bytes hold this text (`POST`, `/hooks/`); empty for all.
+    /// From now on, these faults for the exchanges that hold this text (see `Protocol`), whatever is said of others.
+    pub fn schedule_of(&self, text: &str, schedule: Schedule) {
+        let mut schedules = lock(&self.shared.schedules);
+        schedules.retain(|(known, _)| known != text);
+        schedules.push((text.to_owned(), schedule));
+        // The one for all is asked last.
+        schedules.sort_by_key(|(known, _)| known.is_empty());
+    }
+
+    /// From now on, the faults of `schedule` meet only exchanges that hold this text; empty for all.
     pub fn only(&self, text: &str) {
         text.clone_into(&mut lock(&self.shared.only));
     }
@@ -151,10 +180,10 @@ impl FaultProxy {
 
     /// No fault any more.
     pub fn calm(&self) {
-        self.schedule(Schedule::default());
+        lock(&self.shared.schedules).clear();
     }
 
-    /// Exchanges so far: requests of HTTP, looks at bytes otherwise.
+    /// Exchanges so far that a schedule was asked about.
     #[must_use]
     pub fn exchanges(&self) -> u64 {
         self.shared.exchanges.load(Ordering::Relaxed)
@@ -175,7 +204,25 @@ impl FaultProxy {
     /// How often each fault has happened.
     #[must_use]
     pub fn faults(&self) -> BTreeMap<Fault, u64> {
-        lock(&self.shared.faults).clone()
+        let mut sum = BTreeMap::new();
+        for ((_, fault), times) in lock(&self.shared.faults).iter() {
+            *sum.entry(*fault).or_default() += times;
+        }
+        sum
+    }
+
+    /// How often each fault has happened by the schedule of a text.
+    #[must_use]
+    pub fn faults_of(&self, text: &str) -> BTreeMap<Fault, u64> {
+        let faults = lock(&self.shared.faults);
+        faults.iter().filter(|((known, _), _)| known == text).map(|((_, fault), times)| (*fault, *times)).collect()
+    }
+
+    /// Responses that were lost, in whole or in part, though the request was applied.
+    #[must_use]
+    pub fn lost_responses(&self) -> u64 {
+        let is_lost = |fault: &Fault| matches!(fault, Fault::LoseResponse | Fault::CutResponse | Fault::HoldResponse);
+        self.faults().iter().filter(|(fault, _)| is_lost(fault)).map(|(_, times)| times).sum()
     }
 }
 
@@ -192,126 +239,36 @@ impl Shared {
         // A broken connection is what this proxy is for: whoever notices, closes.
         match self.protocol {
             Protocol::Http => while self.exchange(&mut client).is_some() {},
-            Protocol::Bytes => drop(self.tunnel(&client)),
+            Protocol::Kafka => drop(self.frames(&client)),
         }
         client.shutdown(Shutdown::Both).ok();
     }
 
-    /// The fate of the next exchange.
-    fn fate(&self, first_bytes: &[u8]) -> (Option<Fault>, Duration) {
-        let schedule = lock(&self.schedule).clone();
-        if !self.is_meant(first_bytes) {
-            return (None, schedule.hold);
-        }
+    /// The fate of the next exchange. It counts when it has happened.
+    fn fate(&self, first_bytes: &[u8]) -> Fate {
+        let fits = |text: &str| if text.is_empty() { self.is_meant(first_bytes) } else { holds(first_bytes, text) };
+        let found = lock(&self.schedules).iter().find(|(text, _)| fits(text)).cloned();
+        let Some((text, Schedule { per_thousand, hold })) = found else { return Fate::default() };
         let mut dice = mixed(self.seed, self.exchanges.fetch_add(1, Ordering::Relaxed)) % 1_000;
-        for (fault, share) in &schedule.per_thousand {
-            if dice < *share {
-                *lock(&self.faults).entry(*fault).or_default() += 1;
-                return (Some(*fault), schedule.hold);
+        for (fault, share) in per_thousand {
+            if dice < share {
+                return Fate { fault: Some(fault), hold, text };
             }
             dice -= share;
         }
-        (None, schedule.hold)
+        Fate { fault: None, hold, text }
     }
 
-    /// May faults meet an exchange that begins so?
+    /// Do the faults for all meet an exchange that begins so?
     fn is_meant(&self, first_bytes: &[u8]) -> bool {
-        let only = lock(&self.only);
-        only.is_empty() || first_bytes.windows(only.len()).any(|bytes| bytes == only.as_bytes())
+        holds(first_bytes, &lock(&self.only))
     }
 
-    /// One request and its response. `None` when the connection is over.
-    fn exchange(&self, client: &mut TcpStream) -> Option<()> {
-        let mut request = read_request(client)?;
-        let first_bytes = request.get(..request.len().min(4_096)).unwrap_or_default();
-        let (is_meant, (fault, hold)) = (self.is_meant(first_bytes), self.fate(first_bytes));
-        match fault {
-            Some(Fault::DropRequest) => return None,
-            Some(Fault::DelayRequest) => self.hold(hold),
-            _ => {}
+    /// It has happened.
+    fn count(&self, fate: &Fate) {
+        if let Some(fault) = fate.fault {
+            *lock(&self.faults).entry((fate.text.clone(), fault)).or_default() += 1;
         }
-        let mut server = self.connect()?;
-        if fault == Some(Fault::CutRequest) {
-            server.write_all(request.get(..request.len() / 2)?).ok()?;
-            return None;
-        }
-        if matches!(fault, Some(Fault::LoseResponse | Fault::CutResponse | Fault::HoldResponse)) {
-            let line = request.windows(2).position(|two| two == b"\r\n")?;
-            request.splice(line..line, format!("\r\n{RESPONSE_LOST}").into_bytes());
-        }
-        let response = self.answer_to(&request, &mut server, is_meant)?;
-        match fault {
-            Some(Fault::LoseResponse) => return None,
-            Some(Fault::CutResponse) => {
-                client.write_all(response.get(..response.len() / 2)?).ok()?;
-                return None;
-            }
-            Some(Fault::HoldResponse) => {
-                self.hold(hold);
-                return None;
-            }
-            Some(Fault::DelayResponse) => self.hold(hold),
-            _ => {}
-        }
-        client.write_all(&response).ok()?;
-        // The server was told to close, and has said so: the client knows that this was the last one.
-        None
-    }
-
-    /// Sends a request and waits for the end of its answer; nothing where the server ends without one.
-    fn answer_to(&self, request: &[u8], server: &mut TcpStream, is_meant: bool) -> Option<Vec<u8>> {
-        let mut response = Vec::new();
-        let count = u64::from(is_meant);
-        self.under_way.fetch_add(count, Ordering::Relaxed);
-        let read = server.write_all(request).and_then(|()| server.read_to_end(&mut response));
-        self.under_way.fetch_sub(count, Ordering::Relaxed);
-        let is_whole = read.is_ok() && !response.is_empty();
-        self.cut_by_server.fetch_add(if is_whole { 0 } else { count }, Ordering::Relaxed);
-        is_whole.then_some(response)
-    }
-
-    /// Passes bytes both ways until one side ends or a fault says so.
-    fn tunnel(&self, client: &TcpStream) -> Option<()> {
-        let server = self.connect()?;
-        thread::scope(|scope| {
-            scope.spawn(|| self.pour(&server, client, false));
-            self.pour(client, &server, true)
-        })
-    }
-
-    fn pour(&self, mut from: &TcpStream, mut to: &TcpStream, is_request: bool) -> Option<()> {
-        from.set_read_timeout(Some(Duration::from_millis(200))).ok()?;
-        let mut chunk = vec![0; CHUNK_BYTES];
-        let ended = (|| {
-            loop {
-                let count = match from.read(&mut chunk) {
-                    Ok(0) => return None,
-                    Ok(count) => count,
-                    Err(error) if is_timeout(&error) && !self.is_over.load(Ordering::Relaxed) => continue,
-                    Err(_) => return None::<()>,
-                };
-                let bytes = chunk.get(..count)?;
-                let (fault, hold) = self.fate(bytes);
-                match (fault, is_request) {
-                    (Some(Fault::DropRequest), true) | (Some(Fault::LoseResponse), false) => return None,
-                    (Some(Fault::CutRequest), true) | (Some(Fault::CutResponse), false) => {
-                        to.write_all(bytes.get(..count / 2)?).ok()?;
-                        return None;
-                    }
-                    (Some(Fault::HoldResponse), false) => {
-                        self.hold(hold);
-                        return None;
-                    }
-                    (Some(Fault::DelayRequest), true) | (Some(Fault::DelayResponse), false) => self.hold(hold),
-                    _ => {}
-                }
-                to.write_all(bytes).ok()?;
-            }
-        })();
-        for stream in [from, to] {
-            stream.shutdown(Shutdown::Both).ok();
-        }
-        ended
     }
 
     fn connect(&self) -> Option<TcpStream> {
@@ -329,41 +286,8 @@ impl Shared {
     }
 }
 
-/// A whole request, told to be the last of its connection; nothing when the client has ended.
-fn read_request(client: &mut TcpStream) -> Option<Vec<u8>> {
-    let (mut bytes, mut chunk) = (Vec::new(), vec![0; CHUNK_BYTES]);
-    let head = loop {
-        if let Some(head) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
-            break head;
-        }
-        read_more(client, &mut chunk, &mut bytes)?;
-    };
-    let text = String::from_utf8_lossy(bytes.get(..head)?).into_owned();
-    let header = |name: &str| {
-        let value = |line: &str| {
-            Some(line.split_once(':').filter(|(key, _)| key.eq_ignore_ascii_case(name))?.1.trim().to_owned())
-        };
-        text.lines().find_map(value)
-    };
-    if header("transfer-encoding").is_some() {
-        while !bytes.ends_with(b"0\r\n\r\n") {
-            read_more(client, &mut chunk, &mut bytes)?;
-        }
-    }
-    let length: usize = header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
-    while bytes.len() < head + 4 + length {
-        read_more(client, &mut chunk, &mut bytes)?;
-    }
-    let first_line = text.lines().next()?;
-    let others = text.lines().skip(1).filter(|line| !line.to_ascii_lowercase().starts_with("connection:"));
-    let head_lines: Vec<&str> = std::iter::once(first_line).chain(others).chain(["Connection: close"]).collect();
-    Some([head_lines.join("\r\n").as_bytes(), b"\r\n\r\n", bytes.get(head + 4..)?].concat())
-}
-
-fn read_more(client: &mut TcpStream, chunk: &mut [u8], bytes: &mut Vec<u8>) -> Option<()> {
-    let count = client.read(chunk).ok().filter(|count| *count > 0)?;
-    bytes.extend_from_slice(chunk.get(..count)?);
-    Some(())
+fn holds(bytes: &[u8], text: &str) -> bool {
+    text.is_empty() || bytes.windows(text.len()).any(|at| at == text.as_bytes())
 }
 
 fn is_timeout(error: &std::io::Error) -> bool {

@@ -12,7 +12,7 @@ use std::{
 
 use anyhow::{Context as _, bail, ensure};
 
-use super::{free_port, is_running, keeper::Keeper, say, stack_folder};
+use super::{FaultProxy, Protocol, free_port, is_running, keeper::Keeper, say, signal, stack_folder};
 use crate::tls::ServerCertificate;
 
 /// How long the server may take until it answers. It takes 3 to 5 s on two idle cores.
@@ -27,6 +27,7 @@ pub struct KafkaServer {
     /// `host:port` for clients.
     pub bootstrap: String,
     address: SocketAddr,
+    process: u32,
     keeper: Keeper,
 }
 
@@ -41,10 +42,25 @@ pub struct Seal<'a> {
     pub password: &'a str,
 }
 
+/// By which door clients come in. The broker itself has an open one.
+enum Door<'a> {
+    Open,
+    Sealed(&'a Seal<'a>),
+    /// Advertised as the address of a proxy.
+    Proxied(String),
+}
+
 struct Ports {
     broker: u16,
     controller: u16,
-    sealed: u16,
+    /// Of the second door, where there is one.
+    further: u16,
+}
+
+impl Ports {
+    fn free() -> anyhow::Result<Ports> {
+        Ok(Ports { broker: free_port()?, controller: free_port()?, further: free_port()? })
+    }
 }
 
 impl KafkaServer {
@@ -53,7 +69,7 @@ impl KafkaServer {
     /// # Errors
     /// `run make stack` when the jars are not there; the last lines of the server's log when it does not come up.
     pub fn start() -> anyhow::Result<Self> {
-        Self::start_with(None)
+        Self::start_with(&Ports::free()?, &Door::Open)
     }
 
     /// As `start`, but clients come in by TLS and with a password (SASL PLAIN) alone.
@@ -61,16 +77,29 @@ impl KafkaServer {
     /// # Errors
     /// As `start`.
     pub fn start_sealed(seal: &Seal<'_>) -> anyhow::Result<Self> {
-        Self::start_with(Some(seal))
+        Self::start_with(&Ports::free()?, &Door::Sealed(seal))
     }
 
-    fn start_with(seal: Option<&Seal<'_>>) -> anyhow::Result<Self> {
+    /// As `start`, with a second door behind a proxy of faults: who comes in by the proxy's address is told of no other. `bootstrap` is the
+    /// open door, for whoever is to meet no fault.
+    ///
+    /// # Errors
+    /// As `start`.
+    pub fn start_behind_proxy(seed: u64) -> anyhow::Result<(Self, FaultProxy)> {
+        let ports = Ports::free()?;
+        let proxy = FaultProxy::start(&format!("127.0.0.1:{}", ports.further), Protocol::Kafka, seed)?;
+        let server = Self::start_with(&ports, &Door::Proxied(proxy.address().to_owned()))?;
+        Ok((server, proxy))
+    }
+
+    fn start_with(ports: &Ports, door: &Door<'_>) -> anyhow::Result<Self> {
         let folder = tempfile::Builder::new().prefix("kafka-").tempdir().context("making a folder for Kafka")?.keep();
-        let ports = Ports { broker: free_port()?, controller: free_port()?, sealed: free_port()? };
         let properties = folder.join("server.properties");
-        let mut text = server_properties(&folder, &ports);
-        if let Some(seal) = seal {
-            text.push_str(&sealed_properties(&folder, &ports, seal)?);
+        let mut text = server_properties(&folder, ports);
+        match door {
+            Door::Open => {}
+            Door::Sealed(seal) => text.push_str(&sealed_properties(&folder, ports, seal)?),
+            Door::Proxied(advertised) => text.push_str(&proxied_properties(ports, advertised)),
         }
         fs::write(&properties, text).context("writing properties")?;
         let java = java_command()?;
@@ -85,8 +114,11 @@ impl KafkaServer {
         let keeper = Keeper::new(&folder, &command)?;
         // Asked on the open port, which the broker uses for itself where clients have another.
         let address = SocketAddr::from(([127, 0, 0, 1], ports.broker));
-        let bootstrap = seal.map_or_else(|| address.to_string(), |_| format!("127.0.0.1:{}", ports.sealed));
-        let mut server = Self { bootstrap, address, keeper };
+        let bootstrap = match door {
+            Door::Open | Door::Proxied(_) => address.to_string(),
+            Door::Sealed(_) => format!("127.0.0.1:{}", ports.further),
+        };
+        let mut server = Self { bootstrap, address, process: 0, keeper };
         server.restart()?;
         Ok(server)
     }
@@ -99,6 +131,28 @@ impl KafkaServer {
         self.keeper.kill()
     }
 
+    /// The process id.
+    #[must_use]
+    pub fn process(&self) -> u32 {
+        self.process
+    }
+
+    /// Stops it where it stands (SIGSTOP): it takes connections and answers none.
+    ///
+    /// # Errors
+    /// When the signal cannot be sent.
+    pub fn pause(&self) -> anyhow::Result<()> {
+        signal::pause(self.process)
+    }
+
+    /// Lets it go on where it stood.
+    ///
+    /// # Errors
+    /// When the signal cannot be sent.
+    pub fn resume(&self) -> anyhow::Result<()> {
+        signal::resume(self.process)
+    }
+
     /// Starts the killed broker again, same address, same log, and waits until it answers.
     ///
     /// # Errors
@@ -106,6 +160,7 @@ impl KafkaServer {
     pub fn restart(&mut self) -> anyhow::Result<()> {
         let started = Instant::now();
         let process = self.keeper.start()?;
+        self.process = process;
         while !self.answers() {
             let last_words = || self.keeper.last_words();
             ensure!(started.elapsed() < READY_WITHIN, "Kafka does not answer; its last words:\n{}", last_words());
@@ -175,7 +230,7 @@ broker.heartbeat.interval.ms=500
 /// A further listener, for clients: TLS with a certificate as PEM, and SASL PLAIN with one account. What is said twice counts as said last.
 /// What is beyond its retention goes at once, as far as Kafka can.
 fn sealed_properties(folder: &Path, ports: &Ports, seal: &Seal<'_>) -> anyhow::Result<String> {
-    let (open, sealed, controller) = (ports.broker, ports.sealed, ports.controller);
+    let (open, sealed, controller) = (ports.broker, ports.further, ports.controller);
     let keystore = folder.join("broker.pem");
     fs::write(&keystore, format!("{}{}", seal.certificate.key_pem, seal.certificate.certificate_pem))
         .context("writing the broker's certificate")?;
@@ -196,4 +251,16 @@ listener.name.sealed.ssl.keystore.location={}
         seal.password,
         keystore.display()
     ))
+}
+
+/// A further listener, which tells clients to come to a proxy before it.
+fn proxied_properties(ports: &Ports, advertised: &str) -> String {
+    let (open, proxied, controller) = (ports.broker, ports.further, ports.controller);
+    format!(
+        "listeners=OPEN://127.0.0.1:{open},PROXIED://127.0.0.1:{proxied},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=OPEN://127.0.0.1:{open},PROXIED://{advertised}
+listener.security.protocol.map=OPEN:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT
+inter.broker.listener.name=OPEN
+"
+    )
 }

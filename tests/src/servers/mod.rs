@@ -9,6 +9,7 @@ mod keeper;
 mod prometheus;
 mod receiver;
 mod setup;
+pub mod signal;
 
 use std::{
     io::Write,

@@ -2,7 +2,6 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    process::Command,
     time::Duration,
 };
 
@@ -72,7 +71,7 @@ fn killed_under_load_and_started_again_it_has_every_row_once_and_no_alert_more_o
             daylight.kill9()?;
             daylight.restart()?;
             after_pages(&load, 40)?;
-            kill_hosted_clickhouse(&daylight)
+            daylight.kill9_clickhouse()
         });
         load.stop();
         killed.and_then(|()| sender.join().ok().context("the sender panicked"))
@@ -114,17 +113,6 @@ fn after_pages(load: &Load, more: u64) -> anyhow::Result<()> {
     poll(SOON, "further pages are acknowledged", || {
         ensure!(load.pages() >= goal, "{} of {goal}", load.pages());
         Ok(())
-    })
-}
-
-fn kill_hosted_clickhouse(daylight: &Daylight) -> anyhow::Result<()> {
-    let process = daylight.clickhouse_process();
-    let killed = Command::new("kill").args(["-9", &process.to_string()]).status()?;
-    ensure!(killed.success(), "ClickHouse, process {process}, cannot be killed");
-    poll(SOON, "the hosted ClickHouse answers again", || {
-        let now = daylight.refreshed_clickhouse_process()?;
-        ensure!(now != process, "process {process} was killed and nobody started another");
-        daylight.number("SELECT 1").map(|_| ())
     })
 }
 

@@ -60,8 +60,7 @@ fn whatever_the_network_does_to_inserts_every_row_is_there_once() -> anyhow::Res
         ]),
         hold: Duration::from_millis(2_500),
     };
-    proxy.only("INSERT");
-    proxy.schedule(schedule(30));
+    proxy.schedule_of("INSERT", schedule(30));
     let load = Load::new();
     let sent = std::thread::scope(|scope| {
         let sender = scope.spawn(|| load.run(&daylight, "okta"));

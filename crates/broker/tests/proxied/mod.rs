@@ -1,0 +1,83 @@
+//! A real Kafka whose answers get lost on the way: what was done is done once, and who asked finds out.
+
+use std::{
+    sync::LazyLock,
+    time::{Duration, Instant},
+};
+
+use broker::{Broker, CommitError, Limits, StartAt};
+use tests::servers::{Fault, FaultProxy, Schedule, kafka::KafkaServer};
+
+use crate::contract::{DEADLINE, KEEP, append, new_topic, read_all, record, wait_for_partitions};
+
+/// The seed of the faults.
+const SEED: u64 = 5;
+
+static PROXIED: LazyLock<(KafkaServer, FaultProxy)> =
+    LazyLock::new(|| KafkaServer::start_behind_proxy(SEED).expect("a real Kafka: run make stack"));
+
+/// Through the proxy, and through the open door.
+fn open_both() -> (Broker, Broker, &'static FaultProxy) {
+    let (server, proxy) = &*PROXIED;
+    let mut settings = crate::settings();
+    // Back soon, so that the test takes seconds.
+    for (name, value) in
+        [("reconnect.backoff.ms", "10"), ("reconnect.backoff.max.ms", "50"), ("retry.backoff.ms", "20")]
+    {
+        settings.properties.insert(name.to_owned(), value.to_owned());
+    }
+    let [proxied, direct] = [proxy.address(), &server.bootstrap]
+        .map(|bootstrap| Broker::connect_kafka(bootstrap, settings.clone(), Limits::default()).expect("Kafka answers"));
+    (proxied, direct, proxy)
+}
+
+fn schedule(per_thousand: &[(Fault, u64)]) -> Schedule {
+    Schedule { per_thousand: per_thousand.iter().copied().collect(), hold: Duration::from_millis(300) }
+}
+
+#[test]
+fn a_record_whose_acknowledgement_is_lost_is_sent_again_and_stored_once() {
+    let (broker, direct, proxy) = open_both();
+    let topic = new_topic(&broker, 1, KEEP);
+    let lost = [(Fault::LoseResponse, 200), (Fault::CutResponse, 100), (Fault::HoldResponse, 30)];
+    let others = [(Fault::DropRequest, 50), (Fault::CutRequest, 50), (Fault::DelayRequest, 20)];
+    proxy.schedule_of("Produce", schedule(&[lost.as_slice(), &others, &[(Fault::DelayResponse, 20)]].concat()));
+    let (mut values, deadline) = (Vec::new(), Instant::now() + DEADLINE);
+    // Each alone, so that each is a request of its own.
+    while proxy.faults_of("Produce").get(&Fault::LoseResponse).is_none_or(|times| *times < 15) {
+        assert!(Instant::now() < deadline, "only {:?}", proxy.faults_of("Produce"));
+        let value = format!("value {}", values.len());
+        append(&broker, &topic, vec![record(0, "k", &value)]);
+        values.push(value.into_bytes());
+    }
+    proxy.schedule_of("Produce", Schedule::default());
+    let there: Vec<Vec<u8>> = read_all(&direct, &topic, 0).into_iter().filter_map(|(_, _, value)| value).collect();
+    assert_eq!(there, values, "after {:?}", proxy.faults_of("Produce"));
+}
+
+#[test]
+fn a_commit_whose_answer_is_lost_counts_and_may_be_done_again() {
+    let (broker, direct, proxy) = open_both();
+    let topic = new_topic(&broker, 1, KEEP);
+    append(&broker, &topic, vec![record(0, "k", "v")]);
+    let mut consumer = broker.consumer("proxied", &topic, StartAt::Earliest).unwrap();
+    wait_for_partitions(&mut consumer, &mut Vec::new(), 1);
+    let committed = || direct.committed("proxied", &topic, 0).unwrap().map(|committed| committed.metadata);
+    proxy.schedule_of("OffsetCommit", schedule(&[(Fault::LoseResponse, 1_000)]));
+    let error = consumer.commit(0, 1, "unheard").unwrap_err();
+    assert!(matches!(error, CommitError::Unavailable { .. }), "{error}");
+    assert_eq!(committed().as_deref(), Some("unheard"), "the commit was applied, and its answer lost");
+    proxy.schedule_of("OffsetCommit", schedule(&[(Fault::LoseResponse, 300), (Fault::CutResponse, 100)]));
+    let deadline = Instant::now() + DEADLINE;
+    for number in 0..20 {
+        let metadata = format!("commit {number}");
+        while let Err(error) = consumer.commit(0, 1, &metadata) {
+            let goes_on = matches!(error, CommitError::Unavailable { .. }) && Instant::now() < deadline;
+            assert!(goes_on, "{metadata}: {error}");
+        }
+        assert_eq!(committed(), Some(metadata), "what was committed before came after");
+    }
+    proxy.schedule_of("OffsetCommit", Schedule::default());
+    let lost = proxy.faults_of("OffsetCommit");
+    assert!(lost.get(&Fault::LoseResponse).is_some_and(|times| *times > 2), "{lost:?}");
+}
