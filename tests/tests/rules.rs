@@ -268,28 +268,40 @@ fn google_cases() -> Vec<Case> {
 /// The same click in the unified audit log.
 fn ual_cases() -> Vec<Case> {
     let ual = |record| Step::Native(Source::M365Ual, record);
-    let consent = |app, scopes: &[&str]| ual(ual_consent(&click(1, ANN, app), scopes));
+    let granted = |app, scopes: &[&str]| ual(ual_consent(&click(1, ANN, app), scopes));
     let companion = |scopes: &[&str]| ual(ual_companion(&click(1, ANN, TOOL), scopes));
     vec![
         ("N1", "UAL: a sign-in to an app that nobody knows", vec![ual(ual_login(&click(1, ANN, TOOL)))], true),
         ("N1", "UAL: a sign-in to an app of Microsoft's own", vec![ual(ual_login(&click(1, ANN, TEAMS)))], false),
-        ("C1", "UAL: all mail, by one person", vec![consent(TOOL, &["Mail.ReadWrite"])], true),
-        ("C1", "UAL: sign-in only", vec![consent(TOOL, &["User.Read"])], false),
+        ("C1", "UAL: all mail, by one person", vec![granted(TOOL, &["Mail.ReadWrite"])], true),
+        ("C1", "UAL: sign-in only", vec![granted(TOOL, &["User.Read"])], false),
         ("C1", "UAL: a companion waits for its consent", vec![companion(&["Mail.ReadWrite"])], false),
         (
             "C1",
             "UAL: the consent speaks for the companion before it",
-            vec![companion(&["Mail.ReadWrite"]), consent(TOOL, &["Mail.ReadWrite"])],
+            vec![companion(&["Mail.ReadWrite"]), granted(TOOL, &["Mail.ReadWrite"])],
             true,
         ),
         (
             "C1",
             "UAL: a companion says nothing again that its consent has said",
-            vec![consent(TOOL, &["Mail.ReadWrite"]), companion(&["Mail.ReadWrite"])],
+            vec![granted(TOOL, &["Mail.ReadWrite"]), companion(&["Mail.ReadWrite"])],
             false,
         ),
-        ("R1", "UAL: a known rogue app, by its id", vec![consent(EM_CLIENT, &["User.Read"])], true),
-        ("R1", "UAL: an app that only has its name", vec![consent((TOOL.0, EM_CLIENT.1), &["User.Read"])], false),
+        (
+            "N1",
+            "UAL: an app that the directory's own log has told of",
+            vec![consent(1, TOOL, &["User.Read"]), ual(ual_login(&click(2, BEN, TOOL)))],
+            false,
+        ),
+        (
+            "N1",
+            "UAL: what was decided about the directory's app",
+            vec![Step::Decide(TOOL_REF, Status::Sanctioned), ual(ual_login(&click(1, ANN, TOOL)))],
+            false,
+        ),
+        ("R1", "UAL: a known rogue app, by its id", vec![granted(EM_CLIENT, &["User.Read"])], true),
+        ("R1", "UAL: an app that only has its name", vec![granted((TOOL.0, EM_CLIENT.1), &["User.Read"])], false),
     ]
 }
 

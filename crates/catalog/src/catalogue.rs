@@ -301,9 +301,9 @@ fn has(domains: &[String], domain: &str) -> bool {
     domains.iter().any(|known| known == domain)
 }
 
-/// One key for one client: Entra and the unified audit log tell of the same applications, and write GUIDs in either case.
+/// One key for one client: two sources may tell of one issuer's, and GUIDs are written in either case.
 fn client_id_key(source: Source, id: &str) -> (Source, String) {
-    let source = if source == Source::M365Ual { Source::Entra } else { source };
+    let source = source.issuer();
     let id = if guid(id).is_some() { id.to_ascii_lowercase() } else { id.to_owned() };
     (source, id)
 }

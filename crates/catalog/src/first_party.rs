@@ -79,7 +79,7 @@ impl FirstParty {
         {
             return Some(publisher);
         }
-        if matches!(app.source, Source::Entra | Source::M365Ual) {
+        if app.source.issuer() == Source::Entra {
             let is_microsoft = app.id_kind == AppIdKind::ClientId
                 && guid(app.id).is_some_and(|id| self.microsoft.binary_search(&id).is_ok());
             return is_microsoft.then_some(MICROSOFT);

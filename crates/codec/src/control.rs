@@ -3,7 +3,9 @@
 //! A record with one nullable field per kind and not a union of records: a reader outside with an older schema then reads a new kind as
 //! "none of those I know", where a union would make it fail. The ledger keeps the same five fields.
 
-use event::{Alias, AliasAction, Control, Decision, Reveal, Status, TableName, TableVersion, Tick, UserKey};
+use event::{
+    Alias, AliasAction, Control, Decision, Reveal, Status, TableName, TableVersion, Tick, UserKey, issued_key,
+};
 
 use crate::{
     cursor::Cursor,
@@ -106,8 +108,8 @@ fn write_decision(writer: &mut Writer, decision: &Decision) {
 
 fn read_decision(cursor: &mut Cursor<'_>) -> Result<Decision, Flaw> {
     Ok(Decision {
-        app_key: cursor.owned()?,
-        app_refs: cursor.list(1, Cursor::owned)?,
+        app_key: read_key(cursor)?,
+        app_refs: cursor.list(1, read_key)?,
         status: cursor.member(Status::from_index)?,
         previous: cursor.member(Status::from_index)?,
         department: cursor.owned()?,
@@ -131,12 +133,17 @@ fn write_alias(writer: &mut Writer, alias: &Alias) {
 fn read_alias(cursor: &mut Cursor<'_>) -> Result<Alias, Flaw> {
     Ok(Alias {
         action: cursor.member(AliasAction::from_index)?,
-        from_app_key: cursor.owned()?,
-        to_app_key: cursor.owned()?,
+        from_app_key: read_key(cursor)?,
+        to_app_key: read_key(cursor)?,
         reason: cursor.owned()?,
         decided_by: cursor.owned()?,
         decided_at: cursor.time()?,
     })
+}
+
+/// A key or reference of an app, as it is written now.
+fn read_key(cursor: &mut Cursor<'_>) -> Result<String, Flaw> {
+    Ok(issued_key(cursor.text()?).into_owned())
 }
 
 fn read_table_version(cursor: &mut Cursor<'_>) -> Result<TableVersion, Flaw> {
@@ -154,4 +161,51 @@ fn read_reveal(cursor: &mut Cursor<'_>) -> Result<Reveal, Flaw> {
         revealed_by: cursor.owned()?,
         revealed_at: cursor.time()?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use event::Timestamp;
+
+    use super::*;
+    use crate::{LogRecord, decode_log_record};
+
+    /// Decisions and merges of the first versions named the apps of the unified audit log apart.
+    #[test]
+    fn decisions_and_merges_of_the_audit_logs_keys_are_read_as_the_directorys() {
+        let key = |source: &str| format!("{source}:client_id:7a1");
+        let decision = |source: &str| {
+            Control::Decision(Decision {
+                app_key: key(source),
+                app_refs: vec![key(source), "okta:app_id:1".to_owned()],
+                status: Status::Blocked,
+                previous: Status::Unreviewed,
+                department: String::new(),
+                owner: String::new(),
+                reason: key(source),
+                decided_by: String::new(),
+                decided_at: Timestamp(1),
+                expires_at: Timestamp::MISSING,
+            })
+        };
+        let merge = |source: &str, to: &str| {
+            Control::Alias(Alias {
+                action: AliasAction::Merge,
+                from_app_key: key(source),
+                to_app_key: to.to_owned(),
+                reason: String::new(),
+                decided_by: String::new(),
+                decided_at: Timestamp(1),
+            })
+        };
+        let read = |control: &Control| match decode_log_record(&encode_control("acme", control).unwrap()).unwrap() {
+            LogRecord::Control { control, .. } => control,
+            LogRecord::Events(_) => panic!("a control record"),
+        };
+        let Control::Decision(mut expected) = decision("entra") else { panic!("a decision") };
+        expected.reason = key("m365_ual");
+        assert_eq!(read(&decision("m365_ual")), Control::Decision(expected), "what people wrote stays");
+        assert_eq!(read(&merge("m365_ual", "a.com")), merge("entra", "a.com"));
+        assert_eq!(read(&merge("entra", &key("m365_ual"))), merge("entra", &key("entra")));
+    }
 }

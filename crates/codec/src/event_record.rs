@@ -65,7 +65,7 @@ impl<'a> BatchHeader<'a> {
             (self.tenant != event.tenant, "tenant"),
             (self.connection != event.connection, "connection"),
             (self.provider_tenant != event.provider_tenant, "provider_tenant"),
-            (self.source != event.source || self.source != event.app.source, "source"),
+            (self.source != event.source || self.source.issuer() != event.app.source, "source"),
             (self.received_at != event.received_at, "received_at"),
             (self.is_backfill != event.is_backfill, "is_backfill"),
         ];

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use enrichment::AppInfo;
 use event::{
     AlertId, AlertState, AppFirst, AppRef, Event, FirstSeen, LedgerEntry, Position, Sighting, Timestamp, UserKey,
+    issued_key,
 };
 use hashbrown::HashMap;
 
@@ -79,7 +80,7 @@ impl Tenant {
     pub(crate) fn load(&mut self, entry: &LedgerEntry<'_>) {
         match entry {
             LedgerEntry::App { app, name, first_key, app_key, first } => {
-                let index = self.apps.insert(app, name, first_key, app_key);
+                let index = self.apps.insert(app, name, first_key, &issued_key(app_key));
                 if let Some(app) = self.apps.get_mut(index) {
                     app.first = *first;
                 }

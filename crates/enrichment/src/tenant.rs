@@ -228,11 +228,11 @@ struct Names(HashMap<(Source, AppIdKind), HashMap<String, String>>);
 
 impl Names {
     fn of(&self, app: &AppRef<'_>) -> Option<&str> {
-        self.0.get(&(app.source, app.id_kind))?.get(app.id).map(String::as_str)
+        self.0.get(&(app.source.issuer(), app.id_kind))?.get(app.id).map(String::as_str)
     }
 
     fn learn(&mut self, app: &AppRef<'_>, name: &str) {
-        let names = self.0.entry((app.source, app.id_kind)).or_default();
+        let names = self.0.entry((app.source.issuer(), app.id_kind)).or_default();
         if !name.is_empty() && names.len() < NAMES_MAX && !names.contains_key(app.id) {
             names.insert(app.id.to_owned(), name.to_owned());
         }

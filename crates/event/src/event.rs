@@ -85,7 +85,7 @@ pub struct Event<'a> {
     /// The person who acted, where that is another.
     pub actor_key: UserKey,
 
-    /// The app, by its immutable id. Its `source` is the event's.
+    /// The app, by its immutable id. Its `source` is the issuer of the event's.
     pub app: AppRef<'a>,
     /// The app's name as delivered: never an identity, unless an administrator set it.
     pub app_name: &'a str,
@@ -177,7 +177,7 @@ impl<'a> Event<'a> {
             actor_type: ActorType::Unknown,
             user_key: UserKey::NONE,
             actor_key: UserKey::NONE,
-            app: AppRef { source, id_kind: crate::AppIdKind::None, id: "" },
+            app: AppRef { source: source.issuer(), id_kind: crate::AppIdKind::None, id: "" },
             app_name: "",
             app_object_id: "",
             app_kind: AppKind::Unknown,

@@ -30,6 +30,18 @@ closed_set! {
     }
 }
 
+impl Source {
+    /// Who gave the ids by which this source names apps. Both of Microsoft's logs tell of the applications of one directory: an app that
+    /// stands in both is one app, and what was decided about it binds whichever log tells of it next.
+    #[must_use]
+    pub const fn issuer(self) -> Source {
+        match self {
+            Source::M365Ual => Source::Entra,
+            other => other,
+        }
+    }
+}
+
 closed_set! {
     /// Which of a provider's logs an event stood in.
     Stream {
@@ -153,6 +165,14 @@ closed_set! {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_the_audit_log_names_apps_by_the_ids_of_another_source() {
+        for source in Source::ALL {
+            let issuer = if *source == Source::M365Ual { Source::Entra } else { *source };
+            assert_eq!(source.issuer(), issuer);
+        }
+    }
 
     #[test]
     fn names_parse_back_to_the_same_member() {

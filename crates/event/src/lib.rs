@@ -28,7 +28,7 @@ mod tokens;
 mod warnings;
 
 pub use alert::{Alert, AlertState, Factor, Severity};
-pub use app::{AppIdKind, AppKind, AppRef};
+pub use app::{AppIdKind, AppKind, AppRef, issued_key};
 pub use control::{Alias, AliasAction, Control, Reveal, TableName, TableVersion, Tick};
 pub use dead_letter::{DeadLetter, RejectReason};
 pub use decision::{Decision, IllegalTransition, Status};

@@ -118,7 +118,8 @@ impl Seed {
         event.actor_type = self.member(7, ActorType::ALL);
         event.user_key = self.user_key(8);
         event.actor_key = self.user_key(9);
-        event.app = AppRef { source: header.source, id_kind: self.member(10, AppIdKind::ALL), id: self.text(5) };
+        event.app =
+            AppRef { source: header.source.issuer(), id_kind: self.member(10, AppIdKind::ALL), id: self.text(5) };
         event.app_name = self.text(6);
         event.app_object_id = self.text(7);
         event.app_kind = self.member(11, AppKind::ALL);

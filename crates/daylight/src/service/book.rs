@@ -13,6 +13,7 @@ use catalog::Catalogue;
 use enrichment::{AliasRefused, AppInfo, CatalogueShelf, Enricher, Recorded, Standing};
 use event::{
     Alias, AppFirst, AppIdKind, AppRef, Control, Decision, LedgerEntry, Position, Source, Status, TableName, Timestamp,
+    issued_key,
 };
 
 /// The book. Clones share it.
@@ -122,15 +123,19 @@ impl Book {
         let LedgerEntry::App { app, name, first_key, first, .. } = entry else { return };
         let mut pages = self.lock();
         pages.enricher.learn_name(tenant, app, name);
+        let app_ref = app.to_string();
+        let page = pages.page(tenant);
+        // A ledger from before may hold one reference twice: as the unified audit log told of it, and as the directory's.
+        let before = page.references.get(&app_ref).map_or(Timestamp::MISSING, |known| known.first_seen_at);
         let reference = Reference {
             source: app.source,
             id_kind: app.id_kind,
             id: app.id.to_owned(),
             name: (*name).to_owned(),
             first_key: (*first_key).to_owned(),
-            first_seen_at: first_seen(first),
+            first_seen_at: earlier(before, first_seen(first)),
         };
-        pages.page(tenant).references.insert(app.to_string(), reference);
+        page.references.insert(app_ref, reference);
     }
 
     /// Takes a control record, in the order of the log. The same record again changes nothing.
@@ -165,6 +170,7 @@ impl Book {
     /// The apps of a tenant that a person may mean by a text: a key, a reference, or a name. A name may fit several, for the makers of
     /// OAuth clients choose theirs.
     pub(crate) fn find(&self, tenant: &str, text: &str, now: Timestamp) -> Vec<KnownApp> {
+        let text = &*issued_key(text);
         let mut pages = self.lock();
         let mut apps = pages.apps(tenant, now);
         let canonical = pages.enricher.canonical(tenant, text).to_owned();
@@ -203,9 +209,9 @@ impl Book {
         self.lock().apps(tenant, now).into_values().collect()
     }
 
-    /// The key that an app goes by after all merges.
+    /// The key that an app goes by after all merges. Rows from before may hold one as the unified audit log gave it.
     pub(crate) fn canonical(&self, tenant: &str, app_key: &str) -> String {
-        self.lock().enricher.canonical(tenant, app_key).to_owned()
+        self.lock().enricher.canonical(tenant, &issued_key(app_key)).to_owned()
     }
 
     fn lock(&self) -> MutexGuard<'_, Pages> {
@@ -395,6 +401,18 @@ mod tests {
         assert_eq!(keys(&book.find(TENANT, "Zoom", NOW)), ["zoom.us"]);
         assert_eq!(keys(&book.find(TENANT, "no such app", NOW)), [""; 0]);
         assert_eq!(keys(&book.find("other", "Acme Boards", NOW)), [""; 0]);
+    }
+
+    #[test]
+    fn an_app_of_both_logs_of_microsoft_is_one_also_for_a_ledger_from_before() {
+        let book = book();
+        met(&book, Source::M365Ual, AppIdKind::ClientId, "7a1", "Quorbit", 5);
+        met(&book, Source::Entra, AppIdKind::ClientId, "7a1", "Quorbit", 7);
+        for text in ["entra:client_id:7a1", "m365_ual:client_id:7a1", "quorbit"] {
+            let found = book.find(TENANT, text, NOW);
+            assert_eq!(keys(&found), ["entra:client_id:7a1"], "{text}");
+            assert_eq!((found[0].references.len(), found[0].first_seen_at), (1, Timestamp(5)), "{text}");
+        }
     }
 
     #[test]

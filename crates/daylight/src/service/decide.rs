@@ -293,7 +293,7 @@ pub(crate) fn ambiguous(asked: &str, found: &[KnownApp]) -> Refused {
 fn parse_app_ref(text: &str) -> Option<AppRef<'_>> {
     let (source, rest) = text.split_once(':')?;
     let (id_kind, id) = rest.split_once(':')?;
-    let app = AppRef { source: Source::parse(source)?, id_kind: AppIdKind::parse(id_kind)?, id };
+    let app = AppRef { source: Source::parse(source)?.issuer(), id_kind: AppIdKind::parse(id_kind)?, id };
     app.is_some().then_some(app)
 }
 
@@ -362,6 +362,8 @@ mod tests {
         for text in ["okta:app_id:0oa1", "entra:client_id:a:b", "google_workspace:label:My app"] {
             assert_eq!(parse_app_ref(text).unwrap().to_string(), text);
         }
+        let before = parse_app_ref("m365_ual:client_id:7a1").unwrap();
+        assert_eq!(before.to_string(), "entra:client_id:7a1", "the audit log's apps are the directory's");
         for text in ["slack.com", "okta:nothing:1", "okta:app_id:", "okta:none:x"] {
             assert_eq!(parse_app_ref(text), None, "{text}");
         }

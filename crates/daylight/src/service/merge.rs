@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use catalog::Catalogue;
-use event::{Alias, AliasAction, Control, Timestamp};
+use event::{Alias, AliasAction, Control, Timestamp, issued_key};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -171,6 +171,7 @@ fn own_apps(catalogue: &Catalogue, apps: &[KnownApp]) -> BTreeMap<String, KnownA
 
 /// The app that is meant: by its key, by a reference, or by a name that only one has. The catalogue knows some that nobody has met.
 fn meant(catalogue: &Catalogue, own: &BTreeMap<String, KnownApp>, asked: &str) -> Result<KnownApp, Refused> {
+    let asked = &*issued_key(asked);
     let has_reference = |known: &&KnownApp| known.references.iter().any(|reference| reference.app_ref == asked);
     if let Some(known) = own.get(asked).or_else(|| own.values().find(has_reference)) {
         return Ok(known.clone());

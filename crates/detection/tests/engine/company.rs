@@ -106,7 +106,7 @@ impl Happening {
         event.actor_type = self.actor;
         event.user_key = UserKey(self.user);
         let id_kind = if self.client_id.is_empty() { AppIdKind::None } else { self.id_kind };
-        event.app = AppRef { source: self.source, id_kind, id: &self.client_id };
+        event.app = AppRef { source: self.source.issuer(), id_kind, id: &self.client_id };
         event.app_name = &self.info.name;
         event.app_object_id = self.object_id;
         event.outcome = self.outcome;

@@ -1,8 +1,12 @@
 //! Doing it again: replays with a ledger that is ahead, restarts, learning, merges, tenants.
 
-use event::{ActorType, Alert, AlertState, Kind, Status};
+use detection::{Engine, Settings};
+use event::{
+    ActorType, Alert, AlertState, AppFirst, AppIdKind, AppRef, EventId, FirstSeen, Kind, LedgerEntry, Position,
+    Sighting, Source, Status, Timestamp, UserKey, stable_hash_64,
+};
 
-use crate::company::{Company, Happening, consent, mail_consent, raised, sso};
+use crate::company::{Company, DAY_0, Happening, consent, mail_consent, raised, sso};
 
 /// A log with something for every rule.
 fn history() -> Vec<Happening> {
@@ -237,4 +241,40 @@ fn the_known_apps_are_told_with_their_people_right_after_a_restart() {
     assert_eq!(apps, [("notes", "notes.example", 7), ("notes on the phone", "notes.example", 7)]);
     assert_eq!(company.engine.tenants().collect::<Vec<_>>(), ["acme"]);
     assert_eq!(company.engine.pairs(), 8);
+}
+
+/// Ledgers of the first versions held the apps of the unified audit log apart, under a key of their own.
+#[test]
+fn an_app_that_the_ledger_keeps_under_the_audit_logs_key_is_no_new_app() {
+    let key = "entra:client_id:notes";
+    let before = AppRef { source: Source::M365Ual, id_kind: AppIdKind::ClientId, id: "notes" };
+    let seen = FirstSeen { position: Position::default(), event_id: EventId(1), occurred_at: Timestamp(DAY_0) };
+    let first = AppFirst { used: seen, ..AppFirst::default() };
+    let (position, sighting) = (Position::default(), Sighting::USED);
+    let mut engine = Engine::new(Settings::default());
+    for entry in [
+        LedgerEntry::Connection { connection: "entra-main", earliest: Timestamp(DAY_0) },
+        LedgerEntry::Pair { app_hash: stable_hash_64(&before), user_key: UserKey(1), position, sighting },
+        LedgerEntry::App {
+            app: before,
+            name: "Notes",
+            first_key: "m365_ual:client_id:notes",
+            app_key: "m365_ual:client_id:notes",
+            first,
+        },
+    ] {
+        engine.load("acme", &entry);
+    }
+    let mut company = Company::new(engine);
+    let of_now = |user, source| {
+        let mut happening = Happening { source, ..sso(user, "notes") };
+        happening.info.app_key = key.to_owned();
+        happening
+    };
+    for source in [Source::M365Ual, Source::Entra] {
+        assert!(company.see(&of_now(1, source)).is_empty());
+    }
+    company.see(&of_now(2, Source::Entra));
+    let people: Vec<_> = company.engine.apps("acme").map(|app| (app.app_key, app.people)).collect();
+    assert_eq!(people, [(key, 2), (key, 2)], "the person of before is one of the two");
 }

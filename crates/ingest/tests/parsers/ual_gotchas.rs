@@ -294,7 +294,7 @@ fn ual_fields_of_a_consent_are_read_from_where_the_map_says() {
         ("native_id", "99999999-2222-4333-8444-000000000001"),
         ("native_type", "Consent to application."),
         ("provider_tenant", TENANT),
-        ("app_ref", "m365_ual:client_id:11111111-2222-4333-8444-555555555555"),
+        ("app_ref", "entra:client_id:11111111-2222-4333-8444-555555555555"),
         ("app_object_id", OBJECT),
         ("app_name", "Acme Notes"),
         ("consent_type", "user"),

@@ -76,7 +76,7 @@ fn count(events: &EncodedBlock, names: &BTreeMap<(String, String), String>, usag
             outcome: *outcome,
             user_key: number(&people),
             session_id: &session_id,
-            app: AppRef { source: *source, id_kind: *id_kind, id: &id },
+            app: AppRef { source: source.issuer(), id_kind: *id_kind, id: &id },
             app_kind: *app_kind,
             name: &name,
             category: &category,

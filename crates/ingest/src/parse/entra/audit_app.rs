@@ -71,7 +71,7 @@ impl<'a> AuditApp<'a> {
             ("", object_id) => (AppIdKind::ObjectId, object_id),
             (id, _) => (AppIdKind::ClientId, id),
         };
-        AppRef { source, id_kind, id }
+        AppRef { source: source.issuer(), id_kind, id }
     }
 }
 

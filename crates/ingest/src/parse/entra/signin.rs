@@ -55,7 +55,7 @@ pub(crate) fn build(
     // Both logs name people by the ids of one directory.
     event.user_key = person.key(context, Source::Entra);
     event.app = AppRef {
-        source: native.source,
+        source: native.source.issuer(),
         id_kind: if app_id.is_empty() { AppIdKind::None } else { AppIdKind::ClientId },
         id: app_id,
     };
