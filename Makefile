@@ -52,6 +52,11 @@ test: toolchain stack ## Run every test, on real servers
 	$(CARGO) build --locked -p daylight
 	$(CARGO) test --locked --workspace --no-fail-fast
 
+.PHONY: chaos
+chaos: toolchain stack ## Kill, cut and lose by seed, then check that nothing is lost or doubled (SEED=… ENGINE=kafka|embedded)
+	$(CARGO) build --release --locked -p daylight -p chaos
+	target/release/chaos $(if $(SEED),--seed $(SEED)) $(if $(ENGINE),--engine $(ENGINE)) $(CHAOS)
+
 .PHONY: check
 check: toolchain ## Format and lints, without a warning
 	$(CARGO) fmt --all --check

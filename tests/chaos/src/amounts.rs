@@ -1,0 +1,89 @@
+//! How much of everything a run has: the amounts that are promised (`make chaos`) and those of every test run.
+
+use std::time::Duration;
+
+use crate::schedule::Engine;
+
+/// How much.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Amounts {
+    /// Distinct events that are acknowledged at least.
+    pub events: u64,
+    /// Pages of events offered in a second.
+    pub pages_per_second: u64,
+    /// `kill -9` of a process of ours.
+    pub process_kills: u64,
+    /// `kill -9` of ClickHouse while an insert is under way.
+    pub clickhouse_kills: u64,
+    /// Times that ClickHouse is away, and for how long.
+    pub outages: u64,
+    /// How long one of them takes.
+    pub outage: Duration,
+    /// `kill -9` of the broker.
+    pub broker_kills: u64,
+    /// Responses that are lost after the request was applied: at the door, before ClickHouse, before the receiver, before Kafka.
+    pub lost_responses: u64,
+    /// Processes that are stopped (SIGSTOP) for longer than their session.
+    pub stops: u64,
+    /// How long members of the groups come and go.
+    pub storm: Duration,
+    /// Each trouble of ClickHouse so often.
+    pub troubles: u64,
+    /// Tenants, each of which has one partition.
+    pub tenants: u64,
+}
+
+impl Amounts {
+    /// What `make chaos` promises.
+    #[must_use]
+    pub fn promised(engine: Engine) -> Amounts {
+        let both = Amounts {
+            events: 500_000,
+            pages_per_second: 8,
+            process_kills: 50,
+            clickhouse_kills: 50,
+            outages: 3,
+            outage: Duration::from_secs(30),
+            broker_kills: 0,
+            lost_responses: 300,
+            stops: 0,
+            storm: Duration::ZERO,
+            troubles: 3,
+            tenants: 8,
+        };
+        match engine {
+            Engine::Embedded => both,
+            Engine::Kafka => Amounts {
+                outage: Duration::from_secs(120),
+                broker_kills: 10,
+                lost_responses: 1_000,
+                stops: 10,
+                storm: Duration::from_secs(120),
+                ..both
+            },
+        }
+    }
+
+    /// What every test run has.
+    #[must_use]
+    pub fn short(engine: Engine) -> Amounts {
+        let both = Amounts {
+            events: 3_000,
+            pages_per_second: 8,
+            process_kills: 3,
+            clickhouse_kills: 3,
+            outages: 0,
+            outage: Duration::from_secs(5),
+            broker_kills: 0,
+            lost_responses: 20,
+            stops: 0,
+            storm: Duration::ZERO,
+            troubles: 0,
+            tenants: 4,
+        };
+        match engine {
+            Engine::Embedded => both,
+            Engine::Kafka => Amounts { process_kills: 5, broker_kills: 1, stops: 1, ..both },
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! One run: start, send, harm; then stop, drain, look, check.
+
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, ensure};
+use tests::poll;
+
+use crate::{
+    amounts::Amounts,
+    book::Expected,
+    check::{PROBE_WITHIN, check},
+    client::Client,
+    generator::{Generator, PAGE_EVENTS},
+    observe::{lag, memories, number, observe, sums},
+    observed::{Memory, Observed},
+    report::Report,
+    schedule::{Engine, Schedule, Track},
+    stage::{Stage, lock},
+};
+
+/// How long everything may take to come to rest. Generous: the machine is shared.
+const DRAINED_WITHIN: Duration = Duration::from_secs(300);
+/// How long the amounts may take, beyond which a run ends with those that it has.
+const AMOUNTS_WITHIN: Duration = Duration::from_secs(40 * 60);
+/// How often a line tells of the progress.
+const TELL_EVERY: Duration = Duration::from_secs(5);
+
+/// How far the schedule is.
+#[derive(Debug, Default)]
+struct Progress {
+    done: AtomicU64,
+    all: u64,
+}
+
+/// Runs a seed on an engine. `say` is given a line now and then.
+///
+/// # Errors
+/// What could not be started, harmed or asked. What is wrong with the outcome is in the report.
+pub fn run(engine: Engine, seed: u64, amounts: &Amounts, say: &(dyn Fn(&str) + Sync)) -> anyhow::Result<Report> {
+    let began = Instant::now();
+    let schedule = Schedule::new(seed, engine, amounts);
+    say(schedule.to_string().trim_end());
+    let stage = Stage::start(engine, seed, amounts)?;
+    let generator = Generator::new(seed, amounts.tenants, tests::events::now_ms() - 3_600_000);
+    let client = Client::new(generator.clone(), seed, amounts.pages_per_second);
+    suffer(&stage, &client, &schedule, amounts, say)?;
+    say("no more faults: everybody comes back, and what is on its way arrives");
+    stage.heal()?;
+    let (expected, observed) = look(&stage, &client, &generator, say)?;
+    let verdict = check(&expected, &observed);
+    Ok(Report { seed, engine, faults: stage.faults(), verdict, wall: began.elapsed() })
+}
+
+/// Sends while everything of the schedule happens, and until the amounts are reached.
+fn suffer(
+    stage: &Stage,
+    client: &Client,
+    schedule: &Schedule,
+    amounts: &Amounts,
+    say: &(dyn Fn(&str) + Sync),
+) -> anyhow::Result<()> {
+    let all = schedule.tracks.iter().map(|track| u64::try_from(track.steps.len()).unwrap_or(0)).sum();
+    let progress = Progress { done: AtomicU64::new(0), all };
+    thread::scope(|scope| {
+        let sending = scope.spawn(|| client.run(stage));
+        let keeping = scope.spawn(|| stage.keep());
+        let went = (|| {
+            // The first rows and alerts have flowed before anybody is harmed.
+            poll(DRAINED_WITHIN, "the first rows land", || {
+                let rows = number(stage, "SELECT count() FROM events")?;
+                ensure!(rows > 0 && client.acknowledged_pages() > 8, "{rows} rows");
+                Ok(())
+            })?;
+            stage.measure()?;
+            stage.storm_network();
+            thread::scope(|scope| {
+                let play = |track: &Track| play(stage, track, &progress, say);
+                let playing: Vec<_> = schedule.tracks.iter().map(|track| scope.spawn(move || play(track))).collect();
+                let reached = wait_for_amounts(stage, client, amounts, &progress, say);
+                let played = playing.into_iter().map(|track| track.join().ok().context("a track panicked")?);
+                played.collect::<anyhow::Result<Vec<()>>>().and(reached)
+            })
+        })();
+        client.stop();
+        stage.calm_network();
+        // Who is away comes back first, or the senders would wait for ever.
+        sending.join().ok().context("the sender panicked")?;
+        stage.end();
+        let kept = keeping.join().ok().context("the keeper panicked")?;
+        went.and(kept)
+    })
+}
+
+fn play(stage: &Stage, track: &Track, progress: &Progress, say: &(dyn Fn(&str) + Sync)) -> anyhow::Result<()> {
+    for step in &track.steps {
+        thread::sleep(step.rest);
+        let began = Instant::now();
+        let harmed = stage.harm(&step.deed);
+        let done = progress.done.fetch_add(1, Ordering::Relaxed) + 1;
+        let took = began.elapsed().as_secs_f64();
+        say(&format!(
+            "{:>6.1} s  {done:>3}/{}  {} ({took:.1} s)",
+            stage.began.elapsed().as_secs_f64(),
+            progress.all,
+            step.deed
+        ));
+        harmed.with_context(|| step.deed.to_string())?;
+    }
+    Ok(())
+}
+
+/// Waits until the schedule is through and the amounts are there.
+fn wait_for_amounts(
+    stage: &Stage,
+    client: &Client,
+    amounts: &Amounts,
+    progress: &Progress,
+    say: &(dyn Fn(&str) + Sync),
+) -> anyhow::Result<()> {
+    let deadline = Instant::now() + AMOUNTS_WITHIN;
+    let mut told = Instant::now();
+    loop {
+        let (events, lost) = (client.acknowledged_pages() * PAGE_EVENTS, stage.lost_responses());
+        let done = progress.done.load(Ordering::Relaxed);
+        if told.elapsed() >= TELL_EVERY {
+            told = Instant::now();
+            say(&format!(
+                "{:>6.1} s  {events} of {} events acknowledged, {} unanswered, {} refused, {lost} of {} responses lost, {done} of {} deeds",
+                stage.began.elapsed().as_secs_f64(),
+                amounts.events,
+                client.unanswered(),
+                client.refused(),
+                amounts.lost_responses,
+                progress.all,
+            ));
+        }
+        if done >= progress.all && events >= amounts.events && lost >= amounts.lost_responses {
+            return Ok(());
+        }
+        ensure!(Instant::now() < deadline, "the amounts are not reached: {events} events, {lost} lost, {done} deeds");
+        thread::sleep(Duration::from_millis(100));
+    }
+}
+
+/// Waits for rest, remembers, sends the probe, and looks at everything.
+fn look(
+    stage: &Stage,
+    client: &Client,
+    generator: &Generator,
+    say: &(dyn Fn(&str) + Sync),
+) -> anyhow::Result<(Expected, Observed)> {
+    let mut book = client.book();
+    drain(stage, &book.expected(generator))?;
+    let mut memories_found = agreed_memories(stage)?;
+    // Whoever starts anew remembers the same.
+    for member in stage.of_role("detect") {
+        stage.kill(member, Duration::ZERO)?;
+    }
+    stage.heal()?;
+    drain(stage, &book.expected(generator))?;
+    for memory in agreed_memories(stage)? {
+        match memories_found.iter_mut().find(|known| known.tenant == memory.tenant) {
+            Some(known) => known.values.extend(memory.values),
+            None => memories_found.push(memory),
+        }
+    }
+    say("drained; a probe goes through everything");
+    let (before, began) = (sums(stage)?, Instant::now());
+    let first = book.pages.last_key_value().map_or(0, |(number, _)| number + 1);
+    // Each tenant meets one app that is new.
+    client.resume_at(first);
+    client.send_some(stage, 2 * generator.tenants());
+    book = client.book();
+    let expected = book.expected(generator);
+    let drained = drain(stage, &expected);
+    let probe_took = drained.is_ok().then(|| began.elapsed());
+    let probed = poll(PROBE_WITHIN, "the counters add up", || {
+        let sums = sums(stage)?.since(before);
+        ensure!(sums.accepted == sums.landed && sums.accepted == sums.observed, "{sums:?}");
+        Ok(sums)
+    });
+    let sums = probed.or_else(|_| sums(stage).map(|now| now.since(before)))?;
+    say("looking at everything");
+    let observed = observe(stage)?;
+    Ok((expected, Observed { memories: memories_found, probe_took, sums, surprises: client.surprises(), ..observed }))
+}
+
+/// Waits until nothing is on its way any more: cheap questions only. What is still missing after the deadline is the checker's to tell.
+fn drain(stage: &Stage, expected: &Expected) -> anyhow::Result<()> {
+    let acknowledged = expected.acknowledged();
+    let poison = expected.poison.values().filter(|is_acknowledged| **is_acknowledged).count();
+    poll(DRAINED_WITHIN, "everything is drained", || {
+        lock(&stage.clickhouse).revive()?;
+        let events = number(stage, "SELECT uniqExact(event_id) FROM events")?;
+        ensure!(events >= acknowledged, "{events} of {acknowledged} events");
+        let lag = lag(stage)?;
+        ensure!(lag == 0, "{lag} records lag");
+        let letters = number(stage, "SELECT count() FROM dead_letters FINAL")?;
+        ensure!(letters >= u64::try_from(poison)?, "{letters} of {poison} dead letters");
+        let alerts = number(stage, "SELECT uniqExact(alert_id) FROM alerts FINAL")?;
+        ensure!(alerts >= u64::try_from(expected.apps.len())?, "{alerts} of {} alerts are rows", expected.apps.len());
+        let told = stage.receiver.accepted().len();
+        ensure!(told >= expected.apps.len(), "{told} of {} alerts are told", expected.apps.len());
+        Ok(())
+    })
+}
+
+/// What is remembered, asked until all say the same, or for so long: a tick may be on its way.
+fn agreed_memories(stage: &Stage) -> anyhow::Result<Vec<Memory>> {
+    let agreed = poll(Duration::from_secs(20), "all remember the same", || {
+        let memories = memories(stage)?;
+        let is_same = |memory: &Memory| memory.values.windows(2).all(|two| two.first() == two.last());
+        ensure!(!memories.is_empty() && memories.iter().all(is_same), "they do not");
+        Ok(memories)
+    });
+    agreed.or_else(|_| memories(stage))
+}

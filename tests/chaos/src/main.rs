@@ -1,0 +1,79 @@
+//! `make chaos`: runs a seed on each engine, writes `target/chaos.json`, and ends with 0 only if every invariant holds.
+
+#![expect(clippy::print_stdout, reason = "a program for people")]
+
+use std::{path::PathBuf, process::ExitCode, time::SystemTime};
+
+use anyhow::Context;
+use chaos::{amounts::Amounts, conduct, report::Report, schedule::Engine};
+use clap::{Parser, ValueEnum};
+use serde_json::Value;
+
+/// Which engines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Choice {
+    Kafka,
+    Embedded,
+    Both,
+}
+
+/// Daylight under load and faults by seed, and a checker of what came out.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// Of which schedule, load and faults are made; another one at each run where none is given.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// On which log.
+    #[arg(long, value_enum, default_value = "both")]
+    engine: Choice,
+    /// The few faults of a test run, instead of all that is promised.
+    #[arg(long)]
+    short: bool,
+    /// Events to be acknowledged at least.
+    #[arg(long)]
+    events: Option<u64>,
+    /// Where the figures go.
+    #[arg(long, default_value = "target/chaos.json")]
+    out: PathBuf,
+}
+
+fn main() -> ExitCode {
+    run().unwrap_or_else(|error| {
+        println!("{error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+fn run() -> anyhow::Result<ExitCode> {
+    let arguments = Arguments::parse();
+    let seed = arguments.seed.unwrap_or_else(seed_of_now);
+    let engines: &[Engine] = match arguments.engine {
+        Choice::Kafka => &[Engine::Kafka],
+        Choice::Embedded => &[Engine::Embedded],
+        Choice::Both => &[Engine::Embedded, Engine::Kafka],
+    };
+    let mut reports: Vec<Report> = Vec::new();
+    for engine in engines {
+        let mut amounts = if arguments.short { Amounts::short(*engine) } else { Amounts::promised(*engine) };
+        amounts.events = arguments.events.unwrap_or(amounts.events);
+        println!("again: make chaos SEED={seed} ENGINE={}", engine.name());
+        let report = conduct::run(*engine, seed, &amounts, &|line| println!("{line}"));
+        reports.push(report.with_context(|| format!("seed {seed}, engine {}", engine.name()))?);
+        // After each engine, so that what the first has shown is not lost with the second.
+        let all: Vec<Value> = reports.iter().map(Report::json).collect();
+        if let Some(folder) = arguments.out.parent() {
+            std::fs::create_dir_all(folder).context("making the folder of the figures")?;
+        }
+        std::fs::write(&arguments.out, serde_json::to_string_pretty(&all)?).context("writing the figures")?;
+    }
+    reports.iter().for_each(|report| println!("\n{report}"));
+    let is_sound = reports.iter().all(|report| report.verdict.is_sound());
+    println!("{}; figures in {}", if is_sound { "every invariant holds" } else { "VIOLATED" }, arguments.out.display());
+    Ok(if is_sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Small enough to be typed again.
+fn seed_of_now() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    since.as_secs() % 1_000_000
+}

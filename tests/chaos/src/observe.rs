@@ -1,0 +1,229 @@
+//! Looks at everything after a run: the tables, the commands of people, the receiver, metrics and logs. It judges nothing.
+
+use std::{collections::BTreeMap, process::Command, time::Duration};
+
+use anyhow::{Context, ensure};
+use serde_json::Value;
+use tests::{http, poll, servers::binary};
+
+use crate::{
+    generator::SURNAME,
+    observed::{DeadLetter, Memory, Observed, Partition, Row, Sums, Told},
+    stage::{DATABASE, Member, SOON, Stage, lock},
+};
+
+/// Threads, files and bytes beyond those of a new process, above which it has grown.
+const THREADS_MORE_MAX: u64 = 24;
+const FILES_MORE_MAX: u64 = 128;
+const MEMORY_MORE_MAX_BYTES: u64 = 768 << 20;
+/// The key of a tenant under test, as `tests` plants it: its beginning.
+const TENANT_KEY: &str = "5ca1ab1e5ca1ab1e";
+
+/// Lines of an answer, each in its columns.
+fn ask(stage: &Stage, sql: &str) -> anyhow::Result<Vec<Vec<String>>> {
+    let url = format!("{}/?database={DATABASE}", stage.clickhouse_url());
+    let answer = http::request("POST", &url, &[], format!("{sql} FORMAT TSV").as_bytes(), Duration::from_secs(120))?;
+    ensure!(answer.status == 200, "ClickHouse refuses {sql}: {}", answer.text());
+    Ok(answer.text().lines().map(|line| line.split('\t').map(str::to_owned).collect()).collect())
+}
+
+/// The one number of an answer.
+pub(crate) fn number(stage: &Stage, sql: &str) -> anyhow::Result<u64> {
+    let lines = ask(stage, sql)?;
+    let text = lines.first().and_then(|line| line.first()).with_context(|| format!("no answer to {sql}"))?;
+    text.parse().with_context(|| format!("{text:?} is no number"))
+}
+
+/// Types `daylight …` to a member; gives what it printed, whatever its exit code was.
+fn typed(member: &Member, words: &[&str]) -> anyhow::Result<Value> {
+    let output = Command::new(binary()?).args(words).arg("--data-folder").arg(member.process.data()).output()?;
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    serde_json::from_slice(&output.stdout)
+        .with_context(|| format!("daylight {} at {}: {said}", words.join(" "), member.name()))
+}
+
+/// Everything but what the probe finds out.
+///
+/// # Errors
+/// What cannot be asked.
+pub fn observe(stage: &Stage) -> anyhow::Result<Observed> {
+    let mut observed = Observed { rows: rows(stage)?, posts: posts(stage), ..Observed::default() };
+    observed.row_count = number(stage, "SELECT count() FROM events")?;
+    observed.place_count = number(stage, "SELECT uniqExact(_log_id, _partition, _offset, _index) FROM events")?;
+    let letters = ask(stage, "SELECT lower(hex(sha256)), toString(reason), origin FROM dead_letters FINAL")?;
+    observed.dead_letters = letters
+        .into_iter()
+        .filter_map(|line| <[String; 3]>::try_from(line).ok())
+        .map(|[sha256, reason, origin]| DeadLetter { sha256, reason, origin })
+        .collect();
+    let alerts = ask(stage, "SELECT tenant, app_ref, uniqExact(alert_id) FROM alerts FINAL GROUP BY tenant, app_ref")?;
+    for [tenant, app, ids] in alerts.into_iter().filter_map(|line| <[String; 3]>::try_from(line).ok()) {
+        observed.alert_rows.insert((tenant, app_of(&app)), ids.parse()?);
+    }
+    verify(stage, &mut observed)?;
+    observed.lag_records = lag(stage)?;
+    observed.growth = growth(stage)?;
+    observed.leaks = leaks(stage)?;
+    Ok(observed)
+}
+
+fn rows(stage: &Stage) -> anyhow::Result<Vec<Row>> {
+    let columns =
+        "native_id, tenant, transaction_id, app_native_id, toUnixTimestamp64Milli(occurred_at), toString(user_key)";
+    let counts = "count(), uniqExact(_log_id, _partition, _offset, _index), uniqExact(event_id)";
+    let mut rows = Vec::new();
+    for line in ask(stage, &format!("SELECT {columns}, {counts} FROM events GROUP BY 1, 2, 3, 4, 5, 6"))? {
+        let line = <[String; 9]>::try_from(line).map_err(|line| anyhow::anyhow!("a row of other columns: {line:?}"))?;
+        let [native_id, tenant, checksum, app, at_ms, user_key, count, places, ids] = line;
+        let (at_ms, rows_, places, ids) = (at_ms.parse()?, count.parse()?, places.parse()?, ids.parse()?);
+        rows.push(Row { native_id, tenant, checksum, app, at_ms, user_key, rows: rows_, places, ids });
+    }
+    Ok(rows)
+}
+
+fn posts(stage: &Stage) -> Vec<Told> {
+    let told = stage.receiver.posts().into_iter().map(|post| {
+        let text = |key: &str| post.body.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let is_taken = post.answer == 200;
+        Told {
+            tenant: text("tenant"),
+            rule: text("rule"),
+            app: app_of(&text("app_ref")),
+            is_signed: post.is_signed,
+            is_taken,
+            is_seen: is_taken && !post.is_answer_lost && stage.is_seen(post.arrived_at),
+            at: post.arrived_at.saturating_duration_since(stage.began),
+            id: post.id,
+        }
+    });
+    told.collect()
+}
+
+/// `okta:app_id:X` → `X`.
+fn app_of(app_ref: &str) -> String {
+    app_ref.rsplit(':').next().unwrap_or_default().to_owned()
+}
+
+fn verify(stage: &Stage, observed: &mut Observed) -> anyhow::Result<()> {
+    let report = typed(stage.one("sink")?, &["verify", "--json"])?;
+    let list = |key: &str| report.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
+    for partition in list("partitions") {
+        let of = |key: &str| partition.get(key).and_then(Value::as_u64).unwrap_or(0);
+        observed.partitions.push(Partition {
+            partition: of("partition"),
+            events: of("events"),
+            refused: of("refused"),
+            missing: of("missing"),
+            doubled: of("doubled"),
+            stray: of("stray"),
+            unlanded: of("end").saturating_sub(of("landed_to")),
+        });
+    }
+    ensure!(!observed.partitions.is_empty(), "verify tells of no partition: {report}");
+    observed.usage_differences = list("usage").iter().filter_map(Value::as_str).map(str::to_owned).collect();
+    Ok(())
+}
+
+/// What everybody who detects remembers, beside what the ledger rebuilds.
+///
+/// # Errors
+/// When somebody does not tell.
+pub fn memories(stage: &Stage) -> anyhow::Result<Vec<Memory>> {
+    let mut all: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for member in stage.of_role("detect") {
+        let lines = typed(member, &["ledger", "hash", "--rebuild", "--json"])?;
+        for line in lines.as_array().into_iter().flatten() {
+            let text = |key: &str| line.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+            let known = all.entry(text("tenant")).or_default();
+            // Who does not have the tenant's partition remembers nothing of it.
+            known.extend([text("hash"), text("rebuilt_hash")].into_iter().filter(|hash| !hash.is_empty()));
+        }
+    }
+    Ok(all.into_iter().map(|(tenant, values)| Memory { tenant, values }).collect())
+}
+
+/// Records that the sinks have not landed.
+pub(crate) fn lag(stage: &Stage) -> anyhow::Result<u64> {
+    stage.of_role("sink").map(|member| counter(member, "daylight_sink_lag_records", "")).sum()
+}
+
+/// The counters of everybody who has the role, by now.
+///
+/// # Errors
+/// When somebody does not tell.
+pub fn sums(stage: &Stage) -> anyhow::Result<Sums> {
+    let of = |role: &str, name: &str, label: &str| -> anyhow::Result<u64> {
+        stage.of_role(role).map(|member| counter(member, name, label)).sum()
+    };
+    Ok(Sums {
+        read: of("ingest", "daylight_ingest_read_total", "")?,
+        accepted: of("ingest", "daylight_ingest_events_total", "")?,
+        duplicates: of("ingest", "daylight_ingest_duplicates_total", "")?,
+        ignored: of("ingest", "daylight_ingest_ignored_total", "")?,
+        rejected: of("ingest", "daylight_ingest_rejected_total", "")?,
+        landed: of("sink", "daylight_sink_rows_total", "table=\"events\"")?,
+        refused: of("sink", "daylight_sink_refused_rows_total", "table=\"events\"")?,
+        observed: of("detect", "daylight_detect_events_total", "")?,
+    })
+}
+
+impl Sums {
+    /// What was added since.
+    #[must_use]
+    pub fn since(self, before: Sums) -> Sums {
+        Sums {
+            read: self.read.saturating_sub(before.read),
+            accepted: self.accepted.saturating_sub(before.accepted),
+            duplicates: self.duplicates.saturating_sub(before.duplicates),
+            ignored: self.ignored.saturating_sub(before.ignored),
+            rejected: self.rejected.saturating_sub(before.rejected),
+            landed: self.landed.saturating_sub(before.landed),
+            refused: self.refused.saturating_sub(before.refused),
+            observed: self.observed.saturating_sub(before.observed),
+        }
+    }
+}
+
+/// A counter over its labels, or over those that hold this text. One that is not there counts nothing.
+fn counter(member: &Member, name: &str, label: &str) -> anyhow::Result<u64> {
+    let text = member.process.metrics()?;
+    let is_it =
+        |line: &&str| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' '])) && line.contains(label);
+    let values = text.lines().filter(is_it).filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
+    let sum = values.fold(0.0, |sum, value| sum + value);
+    // Counters are whole, and small enough to be exact.
+    format!("{sum:.0}").parse().with_context(|| format!("{name} is {sum}"))
+}
+
+fn growth(stage: &Stage) -> anyhow::Result<Vec<String>> {
+    let mut grown = Vec::new();
+    for member in &stage.members {
+        let (first, now) = (*lock(&member.at_first), member.size()?);
+        let has_grown = now.threads > first.threads + THREADS_MORE_MAX
+            || now.files > first.files + FILES_MORE_MAX
+            || now.memory_bytes > first.memory_bytes + MEMORY_MORE_MAX_BYTES;
+        if has_grown {
+            grown.push(format!("{} has grown from {first:?} to {now:?}", member.name()));
+        }
+    }
+    Ok(grown)
+}
+
+/// Secrets and names in what the processes said and say.
+fn leaks(stage: &Stage) -> anyhow::Result<Vec<String>> {
+    let mut leaks = Vec::new();
+    for member in &stage.members {
+        let secret = member.process.secret("okta0").to_owned();
+        ensure!(!secret.is_empty(), "there is no secret to look for");
+        let metrics = poll(SOON, "metrics", || member.process.metrics())?;
+        for (what, text) in [("log", member.process.log()?), ("metrics", metrics)] {
+            for planted in [SURNAME, &secret, TENANT_KEY, stage.receiver.key()] {
+                if let Some(line) = text.lines().find(|line| line.contains(planted)) {
+                    let shown: String = line.chars().take(300).collect();
+                    leaks.push(format!("the {what} of {} says {planted:?}: {shown}", member.name()));
+                }
+            }
+        }
+    }
+    Ok(leaks)
+}

@@ -1,0 +1,276 @@
+//! What goes wrong, and when: a function of the seed and of the amounts, and of nothing else. Printed before a run, so that it can be read
+//! beside the log, and played again by its seed.
+//!
+//! Tracks run beside each other, the steps of one track in order: a process may be killed while ClickHouse is away. The network's faults are
+//! not here: the proxies draw them by the same seed.
+
+use std::{fmt, time::Duration};
+
+use crate::{amounts::Amounts, dice::Dice};
+
+/// The longest rest before a step. Milliseconds.
+const REST_MAX_MS: u64 = 4_000;
+/// The longest time that something which was killed stays away. Milliseconds.
+const AWAY_MAX_MS: u64 = 1_500;
+/// How long a process is stopped, beyond its session. Milliseconds.
+const ASLEEP_BEYOND_MS: std::ops::Range<u64> = 1_500..5_000;
+
+/// Which log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Engine {
+    /// One process with every role.
+    Embedded,
+    /// The roles apart, around a broker.
+    Kafka,
+}
+
+impl Engine {
+    /// As it is written on the command line and in `chaos.json`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Engine::Embedded => "embedded",
+            Engine::Kafka => "kafka",
+        }
+    }
+
+    /// The roles of its processes, and how many there are of each.
+    #[must_use]
+    pub const fn roles(self) -> &'static [(&'static str, u64)] {
+        match self {
+            Engine::Embedded => &[("run", 1)],
+            Engine::Kafka => &[("ingest", 1), ("detect", 2), ("sink", 2), ("notify", 1)],
+        }
+    }
+}
+
+/// What is done to whom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Deed {
+    /// `kill -9` of a process, which stays away for so long.
+    KillProcess {
+        /// Its role.
+        role: &'static str,
+        /// Which of that role.
+        number: u64,
+        /// How long it stays away.
+        away_ms: u64,
+    },
+    /// `kill -9` of ClickHouse, so long after an insert went on its way.
+    KillClickhouse {
+        /// Microseconds after the request was seen.
+        after_us: u64,
+        /// How long it stays away.
+        away_ms: u64,
+    },
+    /// ClickHouse is away.
+    Outage {
+        /// For so long.
+        away_ms: u64,
+    },
+    /// `kill -9` of the broker.
+    KillBroker {
+        /// How long it stays away.
+        away_ms: u64,
+    },
+    /// A process stands still (SIGSTOP) until its session is over, and goes on where it stood.
+    Sleep {
+        /// Its role.
+        role: &'static str,
+        /// Which of that role.
+        number: u64,
+        /// How long it stands beyond its session.
+        beyond_ms: u64,
+    },
+    /// Members of a group come and go.
+    Storm {
+        /// For so long.
+        takes_ms: u64,
+        /// Of which further numbers are drawn.
+        seed: u64,
+    },
+    /// ClickHouse refuses, in one of its ways.
+    Trouble {
+        /// Which, by its place in the list of those that there are.
+        which: u64,
+        /// For so long.
+        takes_ms: u64,
+    },
+}
+
+impl Deed {
+    /// The key of `faults` in `chaos.json`.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Deed::KillProcess { .. } => "process_kill",
+            Deed::KillClickhouse { .. } => "clickhouse_kill",
+            Deed::Outage { .. } => "clickhouse_outage",
+            Deed::KillBroker { .. } => "broker_kill",
+            Deed::Sleep { .. } => "sigstop_past_session",
+            Deed::Storm { .. } => "rebalance_storm",
+            Deed::Trouble { .. } => "clickhouse_trouble",
+        }
+    }
+}
+
+impl fmt::Display for Deed {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Deed::KillProcess { role, number, away_ms } => write!(to, "kill {role} {number}, away {away_ms} ms"),
+            Deed::KillClickhouse { after_us, away_ms } => {
+                write!(to, "kill ClickHouse {after_us} µs into an insert, away {away_ms} ms")
+            }
+            Deed::Outage { away_ms } => write!(to, "ClickHouse is away for {away_ms} ms"),
+            Deed::KillBroker { away_ms } => write!(to, "kill the broker, away {away_ms} ms"),
+            Deed::Sleep { role, number, beyond_ms } => {
+                write!(to, "stop {role} {number} until {beyond_ms} ms past its session")
+            }
+            Deed::Storm { takes_ms, .. } => write!(to, "members come and go for {takes_ms} ms"),
+            Deed::Trouble { which, takes_ms } => write!(to, "trouble {which} of ClickHouse for {takes_ms} ms"),
+        }
+    }
+}
+
+/// A deed, and the rest before it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// Rest before it.
+    pub rest: Duration,
+    /// What is done.
+    pub deed: Deed,
+}
+
+/// Steps one after the other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Track {
+    /// What it is about.
+    pub name: &'static str,
+    /// In order.
+    pub steps: Vec<Step>,
+}
+
+/// Everything that is done in one run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Schedule {
+    /// Of which it is made.
+    pub seed: u64,
+    /// For which engine.
+    pub engine: Engine,
+    /// Beside each other.
+    pub tracks: Vec<Track>,
+}
+
+impl Schedule {
+    /// The schedule of a seed.
+    #[must_use]
+    pub fn new(seed: u64, engine: Engine, amounts: &Amounts) -> Schedule {
+        let mut tracks = vec![processes(seed, engine, amounts), clickhouse(seed, amounts), broker(seed, amounts)];
+        tracks.retain(|track| !track.steps.is_empty());
+        Schedule { seed, engine, tracks }
+    }
+}
+
+impl fmt::Display for Schedule {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(to, "schedule of seed {}, engine {}", self.seed, self.engine.name())?;
+        for track in &self.tracks {
+            writeln!(to, "  {}", track.name)?;
+            for step in &track.steps {
+                writeln!(to, "    after {:>5} ms: {}", step.rest.as_millis(), step.deed)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn processes(seed: u64, engine: Engine, amounts: &Amounts) -> Track {
+    let mut dice = Dice::new(seed, "processes");
+    let places: Vec<(&'static str, u64)> =
+        engine.roles().iter().flat_map(|(role, count)| (0..*count).map(move |number| (*role, number))).collect();
+    // Each in turn, so that a short schedule meets every role, too.
+    let mut kills: Vec<Deed> = (0..amounts.process_kills)
+        .zip(places.iter().cycle())
+        .map(|(_, (role, number))| Deed::KillProcess { role, number: *number, away_ms: dice.within(0..AWAY_MAX_MS) })
+        .collect();
+    // Whoever is no member of a group has no session.
+    let members: Vec<_> = places.iter().filter(|(role, _)| *role != "ingest" && *role != "run").collect();
+    let sleeps = (0..amounts.stops).zip(members.iter().cycle());
+    kills.extend(sleeps.map(|(_, (role, number))| Deed::Sleep {
+        role,
+        number: *number,
+        beyond_ms: dice.within(ASLEEP_BEYOND_MS),
+    }));
+    dice.shuffle(&mut kills);
+    if !amounts.storm.is_zero() {
+        let takes_ms = u64::try_from(amounts.storm.as_millis()).unwrap_or(u64::MAX);
+        kills.insert(kills.len() / 2, Deed::Storm { takes_ms, seed: dice.draw() });
+    }
+    track("processes", kills, &mut dice)
+}
+
+fn clickhouse(seed: u64, amounts: &Amounts) -> Track {
+    let mut dice = Dice::new(seed, "clickhouse");
+    let mut deeds: Vec<Deed> = (0..amounts.clickhouse_kills)
+        .map(|_| Deed::KillClickhouse { after_us: dice.within(0..20_000), away_ms: dice.within(0..AWAY_MAX_MS) })
+        .collect();
+    let away_ms = u64::try_from(amounts.outage.as_millis()).unwrap_or(u64::MAX);
+    deeds.extend((0..amounts.outages).map(|_| Deed::Outage { away_ms }));
+    let troubles = (0..amounts.troubles).flat_map(|_| 0..crate::trouble::TROUBLES);
+    deeds.extend(troubles.map(|which| Deed::Trouble { which, takes_ms: dice.within(3_000..8_000) }));
+    dice.shuffle(&mut deeds);
+    track("ClickHouse", deeds, &mut dice)
+}
+
+fn broker(seed: u64, amounts: &Amounts) -> Track {
+    let mut dice = Dice::new(seed, "broker");
+    let kills = (0..amounts.broker_kills).map(|_| Deed::KillBroker { away_ms: dice.within(0..AWAY_MAX_MS) }).collect();
+    let mut track = track("broker", kills, &mut dice);
+    // Its restarts are slow and everybody's: they are spread over the run.
+    track.steps.iter_mut().for_each(|step| step.rest += Duration::from_millis(dice.within(5_000..40_000)));
+    track
+}
+
+fn track(name: &'static str, deeds: Vec<Deed>, dice: &mut Dice) -> Track {
+    let step = |deed| Step { rest: Duration::from_millis(dice.within(500..REST_MAX_MS)), deed };
+    Track { name, steps: deeds.into_iter().map(step).collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seed_gives_one_schedule_and_another_seed_another() {
+        for engine in [Engine::Embedded, Engine::Kafka] {
+            let of = |seed| Schedule::new(seed, engine, &Amounts::promised(engine));
+            assert_eq!(of(1), of(1));
+            assert_ne!(of(1), of(2));
+            assert_eq!(
+                of(1).to_string().lines().next(),
+                Some(format!("schedule of seed 1, engine {}", engine.name()).as_str())
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_promised_is_in_every_schedule() {
+        for engine in [Engine::Embedded, Engine::Kafka] {
+            let amounts = Amounts::promised(engine);
+            let schedule = Schedule::new(3, engine, &amounts);
+            let deeds = || schedule.tracks.iter().flat_map(|track| &track.steps).map(|step| &step.deed);
+            let count = |kind: &str| u64::try_from(deeds().filter(|deed| deed.kind() == kind).count()).unwrap_or(0);
+            assert_eq!(count("process_kill"), amounts.process_kills);
+            assert_eq!(count("clickhouse_kill"), amounts.clickhouse_kills);
+            assert_eq!(count("broker_kill"), amounts.broker_kills);
+            assert_eq!(count("sigstop_past_session"), amounts.stops);
+            assert_eq!(count("clickhouse_outage"), amounts.outages);
+            assert_eq!(count("rebalance_storm"), u64::from(!amounts.storm.is_zero()));
+            for (role, number) in engine.roles() {
+                let is_met =
+                    deeds().any(|deed| matches!(deed, Deed::KillProcess { role: killed, .. } if killed == role));
+                assert!(is_met && *number > 0, "no {role} is killed");
+            }
+        }
+    }
+}

@@ -1,0 +1,312 @@
+//! Everybody who takes part: the processes of Daylight, the servers that they need, the proxies between them, and a list of what was done to whom.
+
+mod harm;
+mod start;
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, ensure};
+use tests::{
+    poll,
+    servers::{Clickhouse, Daylight, Fault, FaultProxy, KafkaServer, Receiver, Schedule as Weather},
+};
+
+use crate::{client::Door, schedule::Engine};
+
+/// The database of a run.
+pub const DATABASE: &str = "chaos";
+/// How long a process, a server or a group may take to be there again. Generous: the machine is shared.
+pub const SOON: Duration = Duration::from_secs(240);
+/// After how long Kafka gives the partitions of a silent member to another.
+pub const SESSION: Duration = Duration::from_secs(6);
+/// A receiver's 2xx counts as seen when its reader lived on for so long: it has to be written down, and a disk may be slow.
+const SEEN_AFTER: Duration = Duration::from_secs(5);
+
+/// One process of ours.
+pub struct Member {
+    /// `run`, `ingest`, …
+    pub role: &'static str,
+    /// Which of that role.
+    pub number: u64,
+    /// It.
+    pub process: Daylight,
+    /// What it had when it was new.
+    pub at_first: Mutex<Size>,
+    /// Held by whoever harms it.
+    turn: Mutex<()>,
+}
+
+/// What a process holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Size {
+    /// Threads.
+    pub threads: u64,
+    /// Open files.
+    pub files: u64,
+    /// Resident bytes.
+    pub memory_bytes: u64,
+}
+
+/// Something after which `notify` may not know what a receiver has said.
+#[derive(Clone, Copy, Debug)]
+struct Disturbance {
+    from: Instant,
+    until: Instant,
+}
+
+/// All of them.
+pub struct Stage {
+    /// Which log.
+    pub engine: Engine,
+    /// When it began.
+    pub began: Instant,
+    /// The processes.
+    pub members: Vec<Member>,
+    /// Who is told.
+    pub receiver: Receiver,
+    /// Before each ingest.
+    pub doors: Vec<FaultProxy>,
+    /// Before ClickHouse.
+    pub clickhouse_proxy: FaultProxy,
+    /// Before the receiver.
+    pub receiver_proxy: FaultProxy,
+    /// ClickHouse; held by whoever harms it.
+    pub clickhouse: Mutex<Clickhouse>,
+    /// The broker, where there is one; held by whoever harms it.
+    pub kafka: Option<Mutex<KafkaServer>>,
+    disturbances: Mutex<Vec<Disturbance>>,
+    counts: Mutex<BTreeMap<String, u64>>,
+    is_over: AtomicBool,
+}
+
+impl Stage {
+    /// Something was done, or happened.
+    pub fn count(&self, kind: &str) {
+        *lock(&self.counts).entry(kind.to_owned()).or_default() += 1;
+    }
+
+    /// Kind → how often, with the faults of the proxies.
+    #[must_use]
+    pub fn faults(&self) -> BTreeMap<String, u64> {
+        let mut faults = lock(&self.counts).clone();
+        for (place, proxy) in self.proxies() {
+            for (fault, count) in proxy.faults() {
+                *faults.entry(format!("{place}_{}", fault_name(fault))).or_default() += count;
+            }
+        }
+        faults.insert("lost_responses".to_owned(), self.lost_responses());
+        faults
+    }
+
+    /// Responses that were lost after the request was applied.
+    #[must_use]
+    pub fn lost_responses(&self) -> u64 {
+        let lost = [Fault::LoseResponse, Fault::CutResponse, Fault::HoldResponse];
+        let of = |proxy: &FaultProxy| lost.iter().filter_map(|fault| proxy.faults().get(fault).copied()).sum::<u64>();
+        self.proxies().into_iter().map(|(_, proxy)| of(proxy)).sum()
+    }
+
+    /// The network is as bad as it will be.
+    pub fn storm_network(&self) {
+        let hold = Duration::from_secs(2);
+        for (place, proxy) in self.proxies() {
+            let shares: &[(Fault, u64)] = match place {
+                // A body that ends too early makes the embedded engine abort as a whole: each is a crash of the server, too.
+                "clickhouse" => &[
+                    (Fault::DropRequest, 8),
+                    (Fault::CutRequest, 1),
+                    (Fault::LoseResponse, 50),
+                    (Fault::CutResponse, 8),
+                    (Fault::HoldResponse, 3),
+                    (Fault::DelayRequest, 3),
+                ],
+                "receiver" => &[
+                    (Fault::DropRequest, 50),
+                    (Fault::CutRequest, 20),
+                    (Fault::LoseResponse, 150),
+                    (Fault::CutResponse, 20),
+                    (Fault::HoldResponse, 10),
+                    (Fault::DelayResponse, 20),
+                ],
+                _ => &[
+                    (Fault::DropRequest, 15),
+                    (Fault::CutRequest, 10),
+                    (Fault::LoseResponse, 40),
+                    (Fault::CutResponse, 10),
+                    (Fault::HoldResponse, 3),
+                    (Fault::DelayRequest, 5),
+                ],
+            };
+            proxy.schedule(Weather { per_thousand: shares.iter().copied().collect(), hold });
+        }
+    }
+
+    /// The network is good again.
+    pub fn calm_network(&self) {
+        self.proxies().iter().for_each(|(_, proxy)| proxy.calm());
+    }
+
+    /// Nobody is harmed any more: everybody who is away comes back.
+    ///
+    /// # Errors
+    /// Who does not.
+    pub fn heal(&self) -> anyhow::Result<()> {
+        self.calm_network();
+        self.tend()?;
+        for member in &self.members {
+            poll(SOON, &format!("{} {} is ready", member.role, member.number), || {
+                self.tend()?;
+                let answer = member.process.readiness()?;
+                ensure!(answer.status == 200, "{}", answer.text());
+                Ok(())
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Starts again whoever has ended by itself, as a machine's supervisor would.
+    ///
+    /// # Errors
+    /// Who cannot be started.
+    pub fn tend(&self) -> anyhow::Result<()> {
+        // Whoever is being harmed now is not ours to tend.
+        if let Ok(mut clickhouse) = self.clickhouse.try_lock()
+            && clickhouse.revive()?
+        {
+            self.count("clickhouse_ended_by_itself");
+        }
+        for member in &self.members {
+            let Ok(_turn) = member.turn.try_lock() else { continue };
+            if !is_running(member.process.process()) {
+                self.count("process_ended_by_itself");
+                self.start_again(member)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Tends everybody until `end`. Blocks.
+    pub fn keep(&self) -> anyhow::Result<()> {
+        while !self.is_over.load(Ordering::Relaxed) {
+            self.tend()?;
+            std::thread::sleep(Duration::from_millis(200));
+        }
+        Ok(())
+    }
+
+    /// `keep` ends.
+    pub fn end(&self) {
+        self.is_over.store(true, Ordering::Relaxed);
+    }
+
+    /// The members of a role; of all roles in one process, that one.
+    pub fn of_role<'a>(&'a self, role: &'a str) -> impl Iterator<Item = &'a Member> {
+        self.members.iter().filter(move |member| member.role == role || member.role == "run")
+    }
+
+    /// The first of them.
+    ///
+    /// # Errors
+    /// When nobody has the role.
+    pub fn one<'a>(&'a self, role: &'a str) -> anyhow::Result<&'a Member> {
+        self.of_role(role).next().with_context(|| format!("nobody has the role {role}"))
+    }
+
+    /// Where ClickHouse answers, past every proxy.
+    #[must_use]
+    pub fn clickhouse_url(&self) -> String {
+        lock(&self.clickhouse).url()
+    }
+
+    /// Was a 2xx that left at this time seen by somebody who could write it down?
+    #[must_use]
+    pub fn is_seen(&self, at: Instant) -> bool {
+        let is_met =
+            |disturbance: &Disturbance| disturbance.from <= at + SEEN_AFTER && at <= disturbance.until + SEEN_AFTER;
+        !lock(&self.disturbances).iter().any(is_met)
+    }
+
+    /// From now until the guard is dropped, `notify` may not know what a receiver says.
+    pub(crate) fn disturb(&self) -> Disturbed<'_> {
+        Disturbed { stage: self, from: Instant::now() }
+    }
+
+    fn proxies(&self) -> Vec<(&'static str, &FaultProxy)> {
+        let doors = self.doors.iter().map(|door| ("door", door));
+        doors.chain([("clickhouse", &self.clickhouse_proxy), ("receiver", &self.receiver_proxy)]).collect()
+    }
+}
+
+impl Door for Stage {
+    fn url(&self, page: u64) -> String {
+        let count = u64::try_from(self.doors.len()).unwrap_or(1).max(1);
+        let place = usize::try_from(page % count).unwrap_or(0);
+        self.doors.get(place).map(FaultProxy::url).unwrap_or_default()
+    }
+
+    fn secret(&self, connection: &str) -> String {
+        self.members.first().map(|member| member.process.secret(connection).to_owned()).unwrap_or_default()
+    }
+}
+
+/// A disturbance that lasts.
+pub(crate) struct Disturbed<'a> {
+    stage: &'a Stage,
+    from: Instant,
+}
+
+impl Drop for Disturbed<'_> {
+    fn drop(&mut self) {
+        lock(&self.stage.disturbances).push(Disturbance { from: self.from, until: Instant::now() });
+    }
+}
+
+impl Member {
+    /// What it holds now.
+    ///
+    /// # Errors
+    /// When the kernel does not tell.
+    pub fn size(&self) -> anyhow::Result<Size> {
+        let process = self.process.process();
+        let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
+        let number = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name));
+            line.and_then(|line| line.trim().trim_end_matches("kB").trim().parse::<u64>().ok()).unwrap_or(0)
+        };
+        let files = std::fs::read_dir(format!("/proc/{process}/fd"))?.count();
+        Ok(Size { threads: number("Threads:"), files: u64::try_from(files)?, memory_bytes: number("VmRSS:") * 1_024 })
+    }
+
+    /// Its name on the terminal.
+    #[must_use]
+    pub fn name(&self) -> String {
+        format!("{} {}", self.role, self.number)
+    }
+}
+
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn is_running(process: u32) -> bool {
+    std::fs::read_link(format!("/proc/{process}/exe")).is_ok()
+}
+
+const fn fault_name(fault: Fault) -> &'static str {
+    match fault {
+        Fault::DropRequest => "drop_request",
+        Fault::CutRequest => "cut_request",
+        Fault::LoseResponse => "lose_response",
+        Fault::CutResponse => "cut_response",
+        Fault::HoldResponse => "hold_response",
+        Fault::DelayRequest => "delay_request",
+        Fault::DelayResponse => "delay_response",
+    }
+}

@@ -1,0 +1,127 @@
+//! What is done to them, deed by deed.
+
+use std::{
+    process::Command,
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, bail, ensure};
+use tests::poll;
+
+use super::{Member, SESSION, SOON, Stage, lock};
+use crate::{schedule::Deed, trouble::LIST};
+
+/// How long a kill waits for an insert.
+const INSERT_WITHIN: Duration = Duration::from_secs(20);
+/// Kills that met no insert, before the next deed.
+const MISSES_MAX: usize = 20;
+
+impl Stage {
+    /// Does it, and undoes it. Blocks for as long as that takes.
+    ///
+    /// # Errors
+    /// Who does not come back.
+    pub fn harm(&self, deed: &Deed) -> anyhow::Result<()> {
+        match deed {
+            Deed::KillProcess { role, number, away_ms } => {
+                self.kill(self.member(role, *number)?, Duration::from_millis(*away_ms))?;
+                self.count(&format!("process_kill_{role}"));
+            }
+            Deed::KillClickhouse { after_us, away_ms } => {
+                self.kill_clickhouse(Duration::from_micros(*after_us), Duration::from_millis(*away_ms))?;
+            }
+            Deed::Outage { away_ms } => {
+                let mut clickhouse = lock(&self.clickhouse);
+                clickhouse.kill9();
+                thread::sleep(Duration::from_millis(*away_ms));
+                clickhouse.restart()?;
+            }
+            Deed::KillBroker { away_ms } => {
+                let _disturbed = self.disturb();
+                let mut kafka = lock(self.kafka.as_ref().context("there is no broker to kill")?);
+                kafka.kill9()?;
+                thread::sleep(Duration::from_millis(*away_ms));
+                kafka.restart()?;
+            }
+            Deed::Sleep { role, number, beyond_ms } => {
+                let member = self.member(role, *number)?;
+                let _turn = lock(&member.turn);
+                let _disturbed = self.disturb_by(member);
+                signal("-STOP", member.process.process())?;
+                thread::sleep(SESSION + Duration::from_millis(*beyond_ms));
+                signal("-CONT", member.process.process())?;
+            }
+            Deed::Storm { .. } => bail!("there is no storm yet"),
+            Deed::Trouble { which, takes_ms } => self.trouble(*which, Duration::from_millis(*takes_ms))?,
+        }
+        self.count(deed.kind());
+        Ok(())
+    }
+
+    fn member(&self, role: &str, number: u64) -> anyhow::Result<&Member> {
+        let found = self.members.iter().find(|member| member.role == role && member.number == number);
+        found.with_context(|| format!("there is no {role} {number}"))
+    }
+
+    /// `kill -9`, and a start after a while.
+    pub(crate) fn kill(&self, member: &Member, away: Duration) -> anyhow::Result<()> {
+        let _turn = lock(&member.turn);
+        let _disturbed = self.disturb_by(member);
+        member.process.kill9()?;
+        thread::sleep(away);
+        self.start_again(member)
+    }
+
+    /// Only who tells receivers can forget that they were told.
+    fn disturb_by(&self, member: &Member) -> Option<super::Disturbed<'_>> {
+        matches!(member.role, "run" | "notify").then(|| self.disturb())
+    }
+
+    /// Kills until a kill has met an insert: one that went to the server and got no answer.
+    fn kill_clickhouse(&self, after: Duration, away: Duration) -> anyhow::Result<()> {
+        for _ in 0..MISSES_MAX {
+            let mut clickhouse = lock(&self.clickhouse);
+            let deadline = Instant::now() + INSERT_WITHIN;
+            while self.clickhouse_proxy.under_way() == 0 && Instant::now() < deadline {
+                thread::sleep(Duration::from_micros(200));
+            }
+            thread::sleep(after);
+            let before = self.clickhouse_proxy.cut_by_server();
+            clickhouse.kill9();
+            let has_met = poll(Duration::from_millis(300), "an insert was cut", || {
+                ensure!(self.clickhouse_proxy.cut_by_server() > before);
+                Ok(())
+            });
+            thread::sleep(away);
+            clickhouse.restart()?;
+            if has_met.is_ok() {
+                return Ok(());
+            }
+            self.count("clickhouse_kill_between_inserts");
+        }
+        bail!("{MISSES_MAX} kills of ClickHouse met no insert: nobody inserts")
+    }
+
+    fn trouble(&self, which: u64, takes: Duration) -> anyhow::Result<()> {
+        let (name, begins, ends) = LIST.get(usize::try_from(which)?).context("there is no such trouble")?;
+        let execute = |sql: &str| {
+            poll(SOON, &format!("ClickHouse runs {sql}"), || {
+                let mut clickhouse = lock(&self.clickhouse);
+                clickhouse.revive()?;
+                clickhouse.execute(sql)
+            })
+        };
+        execute(begins)?;
+        thread::sleep(takes);
+        execute(ends)?;
+        self.count(&format!("clickhouse_{name}"));
+        Ok(())
+    }
+}
+
+fn signal(signal: &str, process: u32) -> anyhow::Result<()> {
+    let sent = Command::new("kill").args([signal, &process.to_string()]).status()?;
+    ensure!(sent.success(), "kill {signal} {process} failed");
+    Ok(())
+}
