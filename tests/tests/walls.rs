@@ -61,7 +61,8 @@ const MAY_IMPORT: &[(&str, &str, &str)] = &[
     ),
     (
         "daylight",
-        "broker catalog codec detect enrichment event ingest notify runtime simulator sink store",
+        // `detection` for its list of rules: `connections` says which of them the configured sources let work.
+        "broker catalog codec detect detection enrichment event ingest notify runtime simulator sink store",
         "anyhow axum base64 clap hmac indicatif mimalloc reqwest rustix serde serde_json sha2 thiserror tokio tracing",
     ),
 ];

@@ -1,5 +1,6 @@
 //! What can be typed. The texts here are the manual: `daylight help COMMAND`.
 
+mod connections;
 mod operator;
 
 use std::path::PathBuf;
@@ -11,6 +12,7 @@ use clap::{
 use event::Source;
 use ingest::parse::{readable_provider, readable_providers};
 
+pub(crate) use connections::{ConnectionsCheckArgs, ConnectionsCommand, ConnectionsListArgs};
 pub(crate) use operator::{
     AppsArgs, DecideArgs, InitArgs, LedgerCommand, LedgerHashArgs, MergeArgs, ReloadArgs, RevealArgs, VerifyArgs,
 };
@@ -45,6 +47,9 @@ pub(crate) enum Command {
     Parse(ParseArgs),
     /// Send provider files to a running ingest.
     Replay(ReplayArgs),
+    /// The connections: what each can tell, whether it lets us in, what has come.
+    #[command(subcommand)]
+    Connections(ConnectionsCommand),
     /// The apps that people use: standing, people, first and last use.
     Apps(AppsArgs),
     /// Decide about an app, for everybody or for a department.

@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use event::AliasAction;
 
-use cli::{Cli, Command, LedgerCommand, RunArgs};
+use cli::{Cli, Command, ConnectionsCommand, LedgerCommand, RunArgs};
 use service::{ALL_ROLES, BadConfig, Role};
 
 #[global_allocator]
@@ -45,6 +45,8 @@ fn dispatch(command: Command) -> anyhow::Result<()> {
         Command::Parse(args) => commands::parse::run(&args),
         Command::Replay(args) => block_on(commands::replay::run(args)),
         Command::Init(args) => commands::init::run(&args),
+        Command::Connections(ConnectionsCommand::List(args)) => commands::connections::list(&args),
+        Command::Connections(ConnectionsCommand::Check(args)) => block_on(commands::connections::check(args)),
         Command::Apps(args) => block_on(commands::apps::run(args)),
         Command::Decide(args) => block_on(commands::decide::run(args)),
         Command::Merge(args) => block_on(commands::merge::run(args, AliasAction::Merge)),

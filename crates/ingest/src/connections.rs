@@ -122,7 +122,7 @@ pub fn check_mappings(configs: &[ConnectionConfig]) -> Result<(), ConnectionErro
 }
 
 /// The mapping of a connection: there is one if the source is a mapped one, and else none.
-fn mapping(config: &ConnectionConfig) -> Result<Option<Mapping>, ConnectionError> {
+pub(crate) fn mapping(config: &ConnectionConfig) -> Result<Option<Mapping>, ConnectionError> {
     let invalid = |reason: &str| ConnectionError::Invalid { id: config.id.clone(), reason: reason.to_owned() };
     match (&config.mapping, config.provider) {
         (Some(path), Source::Mapped) => {

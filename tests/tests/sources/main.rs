@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod bad_days;
+mod check;
 mod google;
 mod graph;
 mod log;

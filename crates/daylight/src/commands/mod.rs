@@ -3,6 +3,7 @@
 pub(crate) mod apps;
 pub(crate) mod check_config;
 pub(crate) mod clickhouse_host;
+pub(crate) mod connections;
 pub(crate) mod decide;
 pub(crate) mod demo;
 pub(crate) mod health;

@@ -5,6 +5,7 @@ mod apps;
 mod book;
 mod clickhouse;
 mod control_log;
+mod coverage;
 mod decide;
 mod disk;
 mod first_party;
@@ -53,6 +54,7 @@ use verify::Verifier;
 
 pub(crate) use admin::now;
 pub(crate) use apps::{AppLine, AppsAnswer, AppsRequest};
+pub(crate) use coverage::{Coverage, TenantCoverage, Works, coverage_of};
 pub(crate) use decide::{DecideAnswer, DecideRequest};
 pub(crate) use first_party::{is_first_party, load_catalogue};
 pub(crate) use merge::{MergeAnswer, MergeRequest};

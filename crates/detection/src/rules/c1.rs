@@ -1,6 +1,6 @@
 //! C1: dangerous scopes granted to an app that nobody approved.
 
-use event::Severity;
+use event::{Fact, Severity};
 
 use super::{CONSENT_PREVENTION, Lane, Rule, scopes_episode};
 use crate::{draft::Draft, sight::Sight};
@@ -18,6 +18,7 @@ pub(super) const RULE: Rule = Rule {
     technique: "T1528",
     source_of_idea: "Microsoft app governance and public consent rules; scope levels are ours.",
     lane: Lane::Consent,
+    needs: &[Fact::Scopes],
     is_muted_while_learning: true,
     opens,
     tell,

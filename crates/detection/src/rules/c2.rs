@@ -1,6 +1,6 @@
 //! C2: mail or files, and for good: what consent phishing asks for.
 
-use event::{ConsentType, Severity};
+use event::{ConsentType, Fact, Severity};
 
 use super::{CONSENT_PREVENTION, Lane, Rule, scopes_episode};
 use crate::{draft::Draft, sight::Sight};
@@ -17,6 +17,7 @@ pub(super) const RULE: Rule = Rule {
     technique: "T1528",
     source_of_idea: "Consent phishing as described by Microsoft, Huntress (rogue apps) and Push Security (SaaS attacks).",
     lane: Lane::Consent,
+    needs: &[Fact::Scopes],
     is_muted_while_learning: false,
     opens,
     tell,

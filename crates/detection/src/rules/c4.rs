@@ -1,6 +1,6 @@
 //! C4: one consent that speaks for everybody.
 
-use event::{ConsentType, Severity};
+use event::{ConsentType, Fact, Severity};
 
 use super::{Lane, Rule};
 use crate::{draft::Draft, sight::Sight};
@@ -17,6 +17,7 @@ pub(super) const RULE: Rule = Rule {
     technique: "T1098.003",
     source_of_idea: "Sentinel, Elastic and Sigma rules on tenant-wide consent.",
     lane: Lane::Consent,
+    needs: &[Fact::TenantWideConsent],
     is_muted_while_learning: false,
     opens,
     tell,

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use event::Severity;
 
-use super::{Lane, Rule};
+use super::{Lane, Rule, SEEN};
 use crate::{draft::Draft, sight::Sight};
 
 pub(super) const RULE: Rule = Rule {
@@ -18,6 +18,7 @@ pub(super) const RULE: Rule = Rule {
     technique: "",
     source_of_idea: "Every proxy has it; here it sees what never crosses a proxy.",
     lane: Lane::People,
+    needs: SEEN,
     is_muted_while_learning: false,
     opens,
     tell,

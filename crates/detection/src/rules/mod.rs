@@ -14,7 +14,7 @@ mod n4;
 mod r1;
 mod r2;
 
-use event::Severity;
+use event::{Fact, Severity};
 
 use crate::{draft::Draft, sight::Sight};
 
@@ -61,6 +61,8 @@ pub struct Rule {
     pub source_of_idea: &'static str,
     /// Which question it belongs to.
     pub lane: Lane,
+    /// What some source must tell, one of these, or the rule can never fire.
+    pub needs: &'static [Fact],
     /// Is it only recorded while a connection is learning, and for imported history?
     pub is_muted_while_learning: bool,
     /// Does this event open an episode? Writes the episode's value.
@@ -71,6 +73,9 @@ pub struct Rule {
 
 /// Every rule, in the order in which one event's alerts come out.
 pub const RULES: &[Rule] = &[n1::RULE, n2::RULE, n4::RULE, c1::RULE, c2::RULE, c4::RULE, r1::RULE, r2::RULE, l2::RULE];
+
+/// What shows that an app is met at all.
+const SEEN: &[Fact] = &[Fact::SignOn, Fact::TokenUse, Fact::Grant];
 
 /// The episode of a set of scopes: the dangerous ones, sorted, so that the same danger asked for in another order is no other episode.
 fn scopes_episode(sight: &Sight<'_>, episode: &mut String) {
@@ -110,6 +115,7 @@ mod tests {
                 assert!(text.len() > 10, "{} says too little: {text:?}", rule.id);
             }
             assert!(rule.version > 0);
+            assert!(!rule.needs.is_empty(), "{} would be said to work with any source", rule.id);
             let is_technique = |text: &str| text.strip_prefix('T').is_some_and(|rest| rest.len() >= 4);
             assert!(rule.technique.is_empty() || is_technique(rule.technique), "{}", rule.id);
         }

@@ -2,7 +2,7 @@
 
 use event::Severity;
 
-use super::{Lane, Rule};
+use super::{Lane, Rule, SEEN};
 use crate::{draft::Draft, sight::Sight};
 
 pub(super) const RULE: Rule = Rule {
@@ -19,6 +19,7 @@ pub(super) const RULE: Rule = Rule {
     technique: "",
     source_of_idea: "Every detection product has one (Elastic new_terms, Sentinel rare consent, Defender new app); their memory is 5 to 180 days.",
     lane: Lane::NewApp,
+    needs: SEEN,
     is_muted_while_learning: true,
     opens,
     tell,

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use event::Severity;
 
-use super::{Lane, Rule};
+use super::{Lane, Rule, SEEN};
 use crate::{draft::Draft, sight::Sight};
 
 pub(super) const RULE: Rule = Rule {
@@ -19,6 +19,7 @@ pub(super) const RULE: Rule = Rule {
     technique: "",
     source_of_idea: "Adoption lane of our own: products alert on each person or on none.",
     lane: Lane::NewApp,
+    needs: SEEN,
     is_muted_while_learning: true,
     opens,
     tell,

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use event::Severity;
 
-use super::{Lane, Rule};
+use super::{Lane, Rule, SEEN};
 use crate::{draft::Draft, sight::Sight};
 
 pub(super) const RULE: Rule = Rule {
@@ -18,6 +18,7 @@ pub(super) const RULE: Rule = Rule {
     technique: "",
     source_of_idea: "Defender for Cloud Apps, new popular app; with exact counts of people in place of a model.",
     lane: Lane::NewApp,
+    needs: SEEN,
     is_muted_while_learning: true,
     opens,
     tell,

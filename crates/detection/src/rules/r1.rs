@@ -1,6 +1,6 @@
 //! R1: an app that is known to be used by attackers, by its id.
 
-use event::Severity;
+use event::{Fact, Severity};
 
 use super::{Lane, Rule};
 use crate::{draft::Draft, sight::Sight};
@@ -17,6 +17,7 @@ pub(super) const RULE: Rule = Rule {
     technique: "T1528",
     source_of_idea: "Huntress rogue apps; public lists of OAuth apps seen in attacks.",
     lane: Lane::Identity,
+    needs: &[Fact::ListedId],
     is_muted_while_learning: false,
     opens,
     tell,

@@ -1,6 +1,6 @@
 //! R2: an app whose name imitates one that people trust.
 
-use event::Severity;
+use event::{Fact, Severity};
 
 use super::{Lane, Rule};
 use crate::{draft::Draft, sight::Sight};
@@ -17,6 +17,7 @@ pub(super) const RULE: Rule = Rule {
     technique: "T1566.002",
     source_of_idea: "Push Security, evil twin integrations; skeletons after Unicode TS 39.",
     lane: Lane::Identity,
+    needs: &[Fact::MakersName],
     is_muted_while_learning: false,
     opens,
     tell,

@@ -37,7 +37,7 @@ pub use json::{Named, write_event};
 pub use mapped::{COLUMNS_MAX, HeaderError, MAPPING_BYTES_MAX, Mapping, MappingError, Row, Rows};
 pub use outcome::{IdentityRef, Outcome};
 pub use pieces::{Piece, Pieces};
-pub use provider::{ProviderError, framing, readable_provider, readable_providers};
+pub use provider::{ProviderError, framing, readable_provider, readable_providers, told_by_provider};
 
 use event::{RejectReason, Source, TenantKey, Timestamp};
 

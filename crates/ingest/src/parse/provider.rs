@@ -1,6 +1,9 @@
 //! Which providers are read, and how: the one list that a new parser is added to.
 
-use event::Source;
+use event::{
+    Fact::{self, Grant, ListedId, MakersName, Scopes, SignIn, SignOn, TenantWideConsent, TokenUse},
+    Source,
+};
 use thiserror::Error;
 
 use super::{
@@ -18,6 +21,8 @@ struct Reader {
     /// Keys of which each native event has at least one, and what may stand around events.
     framing: Framing<'static>,
     parse: Parse,
+    /// What its log can tell, by this parser. A sign-in to a product that tells of itself is a sign-on to it.
+    tells: &'static [Fact],
 }
 
 /// What may stand around the events of the providers that come through a hub, a hook or a page of a Microsoft or Google API.
@@ -25,7 +30,12 @@ const PAGES: &[&[u8]] = &[b"records", b"value", b"items", b"data.events"];
 
 /// Every provider that is read. The configuration, `daylight parse`, the splitter and the tests all take it from here.
 const READERS: &[Reader] = &[
-    Reader { source: Source::Okta, framing: Framing { markers: &[b"eventType"], pages: PAGES }, parse: okta::parse },
+    Reader {
+        source: Source::Okta,
+        framing: Framing { markers: &[b"eventType"], pages: PAGES },
+        parse: okta::parse,
+        tells: &[SignIn, SignOn, TokenUse, Grant, Scopes, TenantWideConsent],
+    },
     Reader {
         source: Source::Entra,
         framing: Framing {
@@ -33,6 +43,7 @@ const READERS: &[Reader] = &[
             pages: PAGES,
         },
         parse: entra::parse,
+        tells: &[SignIn, SignOn, TokenUse, Grant, Scopes, TenantWideConsent, MakersName, ListedId],
     },
     Reader {
         source: Source::Slack,
@@ -41,16 +52,19 @@ const READERS: &[Reader] = &[
             pages: &[b"entries", b"logs", b"logins"],
         },
         parse: slack::parse,
+        tells: &[SignOn, Grant, Scopes, TenantWideConsent, MakersName],
     },
     Reader {
         source: Source::Github,
         framing: Framing { markers: &[b"action"], pages: &[b"records"] },
         parse: github::parse,
+        tells: &[SignOn, TokenUse, Grant, Scopes, TenantWideConsent, MakersName],
     },
     Reader {
         source: Source::M365Ual,
         framing: Framing { markers: &[b"Operation"], pages: &[b"value", b"records"] },
         parse: ual::parse,
+        tells: &[SignIn, SignOn, Grant, Scopes, TenantWideConsent, MakersName, ListedId],
     },
     Reader {
         source: Source::GoogleWorkspace,
@@ -59,21 +73,25 @@ const READERS: &[Reader] = &[
             pages: &[b"items", b"entries"],
         },
         parse: google::parse,
+        tells: &[SignIn, SignOn, TokenUse, Grant, Scopes, TenantWideConsent, MakersName],
     },
     Reader {
         source: Source::Auth0,
         framing: Framing { markers: &[b"log_id", b"_id"], pages: &[b"logs"] },
         parse: auth0::parse,
+        tells: &[SignIn, SignOn, TokenUse, Grant, Scopes],
     },
     Reader {
         source: Source::Onelogin,
         framing: Framing { markers: &[b"event_type_id"], pages: &[b"data"] },
         parse: onelogin::parse,
+        tells: &[SignIn, SignOn],
     },
     Reader {
         source: Source::Dropbox,
         framing: Framing { markers: &[b"event_type"], pages: &[b"events"] },
         parse: dropbox::parse,
+        tells: &[SignOn, Grant, TenantWideConsent, MakersName],
     },
     Reader {
         source: Source::Salesforce,
@@ -82,9 +100,10 @@ const READERS: &[Reader] = &[
             pages: &[b"records"],
         },
         parse: salesforce::parse,
+        tells: &[SignOn, TokenUse, Grant, Scopes, MakersName],
     },
     // Each mapping has its own framing (`Pieces::open`).
-    Reader { source: Source::Mapped, framing: Framing { markers: &[], pages: &[] }, parse: mapped::parse },
+    Reader { source: Source::Mapped, framing: Framing { markers: &[], pages: &[] }, parse: mapped::parse, tells: &[] },
 ];
 
 /// The name of a provider that is not read.
@@ -112,6 +131,12 @@ pub fn readable_provider(name: &str) -> Result<Source, ProviderError> {
 #[must_use]
 pub fn framing(provider: Source) -> Framing<'static> {
     reader(provider).map_or(Framing { markers: &[], pages: &[] }, |reader| reader.framing)
+}
+
+/// What the log of a provider can tell. Of a mapping, its own `tells` says it.
+#[must_use]
+pub fn told_by_provider(provider: Source) -> &'static [Fact] {
+    reader(provider).map_or(&[], |reader| reader.tells)
 }
 
 /// The parser of a provider, if there is one.

@@ -7,7 +7,7 @@
 //! Requests for everybody (`users/all`) without filters; at one a second for each of four feeds they keep under the 250 a minute that Google
 //! names for filtered ones.
 
-use event::Timestamp;
+use event::{Fact, Timestamp};
 use reqwest::Url;
 use serde::{Deserialize, de::IgnoredAny};
 
@@ -114,6 +114,23 @@ impl<'a> Within<'a> {
 impl Feed for Activities {
     fn name(&self) -> &'static str {
         self.application
+    }
+
+    fn tells(&self) -> &'static [Fact] {
+        match self.application {
+            "login" => &[Fact::SignIn],
+            "token" => &[Fact::TokenUse, Fact::Grant, Fact::Scopes, Fact::MakersName],
+            "saml" => &[Fact::SignOn],
+            "admin" => &[Fact::Grant, Fact::Scopes, Fact::TenantWideConsent],
+            _ => &[],
+        }
+    }
+
+    fn leaves_out(&self) -> &'static str {
+        match self.application {
+            "token" => "how a grant is used is told in some editions of Workspace only",
+            _ => "",
+        }
     }
 
     fn ask(&self, place: &Place) -> Ask {

@@ -6,7 +6,7 @@
 //!
 //! `signIns` of version 1.0 are the interactive ones; the others come by an event hub.
 
-use event::Timestamp;
+use event::{Fact, Timestamp};
 use reqwest::Url;
 use serde::{Deserialize, de::IgnoredAny};
 
@@ -22,6 +22,10 @@ const OVERLAP_MS: u64 = 3_600_000;
 const PAGE_REST_MS: u64 = 5_000;
 /// The application permission that both feeds need.
 const PERMISSION: &str = "AuditLog.Read.All";
+/// What sign-ins tell.
+const SIGN_INS_TELL: &[Fact] = &[Fact::SignIn, Fact::SignOn, Fact::MakersName, Fact::ListedId];
+/// What directory audits tell.
+const AUDITS_TELL: &[Fact] = &[Fact::Grant, Fact::Scopes, Fact::TenantWideConsent, Fact::MakersName, Fact::ListedId];
 /// What Graph answers for a directory whose licence does not include its logs.
 const NO_LICENCE: &str = "Authentication_RequestFromNonPremiumTenantOrB2CTenant";
 /// Graph itself, where no other is configured.
@@ -32,6 +36,8 @@ struct List {
     name: &'static str,
     path: &'static str,
     time_field: &'static str,
+    tells: &'static [Fact],
+    leaves_out: &'static str,
     base: Url,
     interval_ms: u64,
     overlap_ms: i64,
@@ -45,11 +51,13 @@ pub(crate) fn open(
     base: &Url,
     directory: &str,
 ) -> Result<(Credential, Vec<Box<dyn Feed>>), String> {
-    let list = |name, path, time_field| -> Box<dyn Feed> {
+    let list = |name, path, time_field, tells, leaves_out| -> Box<dyn Feed> {
         Box::new(List {
             name,
             path,
             time_field,
+            tells,
+            leaves_out,
             base: base.clone(),
             interval_ms: config.interval_ms.unwrap_or(INTERVAL_MS),
             overlap_ms: i64::try_from(config.overlap_ms.unwrap_or(OVERLAP_MS)).unwrap_or(i64::MAX),
@@ -58,8 +66,8 @@ pub(crate) fn open(
         })
     };
     let feeds = vec![
-        list("sign_ins", "/v1.0/auditLogs/signIns", "createdDateTime"),
-        list("directory_audits", "/v1.0/auditLogs/directoryAudits", "activityDateTime"),
+        list("sign_ins", "/v1.0/auditLogs/signIns", "createdDateTime", SIGN_INS_TELL, "interactive sign-ins only"),
+        list("directory_audits", "/v1.0/auditLogs/directoryAudits", "activityDateTime", AUDITS_TELL, ""),
     ];
     Ok((microsoft::login(config, base, directory)?, feeds))
 }
@@ -88,6 +96,14 @@ impl<'a> Within<'a> {
 impl Feed for List {
     fn name(&self) -> &'static str {
         self.name
+    }
+
+    fn tells(&self) -> &'static [Fact] {
+        self.tells
+    }
+
+    fn leaves_out(&self) -> &'static str {
+        self.leaves_out
     }
 
     fn ask(&self, place: &Place) -> Ask {
@@ -147,6 +163,8 @@ mod tests {
             name: "sign_ins",
             path: "/v1.0/auditLogs/signIns",
             time_field: "createdDateTime",
+            tells: SIGN_INS_TELL,
+            leaves_out: "",
             base: url::read_base(URL).unwrap(),
             interval_ms: 60_000,
             overlap_ms: 3_600_000,

@@ -13,6 +13,7 @@
 //! has the same `event_id`. For the same reason an older cursor does no harm, whoever writes it: pages are repeated.
 
 mod answer;
+mod check;
 mod config;
 mod cursors;
 mod google;
@@ -32,19 +33,31 @@ mod setup;
 mod url;
 mod walk;
 
-use event::Timestamp;
+use event::{Fact, Timestamp};
 
 use self::answer::Answer;
 pub use self::{
+    check::{Checked, check},
     config::{Api, PollConfig},
     cursors::PollError,
 };
-pub(crate) use self::{polling::Polling, setup::plan};
+pub(crate) use self::{
+    polling::Polling,
+    setup::{open, plan},
+};
 
 /// One feed of a provider's API. Pure: the loop does the asking.
 pub(crate) trait Feed: Send + Sync {
     /// Its name within the connection. Part of the cursor's key, so it never changes.
     fn name(&self) -> &'static str;
+
+    /// What it can tell: which rules can work depends on it.
+    fn tells(&self) -> &'static [Fact];
+
+    /// What it leaves out of that, in a sentence; empty where there is nothing to say.
+    fn leaves_out(&self) -> &'static str {
+        ""
+    }
 
     /// The next request, for where the feed stands.
     fn ask(&self, place: &Place) -> Ask;

@@ -6,7 +6,7 @@
 //! again (the overlap). What was fetched in it is remembered by `contentId`, to spare requests: what is forgotten is fetched again and changes
 //! nothing. How far a look is, is told in `walk.rs`; what its refusals mean, below.
 
-use event::Timestamp;
+use event::{Fact, Source, Timestamp};
 use reqwest::Url;
 use serde::{
     Deserialize,
@@ -16,6 +16,7 @@ use serde::{
 use super::{
     Ask, Feed, Meaning, Page, Place, PollConfig, answer::Answer, login::Credential, microsoft, url, walk::Walk,
 };
+use crate::parse::told_by_provider;
 
 /// The API, where no other place is configured. Government clouds have others.
 pub(crate) const URL: &str = "https://manage.office.com";
@@ -101,6 +102,10 @@ struct FailureOf {
 impl Feed for Content {
     fn name(&self) -> &'static str {
         "azure_active_directory"
+    }
+
+    fn tells(&self) -> &'static [Fact] {
+        told_by_provider(Source::M365Ual)
     }
 
     fn ask(&self, place: &Place) -> Ask {

@@ -4,7 +4,7 @@
 //! in `Link: …; rel="next"`, also where it is empty. Only these links are followed: paging by `since` would lose what is stored late.
 //! A token may use half of a bucket (`X-Rate-Limit-*`), so we stop there until it is full again.
 
-use event::Timestamp;
+use event::{Fact, Source, Timestamp};
 use reqwest::{
     Url,
     header::{HeaderMap, LINK},
@@ -17,6 +17,7 @@ use super::{
     login::Credential,
     url,
 };
+use crate::parse::told_by_provider;
 
 /// The largest page that Okta gives.
 const PAGE_EVENTS_MAX: u32 = 1_000;
@@ -57,6 +58,10 @@ pub(crate) fn open(config: &PollConfig, base: &Url) -> Result<(Credential, Vec<B
 impl Feed for SystemLog {
     fn name(&self) -> &'static str {
         "system_log"
+    }
+
+    fn tells(&self) -> &'static [Fact] {
+        told_by_provider(Source::Okta)
     }
 
     fn ask(&self, place: &Place) -> Ask {

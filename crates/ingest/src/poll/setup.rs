@@ -16,11 +16,15 @@ use crate::{ConnectionConfig, ConnectionError, connections::Connections};
 
 /// A connection's polling, checked. Nothing is asked yet.
 pub(crate) struct Plan {
-    connection: String,
+    /// Whose.
+    pub(super) connection: String,
     config: PollConfig,
-    base: Url,
-    credential: Credential,
-    feeds: Vec<Box<dyn Feed>>,
+    /// Where requests may go.
+    pub(super) base: Url,
+    /// What is logged in with.
+    pub(super) credential: Credential,
+    /// Its lists.
+    pub(crate) feeds: Vec<Box<dyn Feed>>,
 }
 
 /// Checks what is to be polled. One feed has one poller: two would fetch everything twice.
@@ -66,7 +70,8 @@ pub(crate) fn pollers(plans: Vec<Plan>, connections: &Connections, shared: &Shar
     pollers
 }
 
-fn open(connection: &ConnectionConfig, poll: &PollConfig) -> Result<Plan, String> {
+/// Checks what one connection polls, or says which key is wrong or missing.
+pub(crate) fn open(connection: &ConnectionConfig, poll: &PollConfig) -> Result<Plan, String> {
     let (provider, default_url) = match poll.api {
         Api::Okta => (Source::Okta, format!("https://{}", connection.provider_tenant)),
         Api::Graph => (Source::Entra, graph::URL.to_owned()),

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, collections::HashMap};
 
-use event::Kind;
+use event::{Fact, Kind};
 
 use super::{
     app::IdKind,
@@ -149,6 +149,27 @@ impl Mapping {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// What it can tell, by the kinds that it gives and the fields that it fills.
+    #[must_use]
+    pub fn tells(&self) -> Vec<Fact> {
+        let kinds: Vec<Kind> = match &self.kind {
+            KindRule::Always(kind) => vec![*kind],
+            KindRule::ByValue { values, otherwise, .. } => {
+                let named = values.values().chain([otherwise]);
+                named.filter_map(|meaning| if let Meaning::Kind(kind) = meaning { Some(*kind) } else { None }).collect()
+            }
+        };
+        let has = |wanted: &[Kind]| kinds.iter().any(|kind| wanted.contains(kind));
+        let told = [
+            (Fact::SignIn, has(&[Kind::LoginSuccess])),
+            (Fact::SignOn, has(&[Kind::Sso])),
+            (Fact::TokenUse, has(&[Kind::TokenIssued, Kind::TokenUse])),
+            (Fact::Grant, has(&[Kind::OauthGrant])),
+            (Fact::Scopes, has(&[Kind::OauthGrant]) && self.rule(Field::Scopes).is_some()),
+        ];
+        told.into_iter().filter_map(|(fact, is_told)| is_told.then_some(fact)).collect()
     }
 
     /// Is it over CSV?

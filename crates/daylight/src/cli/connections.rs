@@ -1,0 +1,41 @@
+//! What can be asked about connections.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+/// The questions.
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum ConnectionsCommand {
+    /// What each connection can tell, by the configuration: which rules can work with that, and what nobody would see. Nobody is asked.
+    List(ConnectionsListArgs),
+    /// Log in to each provider that is polled, and ask each list for one event: what is missing is named as it must be granted.
+    ///
+    /// Exit code 0 if all let us in, 1 with a line for each thing that is wrong. Nothing is stored, and a running ingest is not disturbed. The
+    /// secrets are read from where the configuration says, so it is run where the ingest runs.
+    Check(ConnectionsCheckArgs),
+}
+
+/// Arguments of `connections list`.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct ConnectionsListArgs {
+    /// The configuration file; `daylight.toml` of this folder where there is one.
+    #[arg(long, short, env = "DAYLIGHT_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+    /// As JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Arguments of `connections check`.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct ConnectionsCheckArgs {
+    /// The configuration file; `daylight.toml` of this folder where there is one.
+    #[arg(long, short, env = "DAYLIGHT_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+    /// As JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Only these connections; all where none is named.
+    pub(crate) connections: Vec<String>,
+}
