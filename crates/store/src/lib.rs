@@ -35,6 +35,6 @@ pub use native::{BadBlock, ColumnType, EncodedBlock};
 pub use outcome::{InsertOutcome, Refusal, classify};
 pub use readback::StoredPosition;
 pub use rows::*;
-pub use server::{EmbeddedServer, HostCommand, ServerError, ServerOptions, engine_arguments};
+pub use server::{EmbeddedServer, HostCommand, KEPT_FREE_BYTES, ServerError, ServerOptions, engine_arguments};
 pub use usage::{ActivePeople, AppUsage};
 pub use verify::{StoredRecord, UsageDifference};

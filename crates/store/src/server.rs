@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use crate::{Client, Connection, DatabaseName};
 
-pub use engine::{HostCommand, ServerOptions, engine_arguments};
+pub use engine::{HostCommand, KEPT_FREE_BYTES, ServerOptions, engine_arguments};
 
 /// How often a starting or stopping child is looked at.
 const LOOK_INTERVAL: Duration = Duration::from_millis(20);

@@ -5,7 +5,7 @@ use store::{Client, DatabaseName, EmbeddedServer, HostCommand, ServerOptions};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-use super::{binary, clickhouse_library, say, signal};
+use super::{Disk, Trouble, binary, clickhouse_library, say, signal};
 
 /// A running server. It ends with this value, or with the process, whose pipe it reads.
 pub struct Clickhouse {
@@ -21,7 +21,19 @@ impl Clickhouse {
     /// # Errors
     /// What is missing, or the server's last words.
     pub fn start() -> anyhow::Result<Clickhouse> {
-        let folder = tempfile::Builder::new().prefix("clickhouse-").tempdir().context("making a folder")?;
+        Clickhouse::start_in(tempfile::Builder::new().prefix("clickhouse-").tempdir().context("making a folder")?)
+    }
+
+    /// As `start`, with its data on a disk that may be filled. The disk must outlive it.
+    ///
+    /// # Errors
+    /// As `start`.
+    pub fn start_on(disk: &Disk) -> anyhow::Result<Clickhouse> {
+        let folder = tempfile::Builder::new().prefix("clickhouse-").tempdir_in(disk.path());
+        Clickhouse::start_in(folder.context("making a folder on the disk")?)
+    }
+
+    fn start_in(folder: TempDir) -> anyhow::Result<Clickhouse> {
         let prefix = ["clickhouse-host".into(), "--library".into(), clickhouse_library()?.into(), "--".into()];
         let command = HostCommand { program: binary()?, prefix: prefix.into() };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -60,6 +72,22 @@ impl Clickhouse {
     pub fn execute(&self, sql: &str) -> anyhow::Result<()> {
         let client = Client::new(self.server.connection(DatabaseName::parse("default")?))?;
         Ok(self.runtime.block_on(client.execute("preparing a test", sql, &[]))?)
+    }
+
+    /// From now on it refuses the events of a database; again, if it has done so before.
+    ///
+    /// # Errors
+    /// What the server says.
+    pub fn begin(&self, trouble: Trouble, database: &str) -> anyhow::Result<()> {
+        self.execute(&trouble.begins(database))
+    }
+
+    /// It takes them again.
+    ///
+    /// # Errors
+    /// What the server says.
+    pub fn end(&self, trouble: Trouble, database: &str) -> anyhow::Result<()> {
+        self.execute(&trouble.ends(database))
     }
 
     /// The process id.

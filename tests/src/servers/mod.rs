@@ -3,6 +3,7 @@
 mod alertmanager;
 mod clickhouse;
 mod daylight;
+mod disk;
 mod fault_proxy;
 pub mod kafka;
 mod keeper;
@@ -10,6 +11,7 @@ mod prometheus;
 mod receiver;
 mod setup;
 pub mod signal;
+mod trouble;
 
 use std::{
     io::Write,
@@ -22,11 +24,13 @@ use anyhow::{Context as _, ensure};
 pub use alertmanager::Alertmanager;
 pub use clickhouse::Clickhouse;
 pub use daylight::Daylight;
+pub use disk::Disk;
 pub use fault_proxy::{Fault, FaultProxy, Protocol, Schedule};
 pub use kafka::KafkaServer;
 pub use prometheus::{Prometheus, installed, run_tool};
 pub use receiver::{Post, Receiver};
 pub use setup::Setup;
+pub use trouble::Trouble;
 
 /// Where `make stack` puts the servers: `$DAYLIGHT_STACK`, or `target/stack` of this workspace.
 #[must_use]

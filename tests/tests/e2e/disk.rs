@@ -2,76 +2,19 @@
 //!
 //! The disk is a small tmpfs, which only root may mount; where that is refused, the test fails and says what it needs.
 
-use std::{
-    fs::{self, File},
-    io::Write,
-    path::{Path, PathBuf},
-    process::Command,
-    time::Duration,
-};
+use std::{path::Path, process::Command, time::Duration};
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 use tests::{
     events::{OKTA_ORG, click, okta_sso, page},
     poll,
-    servers::Setup,
+    servers::{Disk, Setup},
 };
 
 /// The size of the disk. The log's journal alone takes up to 64 MiB before it is rotated.
 const DISK_MIB: u64 = 256;
 /// Below this the process is not ready.
 const FREE_BYTES_MIN: u64 = 32 << 20;
-
-/// A small disk of its own, unmounted in the end.
-struct Disk(PathBuf);
-
-impl Disk {
-    fn mount() -> anyhow::Result<Disk> {
-        let folder = tempfile::Builder::new().prefix("disk-").tempdir()?.keep();
-        let size = format!("size={DISK_MIB}m");
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(&folder).output();
-        let mounted = mounted.context("mount is missing: apt-get install mount")?;
-        ensure!(
-            mounted.status.success(),
-            "this test fills a disk and needs one of its own: run it where tmpfs may be mounted (as root, in a container with CAP_SYS_ADMIN): {}",
-            String::from_utf8_lossy(&mounted.stderr)
-        );
-        Ok(Disk(folder))
-    }
-
-    fn free_bytes(&self) -> anyhow::Result<u64> {
-        let output = Command::new("df").args(["--output=avail", "-B1"]).arg(&self.0).output()?;
-        let text = String::from_utf8(output.stdout)?;
-        text.lines().nth(1).context("df tells nothing")?.trim().parse().context("df tells no number")
-    }
-
-    /// Fills it until only so many bytes are left.
-    fn fill(&self, bytes_left: u64) -> anyhow::Result<PathBuf> {
-        let path = self.0.join("filler");
-        let mut file = File::options().create(true).append(true).open(&path)?;
-        let block = vec![0u8; 64 << 10];
-        loop {
-            let more = self.free_bytes()?.saturating_sub(bytes_left);
-            if more == 0 {
-                return Ok(path);
-            }
-            let bytes = usize::try_from(more)?.min(block.len() * 16);
-            for _ in 0..bytes.div_ceil(block.len()) {
-                if file.write_all(&block[..bytes.min(block.len())]).is_err() {
-                    return Ok(path);
-                }
-            }
-        }
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        // Lazily: a process that is just ending may still hold a file.
-        Command::new("umount").arg("--lazy").arg(&self.0).status().ok();
-        fs::remove_dir(&self.0).ok();
-    }
-}
 
 fn noisy_page(number: u64) -> Vec<u8> {
     // Names that do not compress, so that a page takes its room.
@@ -89,8 +32,8 @@ fn is_disk_told(path: &Path, told: &str) -> bool {
 
 #[test]
 fn a_filling_disk_is_told_by_readiness_first_then_by_503_and_nothing_acknowledged_is_lost() -> anyhow::Result<()> {
-    let disk = Disk::mount()?;
-    let data = disk.0.join("data");
+    let disk = Disk::mount(DISK_MIB)?;
+    let data = disk.path().join("data");
     let setup = Setup::new().role("ingest").connection("okta", "acme", "okta", OKTA_ORG).data_folder(&data);
     let daylight = setup.set("log.free_bytes_min", i64::try_from(FREE_BYTES_MIN)?).start()?;
     let mut acknowledged = 0u64;
@@ -98,7 +41,7 @@ fn a_filling_disk_is_told_by_readiness_first_then_by_503_and_nothing_acknowledge
     acknowledged += 1;
 
     // Nearly full: not ready, with the reason, and the log still takes what comes.
-    let filler = disk.fill(FREE_BYTES_MIN / 2)?;
+    disk.fill(FREE_BYTES_MIN / 2)?;
     let within = Duration::from_secs(10);
     poll(within, "readiness turns false", || {
         let answer = daylight.readiness()?;
@@ -129,7 +72,7 @@ fn a_filling_disk_is_told_by_readiness_first_then_by_503_and_nothing_acknowledge
     }
 
     // Room again: the same delivery is taken, and the process needs nobody to restart it.
-    fs::remove_file(&filler)?;
+    disk.clear()?;
     let receipt = poll(Duration::from_secs(30), "the log takes records again", || {
         daylight.accept("okta", &noisy_page(acknowledged))
     })?;

@@ -19,3 +19,4 @@ mod roles;
 mod secrecy;
 mod shared;
 mod tls;
+mod troubles;

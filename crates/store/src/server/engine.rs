@@ -12,6 +12,11 @@ const SERVE: &str = "SYSTEM START LISTEN HTTP; SYSTEM START LISTEN TCP; \
 /// Memory that the engine may take, when nothing else is said.
 const MEMORY_BYTES_MAX: u64 = 2 << 30;
 
+/// Bytes that the engine leaves free on its disk: below, it refuses to insert and to merge (243, NOT_ENOUGH_SPACE), and goes on when there is room
+/// again. Without it, a disk that something else filled to its last byte in the middle of a merge left a part with an empty file behind,
+/// and no query of that table could be answered any more (seen with 26.7 on a tmpfs). `[log] free_bytes_min` warns long before.
+pub const KEPT_FREE_BYTES: u64 = 64 << 20;
+
 /// How long the engine may take until it answers. It is ready in about a second; after a crash it may have parts to check.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -113,6 +118,9 @@ fn config(memory_bytes_max: u64) -> String {
     <max_concurrent_queries>100</max_concurrent_queries>
     <max_connections>256</max_connections>
     <keep_alive_timeout>3</keep_alive_timeout>
+    <storage_configuration>
+        <disks><default><keep_free_space_bytes>{KEPT_FREE_BYTES}</keep_free_space_bytes></default></disks>
+    </storage_configuration>
 </clickhouse>
 "
     )
