@@ -14,7 +14,8 @@ use ingest::parse::{readable_provider, readable_providers};
 
 pub(crate) use connections::{ConnectionsCheckArgs, ConnectionsCommand, ConnectionsListArgs};
 pub(crate) use operator::{
-    AppsArgs, DecideArgs, InitArgs, LedgerCommand, LedgerHashArgs, MergeArgs, ReloadArgs, RevealArgs, VerifyArgs,
+    AppsArgs, DecideArgs, InitArgs, LedgerCommand, LedgerHashArgs, LedgerRebuildArgs, MergeArgs, ReloadArgs,
+    RevealArgs, VerifyArgs,
 };
 
 /// Which SaaS people really use, while they start to use it.

@@ -89,7 +89,8 @@ pub fn rebuilt(broker: &Broker, topic_prefix: &str, enricher: &Enricher) -> Resu
     Ok(all)
 }
 
-fn remembered(work: &Work, progress: &BTreeMap<u32, u64>) -> Vec<Remembered> {
+/// What is remembered, by tenant.
+pub(crate) fn remembered(work: &Work, progress: &BTreeMap<u32, u64>) -> Vec<Remembered> {
     let tenant = |(partition, tenant): (u32, &str)| {
         Some(Remembered {
             tenant: tenant.to_owned(),

@@ -136,7 +136,8 @@ impl Work {
         }
     }
 
-    fn control(&mut self, place: Place, tenant: &str, control: Control) {
+    /// Takes one control record.
+    pub(crate) fn control(&mut self, place: Place, tenant: &str, control: Control) {
         self.know_tenant(place.partition, tenant);
         let observation = place.observation(0);
         let position = observation.coordinates.position;

@@ -22,7 +22,7 @@ use std::{
 use broker::{Broker, Cleanup, Limits, Record, TopicSpec, partition_of};
 use catalog::Catalogue;
 use codec::{BatchHeader, BatchWriter, Topic};
-use detect::{Config, Detect, GROUP};
+use detect::{Config, Detect, Ends, GROUP, Remembered, rebuilt, rebuilt_from_log};
 use enrichment::Enricher;
 use event::{
     AppIdKind, AppRef, ConsentType, Control, Event, EventId, Kind, LedgerEntry, Outcome, Source, Tick, Timestamp,
@@ -172,6 +172,22 @@ fn is_settled(broker: &Broker) -> bool {
     !outcomes(broker).1.values().any(closed)
 }
 
+/// What a clean pass over the log remembers is what the ledger holds, and what nothing but the ledger rebuilds.
+fn check_rebuilt(broker: &Broker) {
+    let enricher = Enricher::new(Arc::new(Catalogue::embedded().unwrap()));
+    let ends = |partition| (partition, broker.committed(GROUP, "t.events", partition).unwrap().unwrap().offset);
+    let ends: Ends = (0..PARTITIONS).map(ends).collect();
+    let config = Config { learning_days: 0, ..Config::default() };
+    let passed = rebuilt_from_log(broker, "t.", enricher.clone(), &config, ends).unwrap();
+    let hashes = |all: &[Remembered]| -> Vec<(String, usize, u128)> {
+        all.iter().map(|one| (one.tenant.clone(), one.pairs, one.hash)).collect()
+    };
+    let from_ledger = rebuilt(broker, "t.", &enricher).unwrap();
+    assert_eq!(passed.untold, 0);
+    assert_eq!(hashes(&passed.remembered), hashes(&from_ledger));
+    assert_eq!(from_ledger.len(), 3);
+}
+
 /// Two logs with the same records, and what a process makes of the first that nobody disturbs.
 struct Pair {
     folder: tempfile::TempDir,
@@ -219,6 +235,9 @@ impl Pair {
         let (expected, found) = (outcomes(&self.quiet), outcomes(disturbed));
         assert_eq!(found.0, expected.0);
         assert_eq!(found.1, expected.1);
+        for broker in [&self.quiet, disturbed] {
+            check_rebuilt(broker);
+        }
     }
 }
 

@@ -8,6 +8,7 @@ mod client;
 mod closed_sets;
 mod connection;
 mod error;
+mod history;
 pub mod host;
 mod insert;
 mod mark;
@@ -28,6 +29,7 @@ pub use closed_sets::{
 };
 pub use connection::{BadName, Connection, DatabaseName};
 pub use error::{Remedy, StoreError};
+pub use history::{PastAlias, PastDecision, PastEpisode, PastEvent, Stretch};
 pub use insert::{Deduplication, query_id};
 pub use mark::ServerMark;
 pub use migrate::{MIGRATIONS, Migration, MigrationReport};

@@ -1,13 +1,13 @@
-//! What detection remembers, told as a hash: the same as the ledger would rebuild, and the same after a kill and a start.
+//! What detection remembers, told as a hash: the same as the ledger, the log and ClickHouse would rebuild, and the same after a kill and a start.
 
 use std::time::Duration;
 
 use anyhow::ensure;
 use serde_json::Value;
 use tests::{
-    events::{OKTA_ORG, click, okta_sso, page},
+    events::{OKTA_ORG, click, okta_consent, okta_sso, page},
     poll,
-    servers::{Daylight, Setup},
+    servers::{Clickhouse, Daylight, Setup},
 };
 
 use crate::shell::typed;
@@ -45,5 +45,63 @@ fn what_is_remembered_is_what_the_ledger_rebuilds_also_after_a_kill() -> anyhow:
     daylight.restart()?;
     ensure!(daylight.log()?.contains("the snapshot of the ledger is read"), "it started from the ledger alone");
     ensure!(remembered(&daylight)?["hash"] == before["hash"]);
+    Ok(())
+}
+
+/// What a history makes of it, once nothing is on its way and it says the same as detection.
+fn rebuilt(daylight: &Daylight, from: &str) -> anyhow::Result<Value> {
+    poll(SOON, "detection and the history remember the same", || {
+        let answer: Value = serde_json::from_str(&typed(daylight, &["ledger", "rebuild", "--from", from, "--json"])?)?;
+        ensure!(answer["notes"] == serde_json::json!([]) && answer["untold"] == 0, "{answer}");
+        Ok(answer["lines"][0].clone())
+    })
+}
+
+#[test]
+fn the_log_and_clickhouse_rebuild_what_is_remembered() -> anyhow::Result<()> {
+    let clickhouse = Clickhouse::start()?;
+    let setup = Setup::new().connection("okta", "acme", "okta", OKTA_ORG).clickhouse(&clickhouse.url(), "history");
+    let daylight = setup.set("detect.learning_days", 0).set("sink.flush_interval_ms", 100).start()?;
+    let accept = |number: u64, person: u64, app: (&str, &str), is_consent: bool| {
+        let email = format!("person{person}@brightwater.example");
+        let used = click(number, &email, app.0, app.1);
+        let event = if is_consent { okta_consent(&used, &["okta.users.read"]) } else { okta_sso(&used) };
+        daylight.accept("okta", &page(&[event]))
+    };
+    let (boards, charts) = (("0oaBoard", "Zigzag Boards"), ("0oaChart", "Zigzag Charts"));
+    for person in 1..=PEOPLE {
+        accept(person, person, boards, person == 3)?;
+    }
+    accept(20, 1, charts, false)?;
+    // What was decided, and which apps are one, changes what is remembered of the events behind it.
+    let knows_both = || {
+        let apps: Value = serde_json::from_str(&typed(&daylight, &["apps", "--json"])?)?;
+        ensure!(apps["apps"].as_array().is_some_and(|apps| apps.len() == 2), "{apps}");
+        Ok(())
+    };
+    poll(SOON, "both apps are known", knows_both)?;
+    typed(&daylight, &["decide", charts.1, "blocked", "--reason", "so"])?;
+    accept(21, 2, charts, false)?;
+    typed(&daylight, &["merge", charts.1, boards.1, "--reason", "one maker"])?;
+    accept(22, 9, charts, true)?;
+    accept(23, 9, boards, false)?;
+    let line = poll(SOON, "everybody is remembered", || {
+        let lines: Value = serde_json::from_str(&typed(&daylight, &["ledger", "hash", "--rebuild", "--json"])?)?;
+        ensure!(lines[0]["pairs"] == 9 && lines[0]["hash"] == lines[0]["rebuilt_hash"], "{lines}");
+        Ok(lines[0].clone())
+    })?;
+    for from in ["log", "clickhouse"] {
+        let found = rebuilt(&daylight, from)?;
+        let expected = (&line["hash"], &line["hash"], &line["pairs"]);
+        ensure!(
+            (&found["hash"], &found["rebuilt_hash"], &found["rebuilt_pairs"]) == expected,
+            "{from}: {found} {line}"
+        );
+    }
+    // It can differ: rows that are missing are people who are missing.
+    clickhouse
+        .execute("ALTER TABLE history.events DELETE WHERE app_native_id = '0oaBoard' SETTINGS mutations_sync = 2")?;
+    let said = crate::shell::type_to(&daylight, &["ledger", "rebuild", "--from", "clickhouse"])?;
+    ensure!(said.code == 1 && said.err.contains("detection remembers something else"), "{} {}", said.out, said.err);
     Ok(())
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, builder::PossibleValue};
 
 use super::AdminArgs;
+use crate::service::History;
 
 /// Milliseconds in an hour.
 const HOUR_MS: i64 = 3_600_000;
@@ -129,6 +130,26 @@ pub(crate) enum LedgerCommand {
     /// With --rebuild also of what the ledger alone would make of it; exit code 1 when the two differ, which they may while something is on
     /// its way.
     Hash(LedgerHashArgs),
+    /// What detection would remember if it began anew, from a history: nothing is written.
+    ///
+    /// Beside it stands what detection remembers; exit code 1 when the two differ. They are equal while the history is whole (notes say where
+    /// it is not) and nothing is on its way. Which episodes were opened is asked of the alerts. A process that does not detect rebuilds and
+    /// compares nothing: compare its hashes with those of `ledger hash`.
+    Rebuild(LedgerRebuildArgs),
+}
+
+/// Arguments of `ledger rebuild`.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct LedgerRebuildArgs {
+    /// Whom to ask: the process that detects; for ClickHouse one that uses it.
+    #[command(flatten)]
+    pub(crate) admin: AdminArgs,
+    /// Whose history is taken: ClickHouse keeps everything, the log as much as its retention says.
+    #[arg(long, value_enum)]
+    pub(crate) from: History,
+    /// As JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Arguments of `ledger hash`.

@@ -22,8 +22,8 @@ use serde::{Serialize, de::DeserializeOwned};
 use store::Client;
 
 use super::{
-    apps::Lister, decide::Decider, merge::Merger, noted::Noter, refused::Refused, remembered::Rememberer,
-    reveal::Revealer, verify::Verifier,
+    apps::Lister, decide::Decider, merge::Merger, noted::Noter, rebuild::Rebuilder, refused::Refused,
+    remembered::Rememberer, reveal::Revealer, verify::Verifier,
 };
 
 /// A question is a sentence or two.
@@ -50,6 +50,8 @@ pub(crate) struct Admin {
     pub(crate) noter: Noter,
     /// Says what detection remembers.
     pub(crate) rememberer: Rememberer,
+    /// Rebuilds what detection remembers.
+    pub(crate) rebuilder: Rebuilder,
     /// Compares the log with the tables.
     pub(crate) verifier: Verifier,
 }
@@ -66,6 +68,7 @@ impl Admin {
             .route("/v1/reveal", post(reveal))
             .route("/v1/reload", post(reload))
             .route("/v1/ledger/hash", post(ledger_hash))
+            .route("/v1/ledger/rebuild", post(ledger_rebuild))
             .route("/v1/verify", post(verify))
             .layer(DefaultBodyLimit::max(QUESTION_BYTES_MAX))
             .route_layer(middleware::from_fn_with_state(Arc::clone(&admin), authenticate))
@@ -128,6 +131,11 @@ async fn verify(State(admin): State<Arc<Admin>>, body: String) -> Response {
 /// Says what detection remembers.
 async fn ledger_hash(State(admin): State<Arc<Admin>>, body: String) -> Response {
     finish(body, move |request| admin.rememberer.clone().hash(request)).await
+}
+
+/// Says what detection would remember if it began anew.
+async fn ledger_rebuild(State(admin): State<Arc<Admin>>, body: String) -> Response {
+    finish(body, move |request| admin.rebuilder.clone().rebuild(request)).await
 }
 
 /// Does what a JSON body asks for, to its end even where whoever asked has gone away: half a decision would be known to the log alone.

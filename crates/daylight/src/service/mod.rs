@@ -15,6 +15,7 @@ mod kafka_settings;
 mod log;
 mod merge;
 mod noted;
+mod rebuild;
 mod refused;
 mod remembered;
 mod reveal;
@@ -46,6 +47,7 @@ use decide::{Decider, Turn};
 use follower::Follower;
 use merge::Merger;
 use noted::Noter;
+use rebuild::Rebuilder;
 use remembered::Rememberer;
 use reveal::Revealer;
 use tables::Tables;
@@ -59,6 +61,7 @@ pub(crate) use decide::{DecideAnswer, DecideRequest};
 pub(crate) use first_party::{is_first_party, load_catalogue};
 pub(crate) use merge::{MergeAnswer, MergeRequest};
 pub(crate) use noted::Reloaded;
+pub(crate) use rebuild::{History, RebuildAnswer, RebuildRequest, RebuiltLine};
 pub(crate) use remembered::{HashLine, HashRequest};
 pub(crate) use reveal::{RevealAnswer, RevealRequest};
 pub(crate) use secrets::check_mappings;
@@ -249,6 +252,14 @@ impl Part {
                 broker: self.broker.clone(),
                 topic_prefix: self.config.log.topic_prefix.clone(),
                 enricher: self.tables.enricher(),
+            },
+            rebuilder: Rebuilder {
+                inspector: self.inspector.clone(),
+                broker: self.broker.clone(),
+                topic_prefix: self.config.log.topic_prefix.clone(),
+                enricher: self.tables.enricher(),
+                config: self.config.detect.clone(),
+                client: client.clone(),
             },
             verifier: Verifier {
                 broker: self.broker.clone(),
