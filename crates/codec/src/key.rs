@@ -39,6 +39,15 @@ pub fn ledger_key(tenant: &str, key: LedgerKey<'_>) -> Vec<u8> {
     .0
 }
 
+/// Is this the key of a ledger entry that detection alone asks for: of a pair, an episode, a connection, or of what waits for its click? They
+/// are nearly all that a ledger holds, so other readers pass them by without looking at the value.
+#[must_use]
+pub fn is_for_detection_alone(key: &[u8]) -> bool {
+    const PASSED: [u8; 4] =
+        [About::LedgerPair as u8, About::LedgerEpisode as u8, About::LedgerConnection as u8, About::LedgerHeld as u8];
+    key.first().is_some_and(|about| PASSED.contains(about))
+}
+
 /// The key of an identity in the topic `identities`; a tombstone under it erases the person's name.
 #[must_use]
 pub fn identity_key(tenant: &str, user_key: UserKey) -> Vec<u8> {
@@ -102,6 +111,22 @@ mod tests {
         ] {
             assert_eq!(key, bytes);
         }
+    }
+
+    #[test]
+    fn everybody_reads_apps_and_control_records() {
+        let app = AppRef { source: Source::Entra, id_kind: AppIdKind::ClientId, id: "x1" };
+        for (key, is_passed) in [
+            (LedgerKey::App(app), false),
+            (LedgerKey::Control("c"), false),
+            (LedgerKey::Pair(1, UserKey(2)), true),
+            (LedgerKey::Episode(AlertId(3)), true),
+            (LedgerKey::Connection("c"), true),
+            (LedgerKey::Held(event::EventId(3)), true),
+        ] {
+            assert_eq!(is_for_detection_alone(&ledger_key("ab", key)), is_passed, "{key:?}");
+        }
+        assert!(!is_for_detection_alone(b""));
     }
 
     #[test]

@@ -52,6 +52,11 @@ impl DataFolder {
         self.0.join("log")
     }
 
+    /// What is kept of the ledger, so that a start need not read all of it.
+    pub(crate) fn snapshots(&self) -> PathBuf {
+        self.0.join("snapshots")
+    }
+
     /// The hosted ClickHouse.
     pub(crate) fn clickhouse(&self) -> PathBuf {
         self.0.join("clickhouse")

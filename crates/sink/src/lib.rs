@@ -8,6 +8,7 @@ mod batch;
 mod bury;
 mod config;
 mod convert;
+mod digest;
 mod error;
 #[cfg(test)]
 mod fixture;
@@ -26,6 +27,7 @@ mod usage;
 mod verify;
 
 pub use config::Config;
+pub use digest::{Digest, DigestError};
 pub use error::SinkError;
 pub use process::Sink;
 pub use verify::{Finding, Flaw, PartitionCheck, Verification, VerifyError, verify};

@@ -23,7 +23,7 @@ use store::Client;
 use tokio::{runtime::Handle, task::JoinSet};
 
 use crate::{
-    Config, SinkError,
+    Config, Digest, SinkError,
     batch::month_of,
     bury::Dead,
     grave::Grave,
@@ -49,6 +49,8 @@ const DRAIN_LOOK: Duration = Duration::from_millis(10);
 pub struct Sink {
     broker: Broker,
     prefix: String,
+    /// What this process has read of the ledger.
+    digest: Digest,
     log_id: LogId,
     consumer: Consumer,
     enricher: Enricher,
@@ -83,6 +85,7 @@ impl Sink {
     pub fn new(
         broker: Broker,
         prefix: &str,
+        digest: Digest,
         client: Client,
         enricher: Enricher,
         config: Config,
@@ -102,6 +105,7 @@ impl Sink {
         Ok(Sink {
             broker,
             prefix,
+            digest,
             log_id,
             consumer,
             enricher,

@@ -1,37 +1,19 @@
 //! What is in force before the first event is read: decisions, aliases, table versions and names of apps.
 //!
-//! They are in the ledger, as far as detection has come. Where `sink` is further than detection, the rest is read from the log itself.
+//! They are in the ledger, as far as detection has come, and the digest of this process has read it (`digest.rs`). Where `sink` is further than detection, the rest is read from the log itself.
 //! What stands in the log *ahead* of us is left out: it is met there, and must not count for the events before it.
 
 use std::ops::Range;
 
 use broker::{Broker, ConsumeError};
-use codec::{DecodeError, LogRecord, decode_ledger_entry, decode_log_record};
+use codec::{LogRecord, decode_log_record};
 use enrichment::Enricher;
 use event::{Control, LedgerEntry, Position};
 
+use crate::{Digest, DigestError};
+
 /// The group that writes the ledger, by its name: what it has committed tells how far the ledger has come.
 const LEDGER_WRITER: &str = "detect";
-
-/// Why the ledger could not be read.
-#[derive(Debug)]
-pub(crate) enum RestoreError {
-    /// The log.
-    Consume(ConsumeError),
-    /// An entry.
-    Decode {
-        /// The record.
-        offset: u64,
-        /// What is wrong with it.
-        source: DecodeError,
-    },
-}
-
-impl From<ConsumeError> for RestoreError {
-    fn from(error: ConsumeError) -> RestoreError {
-        RestoreError::Consume(error)
-    }
-}
 
 /// One partition, as it was assigned.
 pub(crate) struct Restoring<'a> {
@@ -39,8 +21,8 @@ pub(crate) struct Restoring<'a> {
     pub(crate) broker: &'a Broker,
     /// The topic of events.
     pub(crate) events: &'a str,
-    /// The topic of the ledger.
-    pub(crate) ledger: &'a str,
+    /// What this process has read of the ledger.
+    pub(crate) digest: &'a Digest,
     /// The partition.
     pub(crate) partition: u32,
     /// Its oldest offset.
@@ -54,7 +36,7 @@ type Found = Vec<(String, Position, Control)>;
 
 impl Restoring<'_> {
     /// Applies what is in force, in the order of the log, and learns what apps are called.
-    pub(crate) fn restore(&self, enricher: &mut Enricher) -> Result<(), RestoreError> {
+    pub(crate) fn restore(&self, enricher: &mut Enricher) -> Result<(), DigestError> {
         // Asked first: what is committed by now is in the ledger that is read then.
         let committed = self.broker.committed(LEDGER_WRITER, self.events, self.partition)?;
         let written = committed.map_or(self.low, |committed| committed.offset).max(self.low);
@@ -70,31 +52,22 @@ impl Restoring<'_> {
         Ok(())
     }
 
-    fn read_ledger(&self, controls: &mut Found, enricher: &mut Enricher) -> Result<(), RestoreError> {
-        let mut flaw = None;
-        let mut take = |offset: u64, value: &[u8]| match decode_ledger_entry(value) {
-            Ok((tenant, LedgerEntry::Control { position, control, .. })) => {
+    fn read_ledger(&self, controls: &mut Found, enricher: &mut Enricher) -> Result<(), DigestError> {
+        self.digest.read_on(self.partition, 0, &mut |tenant, entry| match entry {
+            LedgerEntry::Control { position, control, .. } => {
                 if !self.ahead.contains(&position.offset) {
-                    controls.push((tenant.to_owned(), position, control));
+                    controls.push((tenant.to_owned(), *position, control.clone()));
                 }
             }
             // What an app was called at first sight names it in later events that are nameless (Okta consents).
-            Ok((tenant, LedgerEntry::App { app, name, .. })) => enricher.learn_name(tenant, &app, name),
-            Ok(_) => {}
-            Err(source) => {
-                flaw.get_or_insert(RestoreError::Decode { offset, source });
-            }
-        };
-        self.broker.read(self.ledger, self.partition, None, &mut |record| {
-            if let Some(value) = record.value {
-                take(record.offset, value);
-            }
+            LedgerEntry::App { app, name, .. } => enricher.learn_name(tenant, app, name),
+            _ => {}
         })?;
-        flaw.map_or(Ok(()), Err)
+        Ok(())
     }
 
     /// Control records that detection has not come to yet. A record that cannot be read was dealt with when it was met.
-    fn read_events(&self, from: u64, controls: &mut Found) -> Result<(), RestoreError> {
+    fn read_events(&self, from: u64, controls: &mut Found) -> Result<(), ConsumeError> {
         self.broker.read(self.events, self.partition, Some(from), &mut |record| {
             if record.offset >= self.ahead.start {
                 return;

@@ -1,15 +1,16 @@
-//! Keeps the book: reads the ledger from its beginning, then what detection has not come to yet, then follows.
+//! Keeps the book: looks at the digest of the ledger, then at what detection has not come to yet, then follows.
 //!
 //! A decision is in the log before it is in the ledger. Between two starts of this process detection may have been behind, so the control
 //! records that it has not read are read here, once; without them the book would take an app for undecided and let it be decided twice.
 
 use std::{thread, time::Duration};
 
-use anyhow::{Context, anyhow};
+use anyhow::Context;
 use broker::{Broker, ConsumeError};
-use codec::{LogRecord, Topic, decode_ledger_entry, decode_log_record};
+use codec::{LogRecord, Topic, decode_log_record};
 use event::{Control, LedgerEntry, Position};
 use runtime::{Component, Shutdown};
+use sink::{Digest, DigestError};
 
 use super::book::Book;
 
@@ -20,8 +21,8 @@ const FOLLOW_INTERVAL: Duration = Duration::from_millis(200);
 pub(crate) struct Follower {
     broker: Broker,
     book: Book,
+    digest: Digest,
     component: Component,
-    ledger: String,
     /// The next offset of the ledger, by partition.
     next: Vec<u64>,
 }
@@ -35,13 +36,15 @@ impl Follower {
         broker: Broker,
         topic_prefix: &str,
         book: Book,
+        digest: Digest,
         component: Component,
     ) -> anyhow::Result<Follower> {
-        let (events, ledger) = (Topic::Events.name(topic_prefix), Topic::Ledger.name(topic_prefix));
-        let mut follower = Follower { broker, book, component, ledger, next: Vec::new() };
+        let events = Topic::Events.name(topic_prefix);
+        let mut follower = Follower { broker, book, digest, component, next: Vec::new() };
         for partition in 0..follower.broker.partitions(&events)? {
             follower.catch_up_partition(&events, partition).context("cannot read what was decided")?;
         }
+        follower.digest.save(false);
         follower.is_up_to_date();
         Ok(follower)
     }
@@ -64,8 +67,10 @@ impl Follower {
                     self.book.set_stale(Some(reason));
                 }
             }
+            self.digest.save(false);
             thread::sleep(FOLLOW_INTERVAL);
         }
+        self.digest.save(true);
         Ok(())
     }
 
@@ -80,7 +85,7 @@ impl Follower {
         let (low, high) = self.broker.watermarks(events, partition)?;
         let from = committed.map_or(low, |committed| committed.offset).clamp(low, high);
         let mut controls: Vec<Found> = Vec::new();
-        let next = self.read_ledger(partition, None, &mut controls)??;
+        let next = self.read_ledger(partition, 0, &mut controls)?;
         self.broker.read(events, partition, Some(from), &mut |record| {
             // What cannot be read is for those who work on it to complain about.
             if let Ok(LogRecord::Control { tenant, control }) = decode_log_record(record.value.unwrap_or_default()) {
@@ -100,11 +105,10 @@ impl Follower {
         let number = u32::try_from(partition)?;
         let Some(from) = self.next.get(partition).copied() else { return Ok(Ok(())) };
         let mut controls: Vec<Found> = Vec::new();
-        let next = match self.read_ledger(number, Some(from), &mut controls)? {
+        let next = match self.read_ledger(number, from, &mut controls) {
             Ok(next) => next,
-            // Compaction went past our place: from the beginning, which changes nothing that is known.
-            Err(ConsumeError::OffsetOutOfRange { .. }) => 0,
-            Err(error) => return Ok(Err(error)),
+            Err(DigestError::Consume(error)) => return Ok(Err(error)),
+            Err(error) => return Err(error.into()),
         };
         for (tenant, position, control) in &controls {
             self.book.apply(tenant, *position, control);
@@ -115,28 +119,13 @@ impl Follower {
         Ok(Ok(()))
     }
 
-    /// Reads the ledger to its end: apps go into the book at once, control records to `controls`.
-    fn read_ledger(
-        &self,
-        partition: u32,
-        from: Option<u64>,
-        controls: &mut Vec<Found>,
-    ) -> anyhow::Result<Result<u64, ConsumeError>> {
-        let mut flaw = None;
-        let from = from.filter(|from| *from > 0);
-        let read = self.broker.read(&self.ledger, partition, from, &mut |record| match record
-            .value
-            .map(decode_ledger_entry)
-        {
-            Some(Ok((tenant, LedgerEntry::Control { position, control, .. }))) => {
-                controls.push((tenant.to_owned(), position, control));
+    /// Reads the ledger to its end: apps that changed at `from` or behind it go into the book at once, control records to `controls`.
+    fn read_ledger(&self, partition: u32, from: u64, controls: &mut Vec<Found>) -> Result<u64, DigestError> {
+        self.digest.read_on(partition, from, &mut |tenant, entry| match entry {
+            LedgerEntry::Control { position, control, .. } => {
+                controls.push((tenant.to_owned(), *position, control.clone()));
             }
-            Some(Ok((tenant, entry))) => self.book.met(tenant, &entry),
-            Some(Err(error)) => {
-                flaw = Some(anyhow!("the ledger, partition {partition}, offset {}: {error}", record.offset))
-            }
-            None => {}
-        });
-        flaw.map_or(Ok(read), Err)
+            entry => self.book.met(tenant, entry),
+        })
     }
 }

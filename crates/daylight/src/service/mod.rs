@@ -30,6 +30,7 @@ use std::{future::Future, path::Path, sync::Arc, thread};
 use anyhow::Context;
 use broker::Broker;
 use runtime::{AdminServer, Health, HttpClients, Registry, Shutdown, load_config, start_logs};
+use sink::Digest;
 use store::EmbeddedServer;
 use tokio::{runtime::Handle, sync::oneshot, task::JoinSet};
 
@@ -176,7 +177,10 @@ impl Part {
         let noter = Noter::new(Arc::clone(&self.tables), book.clone(), log.clone());
         // Served first: whoever starts for long can be asked whether he lives.
         endpoints.admin = self.start_admin(clickhouse, &book, &log, &noter, &mut running).await?;
-        let Some(follower) = self.catch_up(&book).await? else { return self.watch(running).await };
+        let (broker, prefix) = (self.broker.clone(), self.config.log.topic_prefix.clone());
+        let files = self.folder.snapshots();
+        let digest = tokio::task::spawn_blocking(move || Digest::open(broker, &prefix, Some(files))).await??;
+        let Some(follower) = self.catch_up(&book, &digest).await? else { return self.watch(running).await };
         noter.check_keys(roles.contains(&Role::Ingest), now()).await?;
         if roles.contains(&Role::Detect) {
             noter.note_tables(now()).await?;
@@ -188,7 +192,9 @@ impl Part {
             match role {
                 Role::Ingest => endpoints.ingest = self.start_ingest(&mut running).await?,
                 Role::Detect => self.start_detect(&mut running)?,
-                Role::Sink => self.start_sink(&mut running, clickhouse.context("the sink needs ClickHouse")?)?,
+                Role::Sink => {
+                    self.start_sink(&mut running, clickhouse.context("the sink needs ClickHouse")?, digest.clone())?;
+                }
                 Role::Notify => self.start_notify(&mut running)?,
             }
         }
@@ -291,10 +297,10 @@ impl Part {
     }
 
     /// Reads what the ledger and the log know; nothing when somebody asks to stop meanwhile.
-    async fn catch_up(&self, book: &Book) -> anyhow::Result<Option<Follower>> {
+    async fn catch_up(&self, book: &Book, digest: &Digest) -> anyhow::Result<Option<Follower>> {
         let (broker, prefix) = (self.broker.clone(), self.config.log.topic_prefix.clone());
-        let (book, component) = (book.clone(), self.health.component("book"));
-        let reading = tokio::task::spawn_blocking(move || Follower::catch_up(broker, &prefix, book, component));
+        let (book, digest, component) = (book.clone(), digest.clone(), self.health.component("book"));
+        let reading = tokio::task::spawn_blocking(move || Follower::catch_up(broker, &prefix, book, digest, component));
         tokio::select! {
             read = reading => read?.map(Some),
             () = self.shutdown.requested() => Ok(None),
@@ -324,21 +330,28 @@ impl Part {
         let (broker, prefix) = (self.broker.clone(), self.config.log.topic_prefix.clone());
         let (enricher, config, registry) = (self.tables.enricher(), self.config.detect.clone(), self.registry.clone());
         let (shutdown, component) = (self.shutdown.clone(), self.health.component("detect"));
-        let (snapshots, inspector) = (self.folder.path().join("snapshots"), self.inspector.clone().unwrap_or_default());
+        let (snapshots, inspector) = (self.folder.snapshots(), self.inspector.clone().unwrap_or_default());
         spawn_thread(running, "detect", &self.shutdown, move || {
             let detect = detect::Detect::new(broker, &prefix, enricher, config, Some(&snapshots), &registry)?;
             Ok(detect.with_inspector(inspector).run(&shutdown, &component)?)
         })
     }
 
-    fn start_sink(&self, running: &mut JoinSet<anyhow::Result<()>>, clickhouse: &Clickhouse) -> anyhow::Result<()> {
+    fn start_sink(
+        &self,
+        running: &mut JoinSet<anyhow::Result<()>>,
+        clickhouse: &Clickhouse,
+        digest: Digest,
+    ) -> anyhow::Result<()> {
         let (broker, prefix, client) =
             (self.broker.clone(), self.config.log.topic_prefix.clone(), clickhouse.client.clone());
         let (enricher, config, registry) = (self.tables.enricher(), self.config.sink.clone(), self.registry.clone());
         let (shutdown, component, runtime) = (self.shutdown.clone(), self.health.component("sink"), Handle::current());
         spawn_thread(running, "sink", &self.shutdown, move || {
             let stop = shutdown.clone();
-            let sink = sink::Sink::new(broker, &prefix, client, enricher, config, &registry, stop, component, runtime)?;
+            let sink = sink::Sink::new(
+                broker, &prefix, digest, client, enricher, config, &registry, stop, component, runtime,
+            )?;
             Ok(sink.run(&shutdown)?)
         })
     }

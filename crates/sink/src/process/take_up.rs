@@ -14,11 +14,11 @@ use tokio::task::JoinSet;
 
 use super::{Sink, Taken};
 use crate::{
-    SinkError,
+    DigestError, SinkError,
     lag::Place,
     lane::Lane,
     plan::BadPlan,
-    restore::{RestoreError, Restoring},
+    restore::Restoring,
     resume::{Resume, resume},
 };
 
@@ -190,16 +190,18 @@ impl Sink {
             let ranges = resumed.ranges.len();
             tracing::info!(partition, ranges, "batches that may not have landed are formed again");
         }
-        let (events, ledger) = (Topic::Events.name(&self.prefix), Topic::Ledger.name(&self.prefix));
+        let events = Topic::Events.name(&self.prefix);
         let (low, ahead) = (assignment.low, resumed.start..assignment.high);
-        let restoring = Restoring { broker: &self.broker, events: &events, ledger: &ledger, partition, low, ahead };
+        let (broker, digest) = (&self.broker, &self.digest);
+        let restoring = Restoring { broker, events: &events, digest, partition, low, ahead };
         // What an earlier turn at this partition had read may lie ahead of where this one begins.
         let partitions = self.partitions;
         self.enricher.forget(|tenant| partition_of(tenant.as_bytes(), partitions) == partition);
         restoring.restore(&mut self.enricher).map_err(|error| match error {
-            RestoreError::Consume(error) => error.into(),
-            RestoreError::Decode { offset, source } => {
-                NotTakenUp::Halt(SinkError::Decode { topic: ledger.clone(), partition, offset, source })
+            DigestError::Consume(error) => error.into(),
+            DigestError::Decode { partition, offset, source } => {
+                let topic = Topic::Ledger.name(&self.prefix);
+                NotTakenUp::Halt(SinkError::Decode { topic, partition, offset, source })
             }
         })?;
         if resumed.is_other_log || is_moved {

@@ -17,7 +17,7 @@ use codec::{BatchHeader, BatchWriter, Topic};
 use enrichment::Enricher;
 use event::{AppIdKind, AppRef, Event, EventId, Kind, Outcome, Source, Timestamp, UserKey};
 use runtime::{Health, Registry, Shutdown};
-use sink::{Config, Sink, Verification};
+use sink::{Config, Digest, Sink, Verification};
 use store::{Client, Connection, DatabaseName, EmbeddedServer, HostCommand, MIGRATIONS, ServerOptions};
 use tempfile::TempDir;
 use tokio::runtime::{Handle, Runtime};
@@ -66,9 +66,11 @@ impl Running {
         let (shutdown, component) = (Shutdown::new(), Health::new().component("sink"));
         let client = client_of(connection);
         let (registry, stop) = (Registry::new(), shutdown.clone());
+        let digest = Digest::open(broker.clone(), "t.", None).unwrap();
         let sink = Sink::new(
             broker.clone(),
             "t.",
+            digest,
             client,
             enricher,
             config,
