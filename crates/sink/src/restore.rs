@@ -54,10 +54,8 @@ impl Restoring<'_> {
 
     fn read_ledger(&self, controls: &mut Found, enricher: &mut Enricher) -> Result<(), DigestError> {
         self.digest.read_on(self.partition, 0, &mut |tenant, entry| match entry {
-            LedgerEntry::Control { position, control, .. } => {
-                if !self.ahead.contains(&position.offset) {
-                    controls.push((tenant.to_owned(), *position, control.clone()));
-                }
+            LedgerEntry::Control { position, control, .. } if !self.ahead.contains(&position.offset) => {
+                controls.push((tenant.to_owned(), *position, control.clone()));
             }
             // What an app was called at first sight names it in later events that are nameless (Okta consents).
             LedgerEntry::App { app, name, .. } => enricher.learn_name(tenant, app, name),
