@@ -15,6 +15,9 @@ const AWAY_MAX_MS: u64 = 1_500;
 /// How long a process is stopped, beyond its session. Milliseconds.
 const ASLEEP_BEYOND_MS: std::ops::Range<u64> = 1_500..5_000;
 
+/// The groups whose members come and go in a storm, and their tenths of it.
+const STORMS: &[(&str, u64)] = &[("sink", 5), ("detect", 3), ("notify", 2)];
+
 /// Which log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Engine {
@@ -84,6 +87,8 @@ pub enum Deed {
     },
     /// Members of a group come and go.
     Storm {
+        /// The members' role.
+        role: &'static str,
         /// For so long.
         takes_ms: u64,
         /// Of which further numbers are drawn.
@@ -126,7 +131,7 @@ impl fmt::Display for Deed {
             Deed::Sleep { role, number, beyond_ms } => {
                 write!(to, "stop {role} {number} until {beyond_ms} ms past its session")
             }
-            Deed::Storm { takes_ms, .. } => write!(to, "members come and go for {takes_ms} ms"),
+            Deed::Storm { role, takes_ms, .. } => write!(to, "members of {role} come and go for {takes_ms} ms"),
             Deed::Trouble { which, takes_ms } => write!(to, "trouble {which} of ClickHouse for {takes_ms} ms"),
         }
     }
@@ -201,11 +206,12 @@ fn processes(seed: u64, engine: Engine, amounts: &Amounts) -> Track {
         number: *number,
         beyond_ms: dice.within(ASLEEP_BEYOND_MS),
     }));
-    dice.shuffle(&mut kills);
-    if !amounts.storm.is_zero() {
-        let takes_ms = u64::try_from(amounts.storm.as_millis()).unwrap_or(u64::MAX);
-        kills.insert(kills.len() / 2, Deed::Storm { takes_ms, seed: dice.draw() });
+    // Each group has its share of the storm, somewhere between the kills.
+    for (role, share) in STORMS.iter().filter(|_| !amounts.storm.is_zero()) {
+        let takes_ms = u64::try_from(amounts.storm.as_millis()).unwrap_or(u64::MAX) * share / 10;
+        kills.push(Deed::Storm { role, takes_ms, seed: dice.draw() });
     }
+    dice.shuffle(&mut kills);
     track("processes", kills, &mut dice)
 }
 
@@ -265,7 +271,9 @@ mod tests {
             assert_eq!(count("broker_kill"), amounts.broker_kills);
             assert_eq!(count("sigstop_past_session"), amounts.stops);
             assert_eq!(count("clickhouse_outage"), amounts.outages);
-            assert_eq!(count("rebalance_storm"), u64::from(!amounts.storm.is_zero()));
+            let storm: u64 =
+                deeds().map(|deed| if let Deed::Storm { takes_ms, .. } = deed { *takes_ms } else { 0 }).sum();
+            assert_eq!(u128::from(storm), amounts.storm.as_millis());
             for (role, number) in engine.roles() {
                 let is_met =
                     deeds().any(|deed| matches!(deed, Deed::KillProcess { role: killed, .. } if killed == role));

@@ -2,6 +2,7 @@
 
 mod harm;
 mod start;
+mod storm;
 
 use std::{
     collections::BTreeMap,
@@ -28,6 +29,42 @@ pub const SOON: Duration = Duration::from_secs(240);
 pub const SESSION: Duration = Duration::from_secs(6);
 /// A receiver's 2xx counts as seen when its reader lived on for so long: it has to be written down, and a disk may be slow.
 const SEEN_AFTER: Duration = Duration::from_secs(5);
+
+/// Of a thousand deliveries.
+const DOOR_WEATHER: &[(Fault, u64)] = &[
+    (Fault::DropRequest, 15),
+    (Fault::CutRequest, 10),
+    (Fault::LoseResponse, 40),
+    (Fault::CutResponse, 10),
+    (Fault::HoldResponse, 3),
+    (Fault::DelayRequest, 5),
+];
+/// Of a thousand inserts. A body that ends too early makes the embedded engine abort as a whole: each is a crash of the server, too.
+const CLICKHOUSE_WEATHER: &[(Fault, u64)] = &[
+    (Fault::DropRequest, 8),
+    (Fault::CutRequest, 1),
+    (Fault::LoseResponse, 50),
+    (Fault::CutResponse, 8),
+    (Fault::HoldResponse, 3),
+    (Fault::DelayRequest, 3),
+];
+/// Of a thousand posts to the receiver.
+const RECEIVER_WEATHER: &[(Fault, u64)] = &[
+    (Fault::DropRequest, 50),
+    (Fault::CutRequest, 20),
+    (Fault::LoseResponse, 150),
+    (Fault::CutResponse, 20),
+    (Fault::HoldResponse, 10),
+    (Fault::DelayResponse, 20),
+];
+/// Of a thousand produces, and of a thousand commits.
+const KAFKA_WEATHER: &[(Fault, u64)] = &[
+    (Fault::DropRequest, 2),
+    (Fault::LoseResponse, 15),
+    (Fault::CutResponse, 2),
+    (Fault::HoldResponse, 1),
+    (Fault::DelayResponse, 2),
+];
 
 /// One process of ours.
 pub struct Member {
@@ -81,6 +118,11 @@ pub struct Stage {
     pub clickhouse: Mutex<Clickhouse>,
     /// The broker, where there is one; held by whoever harms it.
     pub kafka: Option<Mutex<KafkaServer>>,
+    /// Before the broker.
+    pub kafka_proxy: Option<FaultProxy>,
+    /// Members who came in a storm, and have gone.
+    pub passers_by: Mutex<Vec<Member>>,
+    plan: start::Plan,
     disturbances: Mutex<Vec<Disturbance>>,
     counts: Mutex<BTreeMap<String, u64>>,
     is_over: AtomicBool,
@@ -108,43 +150,25 @@ impl Stage {
     /// Responses that were lost after the request was applied.
     #[must_use]
     pub fn lost_responses(&self) -> u64 {
-        let lost = [Fault::LoseResponse, Fault::CutResponse, Fault::HoldResponse];
-        let of = |proxy: &FaultProxy| lost.iter().filter_map(|fault| proxy.faults().get(fault).copied()).sum::<u64>();
-        self.proxies().into_iter().map(|(_, proxy)| of(proxy)).sum()
+        self.proxies().into_iter().map(|(_, proxy)| proxy.lost_responses()).sum()
     }
 
     /// The network is as bad as it will be.
     pub fn storm_network(&self) {
-        let hold = Duration::from_secs(2);
+        let weather = |shares: &[(Fault, u64)]| Weather {
+            per_thousand: shares.iter().copied().collect(),
+            hold: Duration::from_secs(2),
+        };
         for (place, proxy) in self.proxies() {
-            let shares: &[(Fault, u64)] = match place {
-                // A body that ends too early makes the embedded engine abort as a whole: each is a crash of the server, too.
-                "clickhouse" => &[
-                    (Fault::DropRequest, 8),
-                    (Fault::CutRequest, 1),
-                    (Fault::LoseResponse, 50),
-                    (Fault::CutResponse, 8),
-                    (Fault::HoldResponse, 3),
-                    (Fault::DelayRequest, 3),
-                ],
-                "receiver" => &[
-                    (Fault::DropRequest, 50),
-                    (Fault::CutRequest, 20),
-                    (Fault::LoseResponse, 150),
-                    (Fault::CutResponse, 20),
-                    (Fault::HoldResponse, 10),
-                    (Fault::DelayResponse, 20),
-                ],
-                _ => &[
-                    (Fault::DropRequest, 15),
-                    (Fault::CutRequest, 10),
-                    (Fault::LoseResponse, 40),
-                    (Fault::CutResponse, 10),
-                    (Fault::HoldResponse, 3),
-                    (Fault::DelayRequest, 5),
-                ],
-            };
-            proxy.schedule(Weather { per_thousand: shares.iter().copied().collect(), hold });
+            match place {
+                "clickhouse" => proxy.schedule(weather(CLICKHOUSE_WEATHER)),
+                "receiver" => proxy.schedule(weather(RECEIVER_WEATHER)),
+                "kafka" => {
+                    proxy.schedule_of("Produce", weather(KAFKA_WEATHER));
+                    proxy.schedule_of("OffsetCommit", weather(KAFKA_WEATHER));
+                }
+                _ => proxy.schedule(weather(DOOR_WEATHER)),
+            }
         }
     }
 
@@ -240,7 +264,9 @@ impl Stage {
 
     fn proxies(&self) -> Vec<(&'static str, &FaultProxy)> {
         let doors = self.doors.iter().map(|door| ("door", door));
-        doors.chain([("clickhouse", &self.clickhouse_proxy), ("receiver", &self.receiver_proxy)]).collect()
+        let kafka = self.kafka_proxy.iter().map(|proxy| ("kafka", proxy));
+        let others = [("clickhouse", &self.clickhouse_proxy), ("receiver", &self.receiver_proxy)];
+        doors.chain(kafka).chain(others).collect()
     }
 }
 

@@ -19,3 +19,8 @@ fn every_invariant_holds(engine: Engine) -> anyhow::Result<()> {
 fn embedded_every_invariant_holds_through_kills_and_lost_answers() -> anyhow::Result<()> {
     every_invariant_holds(Engine::Embedded)
 }
+
+#[test]
+fn kafka_every_invariant_holds_through_kills_sleeps_and_lost_answers() -> anyhow::Result<()> {
+    every_invariant_holds(Engine::Kafka)
+}

@@ -1,7 +1,6 @@
 //! What is done to them, deed by deed.
 
 use std::{
-    process::Command,
     thread,
     time::{Duration, Instant},
 };
@@ -48,11 +47,12 @@ impl Stage {
                 let member = self.member(role, *number)?;
                 let _turn = lock(&member.turn);
                 let _disturbed = self.disturb_by(member);
-                signal("-STOP", member.process.process())?;
+                member.process.pause()?;
                 thread::sleep(SESSION + Duration::from_millis(*beyond_ms));
-                signal("-CONT", member.process.process())?;
+                member.process.resume()?;
+                self.count(&format!("sigstop_past_session_{role}"));
             }
-            Deed::Storm { .. } => bail!("there is no storm yet"),
+            Deed::Storm { role, takes_ms, seed } => self.storm(role, Duration::from_millis(*takes_ms), *seed)?,
             Deed::Trouble { which, takes_ms } => self.trouble(*which, Duration::from_millis(*takes_ms))?,
         }
         self.count(deed.kind());
@@ -118,10 +118,4 @@ impl Stage {
         self.count(&format!("clickhouse_{name}"));
         Ok(())
     }
-}
-
-fn signal(signal: &str, process: u32) -> anyhow::Result<()> {
-    let sent = Command::new("kill").args([signal, &process.to_string()]).status()?;
-    ensure!(sent.success(), "kill {signal} {process} failed");
-    Ok(())
 }

@@ -38,33 +38,39 @@ impl Stage {
         let receiver_proxy = before(&host(receiver.url()), 2)?;
         let kafka = match engine {
             Engine::Embedded => None,
-            Engine::Kafka => Some(KafkaServer::start()?),
+            Engine::Kafka => Some(KafkaServer::start_behind_proxy(seed.wrapping_add(3))?),
         };
-        let told = format!("{}/alerts", receiver_proxy.url());
+        let plan = Plan {
+            told: format!("{}/alerts", receiver_proxy.url()),
+            webhook_key: receiver.key().to_owned(),
+            clickhouse: clickhouse_proxy.url(),
+            kafka: kafka.as_ref().map(|(_, proxy)| proxy.address().to_owned()),
+            tenants: amounts.tenants,
+        };
         let mut members = Vec::new();
         for (role, count) in engine.roles() {
             for number in 0..*count {
-                let setup = setup(role, amounts, &told, receiver.key()).clickhouse(&clickhouse_proxy.url(), DATABASE);
-                let setup = match &kafka {
-                    Some(kafka) => setup.kafka(&kafka.bootstrap),
-                    None => setup,
-                };
-                let (process, at_first) = (setup.start()?, Mutex::new(Size::default()));
-                members.push(Member { role, number, process, at_first, turn: Mutex::new(()) });
+                members.push(plan.member(role, number)?);
             }
         }
         let ingests = members.iter().filter(|member| matches!(member.role, "ingest" | "run"));
         let doors = ingests.map(|member| before(&host(&member.process.events_url("")), 10 + member.number));
+        let doors = doors.collect::<anyhow::Result<_>>()?;
+        let (kafka, kafka_proxy) =
+            kafka.map_or((None, None), |(server, proxy)| (Some(Mutex::new(server)), Some(proxy)));
         let stage = Stage {
             engine,
             began: Instant::now(),
-            doors: doors.collect::<anyhow::Result<_>>()?,
+            doors,
             members,
             receiver,
             clickhouse_proxy,
             receiver_proxy,
             clickhouse: Mutex::new(clickhouse),
-            kafka: kafka.map(Mutex::new),
+            kafka,
+            kafka_proxy,
+            passers_by: Mutex::default(),
+            plan,
             disturbances: Mutex::default(),
             counts: Mutex::new(BTreeMap::new()),
             is_over: AtomicBool::new(false),
@@ -111,33 +117,52 @@ impl Stage {
     }
 }
 
-fn setup(role: &'static str, amounts: &Amounts, told: &str, webhook_key: &str) -> Setup {
-    let mut setup = Setup::new().role(role).not_ready_is_fine();
-    for tenant in 0..amounts.tenants {
-        setup = setup.tenant(&tenant_id(tenant));
-        setup = setup.connection(&connection_id(tenant), &tenant_id(tenant), "okta", &org(tenant));
+/// What all processes are told alike.
+#[derive(Clone, Debug)]
+pub(super) struct Plan {
+    told: String,
+    webhook_key: String,
+    clickhouse: String,
+    kafka: Option<String>,
+    tenants: u64,
+}
+
+impl Plan {
+    /// Starts one of them; it need not be ready yet.
+    pub(super) fn member(&self, role: &'static str, number: u64) -> anyhow::Result<Member> {
+        let process = self.setup(role).start()?;
+        Ok(Member { role, number, process, at_first: Mutex::new(Size::default()), turn: Mutex::new(()) })
     }
-    let key = Table::from_iter([("env".to_owned(), Value::from(WEBHOOK_KEY))]);
-    let webhook = [("id", "hook"), ("kind", "webhook"), ("url", told)];
-    let mut webhook: Table = webhook.into_iter().map(|(key, value)| (key.to_owned(), Value::from(value))).collect();
-    webhook.insert("secret".to_owned(), key.into());
-    setup = setup.receiver_table(webhook).env(WEBHOOK_KEY, webhook_key);
-    let session_ms = i64::try_from(SESSION.as_millis()).unwrap_or(i64::MAX);
-    let kafka = [("session.timeout.ms", session_ms), ("heartbeat.interval.ms", 1_000)];
-    let kafka: Table = kafka.into_iter().map(|(key, value)| (key.to_owned(), Value::from(value.to_string()))).collect();
-    // N1 alone speaks: each new app is one alert.
-    let setup = setup
-        .set("detect.learning_days", 0)
-        .set("detect.adoption_told_people_max", 0)
-        .set("detect.popular_people", Vec::<Value>::new())
-        .set("detect.snapshot_interval_ms", 2_000);
-    let setup = setup
-        .set("sink.flush_interval_ms", 100)
-        .set("sink.retry_wait_max_ms", 500)
-        .set("sink.insert_timeout_ms", 1_500);
-    setup
-        .set("notify.retry_wait_max_ms", 1_000)
-        .set("notify.request_timeout_ms", 1_500)
-        .set("log.partitions", i64::try_from(amounts.tenants).unwrap_or(4))
-        .set("log.kafka_properties", kafka)
+
+    fn setup(&self, role: &'static str) -> Setup {
+        let mut setup = Setup::new().role(role).not_ready_is_fine().clickhouse(&self.clickhouse, DATABASE);
+        for tenant in 0..self.tenants {
+            setup = setup.tenant(&tenant_id(tenant));
+            setup = setup.connection(&connection_id(tenant), &tenant_id(tenant), "okta", &org(tenant));
+        }
+        if let Some(kafka) = &self.kafka {
+            let session_ms = i64::try_from(SESSION.as_millis()).unwrap_or(i64::MAX);
+            let properties = [("session.timeout.ms", session_ms), ("heartbeat.interval.ms", 1_000)];
+            let text = |(key, value): (&str, i64)| (key.to_owned(), Value::from(value.to_string()));
+            setup = setup.kafka(kafka).set("log.kafka_properties", properties.into_iter().map(text).collect::<Table>());
+        }
+        let key = Table::from_iter([("env".to_owned(), Value::from(WEBHOOK_KEY))]);
+        let webhook = [("id", "hook"), ("kind", "webhook"), ("url", &self.told)];
+        let mut webhook: Table = webhook.into_iter().map(|(key, value)| (key.to_owned(), Value::from(value))).collect();
+        webhook.insert("secret".to_owned(), key.into());
+        // N1 alone speaks: each new app is one alert.
+        setup
+            .receiver_table(webhook)
+            .env(WEBHOOK_KEY, &self.webhook_key)
+            .set("detect.learning_days", 0)
+            .set("detect.adoption_told_people_max", 0)
+            .set("detect.popular_people", Vec::<Value>::new())
+            .set("detect.snapshot_interval_ms", 2_000)
+            .set("sink.flush_interval_ms", 100)
+            .set("sink.retry_wait_max_ms", 500)
+            .set("sink.insert_timeout_ms", 1_500)
+            .set("notify.retry_wait_max_ms", 1_000)
+            .set("notify.request_timeout_ms", 1_500)
+            .set("log.partitions", i64::try_from(self.tenants).unwrap_or(4))
+    }
 }

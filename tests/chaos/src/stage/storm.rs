@@ -1,0 +1,62 @@
+//! A rebalance storm: between 4 and 8 members of one group, of which every 0.5 to 3 s one comes or goes, orderly or by `kill -9`.
+
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, ensure};
+
+use super::{Stage, lock};
+use crate::dice::Dice;
+
+/// Members beside those who stay: with them, a group has 4 to 8.
+const PASSERS_BY: std::ops::RangeInclusive<usize> = 2..=6;
+/// Time between two of them. Milliseconds.
+const INTERVAL_MS: std::ops::Range<u64> = 500..3_000;
+
+impl Stage {
+    /// Blocks for as long as it takes; in the end only those who stay are there.
+    pub(super) fn storm(&self, role: &'static str, takes: Duration, seed: u64) -> anyhow::Result<()> {
+        let _disturbed = (role == "notify").then(|| self.disturb());
+        let (mut dice, began) = (Dice::new(seed, "storm"), Instant::now());
+        let (mut here, mut gone) = (Vec::new(), Vec::new());
+        while began.elapsed() < takes {
+            let is_coming =
+                here.len() < *PASSERS_BY.start() || (here.len() < *PASSERS_BY.end() && dice.per_thousand(500));
+            if is_coming {
+                here.push(self.come(role, gone.pop())?);
+            } else {
+                let place = usize::try_from(dice.within(0..u64::try_from(here.len())?))?;
+                let member = here.swap_remove(place);
+                self.go(&member, dice.per_thousand(500))?;
+                gone.push(member);
+            }
+            self.count(&format!("member_{}_{role}", if is_coming { "came" } else { "went" }));
+            thread::sleep(Duration::from_millis(dice.within(INTERVAL_MS)));
+        }
+        for member in here {
+            self.go(&member, true)?;
+            gone.push(member);
+        }
+        lock(&self.passers_by).extend(gone);
+        Ok(())
+    }
+
+    /// Somebody who was here before comes again, or somebody new.
+    fn come(&self, role: &'static str, known: Option<super::Member>) -> anyhow::Result<super::Member> {
+        match known {
+            Some(member) => self.start_again(&member).map(|()| member),
+            None => self.plan.member(role, 100).context("a passer-by does not start"),
+        }
+    }
+
+    fn go(&self, member: &super::Member, is_orderly: bool) -> anyhow::Result<()> {
+        if !is_orderly {
+            return member.process.kill9();
+        }
+        let code = member.process.stop()?;
+        ensure!(code == 0, "{} was asked to stop and ended with {code}", member.name());
+        Ok(())
+    }
+}
