@@ -68,8 +68,8 @@ impl Amounts {
     #[must_use]
     pub fn short(engine: Engine) -> Amounts {
         let both = Amounts {
-            events: 3_000,
-            pages_per_second: 8,
+            events: 5_000,
+            pages_per_second: 5,
             process_kills: 3,
             clickhouse_kills: 3,
             outages: 0,
@@ -83,7 +83,7 @@ impl Amounts {
         };
         match engine {
             Engine::Embedded => both,
-            Engine::Kafka => Amounts { process_kills: 5, broker_kills: 1, stops: 1, ..both },
+            Engine::Kafka => Amounts { process_kills: 6, broker_kills: 1, stops: 1, ..both },
         }
     }
 }

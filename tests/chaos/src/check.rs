@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, time::Duration};
 use crate::{book::Expected, observed::Observed};
 
 /// How long a fresh probe may take on its way through everything. Generous: the machine is shared.
-pub const PROBE_WITHIN: Duration = Duration::from_secs(60);
+pub const PROBE_WITHIN: Duration = Duration::from_secs(120);
 /// Findings of one invariant that are shown.
 pub const SHOWN_MAX: usize = 8;
 

@@ -24,6 +24,8 @@ const SENDERS: u64 = 4;
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long a page waits before it is sent again.
 const AGAIN_AFTER_MS: std::ops::Range<u64> = 30..200;
+/// Rest of each sender before a page, when there are enough.
+const TRICKLE_INTERVAL: Duration = Duration::from_secs(1);
 /// So many of a thousand pages are not sent again when nobody knows what became of them.
 const GIVEN_UP_PER_THOUSAND: u64 = 150;
 
@@ -46,6 +48,7 @@ pub struct Client {
     unanswered: AtomicU64,
     refused: AtomicU64,
     is_stopped: AtomicBool,
+    is_trickling: AtomicBool,
     book: Mutex<Book>,
     surprises: Mutex<Vec<String>>,
 }
@@ -70,6 +73,7 @@ impl Client {
             unanswered: AtomicU64::new(0),
             refused: AtomicU64::new(0),
             is_stopped: AtomicBool::new(false),
+            is_trickling: AtomicBool::new(false),
             book: Mutex::default(),
             surprises: Mutex::default(),
         }
@@ -96,6 +100,11 @@ impl Client {
             let number = self.next_page.fetch_add(1, Ordering::Relaxed);
             self.send_page(door, number, false);
         }
+    }
+
+    /// From now on only now and then a page: there are enough, and the rest of the schedule needs some.
+    pub fn trickle(&self) {
+        self.is_trickling.store(true, Ordering::Relaxed);
     }
 
     /// No further page.
@@ -138,6 +147,9 @@ impl Client {
             let number = self.next_page.fetch_add(1, Ordering::Relaxed);
             let due = began + self.page_interval * u32::try_from(number).unwrap_or(u32::MAX);
             thread::sleep(due.saturating_duration_since(Instant::now()));
+            if self.is_trickling.load(Ordering::Relaxed) {
+                thread::sleep(TRICKLE_INTERVAL);
+            }
             let is_given_up = Dice::new(self.seed ^ number, "patience").per_thousand(GIVEN_UP_PER_THOUSAND);
             self.send_page(door, number, is_given_up);
         }

@@ -125,6 +125,9 @@ fn wait_for_amounts(
     let mut told = Instant::now();
     loop {
         let (events, lost) = (client.acknowledged_pages() * PAGE_EVENTS, stage.lost_responses());
+        if events >= amounts.events {
+            client.trickle();
+        }
         let done = progress.done.load(Ordering::Relaxed);
         if told.elapsed() >= TELL_EVERY {
             told = Instant::now();
@@ -211,7 +214,7 @@ fn drain(stage: &Stage, expected: &Expected) -> anyhow::Result<()> {
 
 /// What is remembered, asked until all say the same, or for so long: a tick may be on its way.
 fn agreed_memories(stage: &Stage) -> anyhow::Result<Vec<Memory>> {
-    let agreed = poll(Duration::from_secs(20), "all remember the same", || {
+    let agreed = poll(Duration::from_secs(90), "all remember the same", || {
         let memories = memories(stage)?;
         let is_same = |memory: &Memory| memory.values.windows(2).all(|two| two.first() == two.last());
         ensure!(!memories.is_empty() && memories.iter().all(is_same), "they do not");

@@ -232,8 +232,9 @@ fn broker(seed: u64, amounts: &Amounts) -> Track {
     let mut dice = Dice::new(seed, "broker");
     let kills = (0..amounts.broker_kills).map(|_| Deed::KillBroker { away_ms: dice.within(0..AWAY_MAX_MS) }).collect();
     let mut track = track("broker", kills, &mut dice);
-    // Its restarts are slow and everybody's: they are spread over the run.
-    track.steps.iter_mut().for_each(|step| step.rest += Duration::from_millis(dice.within(5_000..40_000)));
+    // Its restarts are slow and everybody's: many are spread over the run.
+    let apart_ms = if amounts.broker_kills > 1 { 5_000..40_000 } else { 0..1 };
+    track.steps.iter_mut().for_each(|step| step.rest += Duration::from_millis(dice.within(apart_ms.clone())));
     track
 }
 

@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context, ensure};
 use tests::{
-    events::OKTA_ORG,
+    events::{OKTA_ORG, click, okta_sso, page},
     load::Load,
     poll,
     servers::{Clickhouse, Receiver, Setup},
@@ -112,4 +112,32 @@ fn inserts_that_are_answered_too_late_are_sent_again_and_stored_once() -> anyhow
     rows_are_exact(&daylight, &sent)?;
     ensure!(daylight.number("SELECT count() FROM events")? == sent.events, "some event is there twice");
     alerts_are_exact(&daylight, &receiver, &sent)
+}
+
+/// Found by the chaos harness (seed 11): whoever was killed while ClickHouse was away did not come up again, and took no events.
+#[test]
+fn a_daylight_that_starts_while_clickhouse_is_away_takes_events_and_tells_alerts_and_the_rows_catch_up()
+-> anyhow::Result<()> {
+    let (receiver, mut clickhouse) = (Receiver::start()?, Clickhouse::start()?);
+    clickhouse.kill9();
+    let setup = Setup::new().connection("okta", "acme", "okta", OKTA_ORG).receiver("hook", &receiver);
+    let setup = setup.set("detect.learning_days", 0).clickhouse(&clickhouse.url(), "late").not_ready_is_fine();
+    let daylight = setup.start()?;
+    let clicks: Vec<_> =
+        (0..20).map(|number| okta_sso(&click(number, "mia.roth@brightwater.example", "0oaLate", "Late"))).collect();
+    daylight.accept("okta", &page(&clicks))?;
+    poll(SOON, "the alert arrives without ClickHouse", || {
+        ensure!(receiver.accepted().len() == 1, "{:?}", receiver.accepted());
+        Ok(())
+    })?;
+    let answer = daylight.readiness()?;
+    ensure!(answer.status == 503 && answer.text().contains("ClickHouse"), "{} {}", answer.status, answer.text());
+    clickhouse.restart()?;
+    poll(SOON, "it is ready", || {
+        let answer = daylight.readiness()?;
+        ensure!(answer.status == 200, "{}", answer.text());
+        Ok(())
+    })?;
+    daylight.expect(SOON, "SELECT count() FROM events", 20)?;
+    daylight.expect(SOON, "SELECT count() FROM alerts FINAL", 1)
 }

@@ -7,9 +7,12 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, bail};
-use runtime::{Component, HttpClients, Shutdown};
-use store::{Client, Connection, DatabaseName, EmbeddedServer, HostCommand, MIGRATIONS, ServerOptions};
+use anyhow::bail;
+use runtime::{Backoff, Component, HttpClients, Shutdown};
+use store::{
+    Client, Connection, DatabaseName, EmbeddedServer, HostCommand, MIGRATIONS, Remedy, ServerOptions, StoreError,
+};
+use tokio::runtime::Handle;
 
 use super::BadConfig;
 use crate::{config::ClickhouseConfig, data_folder::DataFolder};
@@ -20,12 +23,17 @@ const LIBRARY: &str = "libchdb.so";
 /// Time between two looks at the hosted server.
 const LOOK_INTERVAL: Duration = Duration::from_millis(500);
 
-/// A database that is ready to be used, and the server if it is ours.
+/// The first wait before a server that did not answer at the start is asked again, and the longest.
+const ASK_AGAIN: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
+
+/// A database, and the server if it is ours.
 pub(crate) struct Clickhouse {
     /// For questions and inserts.
     pub(crate) client: Client,
     /// The hosted server. Dropping it kills it.
     pub(crate) server: Option<EmbeddedServer>,
+    /// Are the tables up to date? Not yet where somebody else's server did not answer.
+    pub(crate) is_up_to_date: bool,
 }
 
 /// Starts the hosted server again when it ended by itself (a crash, the kernel's want of memory), on the same ports and data, until asked
@@ -76,10 +84,46 @@ impl Clickhouse {
             (Connection { url: config.url.clone(), database, user: config.user.clone(), password }, None)
         };
         let client = Client::with_tls(connection, clients.tls().clone())?;
-        let report = client.migrate(MIGRATIONS).await.context("cannot bring the tables up to date")?;
-        tracing::info!(?report, "the tables are up to date");
-        Ok(Clickhouse { client, server })
+        let is_up_to_date = match client.migrate(MIGRATIONS).await {
+            Ok(report) => {
+                tracing::info!(?report, "the tables are up to date");
+                true
+            }
+            // Nobody's events and alerts wait for a server that is away: the sink alone does.
+            Err(error) if server.is_none() && error.remedy() == Remedy::Retry => {
+                tracing::warn!(%error, "the sink waits for ClickHouse");
+                false
+            }
+            Err(error) => return Err(not_up_to_date(error)),
+        };
+        Ok(Clickhouse { client, server, is_up_to_date })
     }
+}
+
+/// Brings the tables up to date as soon as the server answers, or gives up when asked to stop. Blocks.
+pub(crate) fn bring_up_to_date(
+    client: &Client,
+    component: &Component,
+    shutdown: &Shutdown,
+    runtime: &Handle,
+) -> anyhow::Result<()> {
+    let mut backoff = Backoff::new(ASK_AGAIN.0, ASK_AGAIN.1, 7);
+    while !shutdown.is_requested() {
+        match runtime.block_on(client.migrate(MIGRATIONS)) {
+            Ok(report) => {
+                tracing::info!(?report, "the tables are up to date");
+                return Ok(());
+            }
+            Err(error) if error.remedy() == Remedy::Retry => component.not_ready(error.to_string()),
+            Err(error) => return Err(not_up_to_date(error)),
+        }
+        shutdown.sleep(backoff.next_wait());
+    }
+    Ok(())
+}
+
+fn not_up_to_date(error: StoreError) -> anyhow::Error {
+    anyhow::Error::new(error).context("cannot bring the tables up to date")
 }
 
 /// How to run the engine: our own binary with the library, or a `clickhouse` binary.

@@ -347,7 +347,11 @@ impl Part {
             (self.broker.clone(), self.config.log.topic_prefix.clone(), clickhouse.client.clone());
         let (enricher, config, registry) = (self.tables.enricher(), self.config.sink.clone(), self.registry.clone());
         let (shutdown, component, runtime) = (self.shutdown.clone(), self.health.component("sink"), Handle::current());
+        let is_up_to_date = clickhouse.is_up_to_date;
         spawn_thread(running, "sink", &self.shutdown, move || {
+            if !is_up_to_date {
+                clickhouse::bring_up_to_date(&client, &component, &shutdown, &runtime)?;
+            }
             let stop = shutdown.clone();
             let sink = sink::Sink::new(
                 broker, &prefix, digest, client, enricher, config, &registry, stop, component, runtime,

@@ -1,6 +1,9 @@
 //! Alerts and their delivery: I5.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use super::{Invariant, Verdict};
 use crate::{book::Expected, observed::Observed};
@@ -12,7 +15,7 @@ const RULE: &str = "N1";
 pub(super) fn check(expected: &Expected, observed: &Observed, verdict: &mut Verdict) {
     let mut ids: BTreeMap<(&str, &str), BTreeSet<&str>> = BTreeMap::new();
     let mut taken: BTreeSet<(&str, &str)> = BTreeSet::new();
-    let mut seen: BTreeSet<&str> = BTreeSet::new();
+    let mut seen: BTreeMap<&str, Duration> = BTreeMap::new();
     let mut doubled = 0;
     for post in &observed.posts {
         let app = (post.tenant.as_str(), post.app.as_str());
@@ -24,15 +27,18 @@ pub(super) fn check(expected: &Expected, observed: &Observed, verdict: &mut Verd
             verdict.find(Invariant::I5, format!("an alert about nothing that is new: {post:?}"));
         }
         ids.entry(app).or_default().insert(&post.id);
-        if seen.contains(post.id.as_str()) {
+        if let Some(at) = seen.get(post.id.as_str()) {
             doubled += 1;
-            verdict.find(Invariant::I5, format!("told again after a 2xx that was seen: {post:?}"));
+            verdict.find(
+                Invariant::I5,
+                format!("told again after a 2xx that was seen {at:?} after the beginning: {post:?}"),
+            );
         }
         if post.is_taken {
             taken.insert(app);
         }
         if post.is_taken && post.is_seen {
-            seen.insert(&post.id);
+            seen.entry(&post.id).or_insert(post.at);
         }
     }
     for (app, ids) in ids.iter().filter(|(_, ids)| ids.len() != 1) {

@@ -162,7 +162,7 @@ impl Plan {
             .set("sink.retry_wait_max_ms", 500)
             .set("sink.insert_timeout_ms", 1_500)
             .set("notify.retry_wait_max_ms", 1_000)
-            .set("notify.request_timeout_ms", 1_500)
+            .set("notify.request_timeout_ms", 10_000)
             .set("log.partitions", i64::try_from(self.tenants).unwrap_or(4))
     }
 }
