@@ -16,4 +16,3 @@ pub mod observed;
 pub mod report;
 pub mod schedule;
 pub mod stage;
-pub mod trouble;

@@ -6,6 +6,8 @@
 
 use std::{fmt, time::Duration};
 
+use ::tests::servers::Trouble;
+
 use crate::{amounts::Amounts, dice::Dice};
 
 /// The longest rest before a step. Milliseconds.
@@ -96,8 +98,8 @@ pub enum Deed {
     },
     /// ClickHouse refuses, in one of its ways.
     Trouble {
-        /// Which, by its place in the list of those that there are.
-        which: u64,
+        /// In which of its ways.
+        trouble: Trouble,
         /// For so long.
         takes_ms: u64,
     },
@@ -132,7 +134,7 @@ impl fmt::Display for Deed {
                 write!(to, "stop {role} {number} until {beyond_ms} ms past its session")
             }
             Deed::Storm { role, takes_ms, .. } => write!(to, "members of {role} come and go for {takes_ms} ms"),
-            Deed::Trouble { which, takes_ms } => write!(to, "trouble {which} of ClickHouse for {takes_ms} ms"),
+            Deed::Trouble { trouble, takes_ms } => write!(to, "ClickHouse has {} for {takes_ms} ms", trouble.name()),
         }
     }
 }
@@ -222,8 +224,8 @@ fn clickhouse(seed: u64, amounts: &Amounts) -> Track {
         .collect();
     let away_ms = u64::try_from(amounts.outage.as_millis()).unwrap_or(u64::MAX);
     deeds.extend((0..amounts.outages).map(|_| Deed::Outage { away_ms }));
-    let troubles = (0..amounts.troubles).flat_map(|_| 0..crate::trouble::TROUBLES);
-    deeds.extend(troubles.map(|which| Deed::Trouble { which, takes_ms: dice.within(3_000..8_000) }));
+    let troubles = (0..amounts.troubles).flat_map(|_| Trouble::ALL);
+    deeds.extend(troubles.map(|trouble| Deed::Trouble { trouble, takes_ms: dice.within(3_000..8_000) }));
     dice.shuffle(&mut deeds);
     track("ClickHouse", deeds, &mut dice)
 }

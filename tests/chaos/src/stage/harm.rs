@@ -6,10 +6,13 @@ use std::{
 };
 
 use anyhow::{Context, bail, ensure};
-use tests::poll;
+use tests::{
+    poll,
+    servers::{Clickhouse, Trouble},
+};
 
-use super::{Member, SESSION, SOON, Stage, lock};
-use crate::{schedule::Deed, trouble::LIST};
+use super::{DATABASE, Member, SESSION, SOON, Stage, lock};
+use crate::schedule::Deed;
 
 /// How long a kill waits for an insert.
 const INSERT_WITHIN: Duration = Duration::from_secs(20);
@@ -53,7 +56,7 @@ impl Stage {
                 self.count(&format!("sigstop_past_session_{role}"));
             }
             Deed::Storm { role, takes_ms, seed } => self.storm(role, Duration::from_millis(*takes_ms), *seed)?,
-            Deed::Trouble { which, takes_ms } => self.trouble(*which, Duration::from_millis(*takes_ms))?,
+            Deed::Trouble { trouble, takes_ms } => self.trouble(*trouble, Duration::from_millis(*takes_ms))?,
         }
         self.count(deed.kind());
         Ok(())
@@ -103,19 +106,18 @@ impl Stage {
         bail!("{MISSES_MAX} kills of ClickHouse met no insert: nobody inserts")
     }
 
-    fn trouble(&self, which: u64, takes: Duration) -> anyhow::Result<()> {
-        let (name, begins, ends) = LIST.get(usize::try_from(which)?).context("there is no such trouble")?;
-        let execute = |sql: &str| {
-            poll(SOON, &format!("ClickHouse runs {sql}"), || {
+    fn trouble(&self, trouble: Trouble, takes: Duration) -> anyhow::Result<()> {
+        let change = |what: &str, change: &dyn Fn(&Clickhouse) -> anyhow::Result<()>| {
+            poll(SOON, &format!("{} {what}", trouble.name()), || {
                 let mut clickhouse = lock(&self.clickhouse);
                 clickhouse.revive()?;
-                clickhouse.execute(sql)
+                change(&clickhouse)
             })
         };
-        execute(begins)?;
+        change("begins", &|clickhouse| clickhouse.begin(trouble, DATABASE))?;
         thread::sleep(takes);
-        execute(ends)?;
-        self.count(&format!("clickhouse_{name}"));
+        change("ends", &|clickhouse| clickhouse.end(trouble, DATABASE))?;
+        self.count(&format!("clickhouse_{}", trouble.name()));
         Ok(())
     }
 }
