@@ -52,6 +52,11 @@ test: toolchain stack ## Run every test, on real servers
 	$(CARGO) build --locked -p daylight
 	$(CARGO) test --locked --workspace --no-fail-fast
 
+.PHONY: bench
+bench: toolchain stack ## Measure: cost of an event, beside controls and peers (CASE=sink, QUICK=1, EVENTS=, TURNS=, SEED=)
+	$(CARGO) build --release --locked -p daylight -p bench
+	target/release/bench
+
 .PHONY: chaos
 chaos: toolchain stack ## Kill, cut and lose by seed, then check that nothing is lost or doubled (SEED=… ENGINE=kafka|embedded)
 	$(CARGO) build --release --locked -p daylight -p chaos

@@ -5,7 +5,7 @@ use std::{
     fs,
     io::{Read, Write},
     net::{SocketAddr, TcpStream},
-    path::Path,
+    path::{Path, PathBuf},
     process::Command,
     time::{Duration, Instant},
 };
@@ -28,6 +28,7 @@ pub struct KafkaServer {
     pub bootstrap: String,
     address: SocketAddr,
     process: u32,
+    log_folder: PathBuf,
     keeper: Keeper,
 }
 
@@ -118,9 +119,15 @@ impl KafkaServer {
             Door::Open | Door::Proxied(_) => address.to_string(),
             Door::Sealed(_) => format!("127.0.0.1:{}", ports.further),
         };
-        let mut server = Self { bootstrap, address, process: 0, keeper };
+        let mut server = Self { bootstrap, address, process: 0, log_folder: folder.join("log"), keeper };
         server.restart()?;
         Ok(server)
+    }
+
+    /// Where it keeps its partitions, each in a folder `TOPIC-PARTITION`.
+    #[must_use]
+    pub fn log_folder(&self) -> &Path {
+        &self.log_folder
     }
 
     /// `kill -9` of the broker. Its log stays.

@@ -1,0 +1,76 @@
+//! What a process has cost so far, by the kernel's own books.
+
+use std::{fs, time::Duration};
+
+use anyhow::Context as _;
+
+/// Ticks of `/proc/PID/stat` in a second: `getconf CLK_TCK` is 100 on every Linux for which we build.
+const TICKS_PER_SECOND: u64 = 100;
+/// How ClickHouse names the threads that merge parts (the kernel keeps 15 letters).
+const MERGE_THREAD: &str = "MergeMutate";
+
+/// User and system time of a process, threads that have ended included. To 10 ms.
+pub(crate) fn cpu(process: u32) -> anyhow::Result<Duration> {
+    let stat =
+        fs::read_to_string(format!("/proc/{process}/stat")).with_context(|| format!("process {process} is gone"))?;
+    ticks(&stat).map(|ticks| Duration::from_millis(ticks * 1_000 / TICKS_PER_SECOND)).context("reading /proc/PID/stat")
+}
+
+/// Fields 14 and 15; the name in field 2 may hold anything.
+fn ticks(stat: &str) -> Option<u64> {
+    let (_, fields) = stat.rsplit_once(')')?;
+    let mut times = fields.split_whitespace().skip(11).map(|field| field.parse::<u64>().ok());
+    Some(times.next()?? + times.next()??)
+}
+
+/// What the threads of a ClickHouse that merge have taken. They live as long as the server. In nanoseconds (`schedstat`).
+pub(crate) fn merges(process: u32) -> anyhow::Result<Duration> {
+    let mut sum = Duration::ZERO;
+    for thread in fs::read_dir(format!("/proc/{process}/task")).context("listing the threads of ClickHouse")? {
+        let folder = thread?.path();
+        // A thread may end while we look.
+        let Ok(name) = fs::read_to_string(folder.join("comm")) else { continue };
+        if name.trim_end() == MERGE_THREAD {
+            let told = fs::read_to_string(folder.join("schedstat")).unwrap_or_default();
+            sum += told.split(' ').next().and_then(|ran| ran.parse().ok()).map_or(Duration::ZERO, Duration::from_nanos);
+        }
+    }
+    Ok(sum)
+}
+
+/// What this thread has had of a processor so far, in nanoseconds.
+pub(crate) fn this_thread() -> Duration {
+    let told = fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    told.split(' ').next().and_then(|ran| ran.parse().ok()).map_or(Duration::ZERO, Duration::from_nanos)
+}
+
+/// The most memory that a process ever held. MiB.
+pub(crate) fn peak_mib(process: u32) -> anyhow::Result<f64> {
+    let status = fs::read_to_string(format!("/proc/{process}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("the kernel does not tell VmHWM")?;
+    Ok(line.trim().trim_end_matches(" kB").trim().parse::<f64>()? / 1_024.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_times_of_a_process_are_found_whatever_it_is_called() {
+        let stat = "7 (a) b) (c) S 1 2 3 4 5 6 7 8 9 10 41 1 0 0 20 0 4";
+        assert_eq!(ticks(stat), Some(42));
+        assert_eq!(ticks("7 (a) S 1 2"), None);
+    }
+
+    #[test]
+    fn our_own_process_costs_something_and_takes_memory() {
+        let process = std::process::id();
+        let before = this_thread();
+        let mut sum = 0u64;
+        while this_thread() < before + Duration::from_millis(30) {
+            sum = crate::random::mixed(sum);
+        }
+        assert!(cpu(process).unwrap() >= Duration::from_millis(20), "{sum}");
+        assert!(peak_mib(process).unwrap() > 1.0);
+    }
+}

@@ -1,0 +1,102 @@
+//! Splitting and parsing native events, one provider after the other: the fixtures of the parsers' tests, repeated to a full page. An event of
+//! a fixture is smaller than many a real one, so its bytes stand beside the figure.
+
+use std::{fs, path::Path, time::Duration};
+
+use anyhow::{Context as _, ensure};
+use event::{Source, TenantKey};
+use ingest::parse::{ParseContext, parse_body};
+
+use crate::{accounting, allocations};
+
+/// Bytes of one body.
+const BODY_BYTES: usize = 4 << 20;
+
+/// What parsing cost.
+pub(crate) struct Parsed {
+    pub(crate) events: u64,
+    pub(crate) bytes: u64,
+    pub(crate) cpu: Duration,
+    pub(crate) allocations: u64,
+}
+
+/// Parses bodies of a provider until so many events were read.
+pub(crate) fn parse(provider: &str, events: u64) -> anyhow::Result<Parsed> {
+    let source = Source::ALL.iter().copied().find(|source| source.as_str() == provider).context("no such provider")?;
+    let body = body(source)?;
+    let key = TenantKey::new([7; 32]);
+    let context = ParseContext::new("acme", "bench", &key);
+    let parse = || {
+        let mut read = 0;
+        parse_body(source, &body, &context, usize::MAX, &mut |_, _| read += 1);
+        read
+    };
+    let of_one: u64 = parse();
+    ensure!(of_one > 0, "the fixtures of {provider} hold no event");
+    let (before, began) = (allocations::count(), accounting::this_thread());
+    let (mut read, mut rounds) = (0, 0);
+    while read < events {
+        let of_this = parse();
+        ensure!(of_this == of_one, "the same body held {of_one} events and then {of_this}");
+        (read, rounds) = (read + of_this, rounds + 1);
+    }
+    let (cpu, allocations) = (accounting::this_thread() - began, allocations::count() - before);
+    Ok(Parsed { events: read, bytes: rounds * body.len() as u64, cpu, allocations })
+}
+
+/// The fixtures of a provider, one a line without layout, again and again.
+fn body(source: Source) -> anyhow::Result<Vec<u8>> {
+    let name = match source {
+        Source::GoogleWorkspace => "google",
+        Source::M365Ual => "ual",
+        other => other.as_str(),
+    };
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../crates/ingest/tests/fixtures").join(name);
+    let mut files = Vec::new();
+    for entry in fs::read_dir(&folder).with_context(|| format!("no fixtures in {}", folder.display()))? {
+        files.push(entry?.path());
+    }
+    files.sort();
+    let mut texts = Vec::new();
+    for file in files {
+        texts.push(without_layout(&fs::read_to_string(file)?));
+    }
+    let mut body = Vec::with_capacity(BODY_BYTES);
+    for text in texts.iter().cycle() {
+        if body.len() + text.len() >= BODY_BYTES {
+            break;
+        }
+        body.extend_from_slice(text.as_bytes());
+        body.push(b'\n');
+    }
+    Ok(body)
+}
+
+/// As providers send it: without the spaces that a fixture has for people.
+fn without_layout(text: &str) -> String {
+    let (mut is_in_text, mut is_escaped) = (false, false);
+    let is_kept = |c: &char| {
+        let is_layout = !is_in_text && c.is_ascii_whitespace();
+        is_in_text ^= *c == '"' && !is_escaped;
+        is_escaped = is_in_text && !is_escaped && *c == '\\';
+        !is_layout
+    };
+    text.chars().filter(is_kept).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn layout_goes_and_spaces_in_texts_stay() {
+        assert_eq!(without_layout("{ \"a b\" : \"c \\\" d\" }\n"), r#"{"a b":"c \" d"}"#);
+    }
+
+    #[test]
+    fn every_provider_of_the_cases_has_fixtures() {
+        for provider in ["okta", "entra", "google_workspace", "m365_ual"] {
+            assert!(parse(provider, 1).unwrap().events > 0, "{provider}");
+        }
+    }
+}
