@@ -144,7 +144,7 @@ impl Measured {
 
     fn run(&self, name: String, kind: Whose, note: &str) -> Run {
         let is_verified = self.flaws.is_empty();
-        let seconds = is_verified.then(|| self.time.as_secs_f64());
+        let seconds = is_verified.then_some(self.time.as_secs_f64());
         let parts = [note, &self.note, &self.flaws.join("; ")];
         let words: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
         Run {
