@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     ConnectionConfig,
     parse::{MAPPING_BYTES_MAX, Mapping, MappingError},
+    poll, rivals,
 };
 
 /// Shortest and longest token of the collector. Splunk's are GUIDs; a longer one is refused unread (`hec`).
@@ -113,11 +114,14 @@ pub fn read_mapping(path: &Path) -> Result<Mapping, MappingFileError> {
     Ok(Mapping::parse(&file, &text)?)
 }
 
-/// Reads the mapping of each connection that needs one, as a start does.
+/// Checks the connections as a start does, without reading a secret: their mappings, what each poller needs, and which of them may not stand
+/// beside each other.
 ///
 /// # Errors
-/// The first connection whose mapping is missing, superfluous, or wrong.
-pub fn check_mappings(configs: &[ConnectionConfig]) -> Result<(), ConnectionError> {
+/// The first connection that a start would refuse.
+pub fn check_connections(configs: &[ConnectionConfig]) -> Result<(), ConnectionError> {
+    rivals::check(configs)?;
+    poll::plan(configs)?;
     configs.iter().try_for_each(|config| mapping(config).map(drop))
 }
 
@@ -143,23 +147,15 @@ impl Connection {
 }
 
 impl Connections {
-    /// Reads the secrets and refuses what would mix up tenants: a name twice, or one provider tenant under two of our tenants.
+    /// Reads the secrets and refuses what would mix up tenants or tell things twice: a name twice, and what `rivals` says.
     pub(crate) fn new(
         configs: &[ConnectionConfig],
         tenant_key: impl Fn(&str) -> Option<TenantKey>,
     ) -> Result<Connections, ConnectionError> {
+        rivals::check(configs)?;
         let mut by_id: HashMap<String, Arc<Connection>> = HashMap::new();
         for config in configs {
             let connection = open(config, &tenant_key)?;
-            if let Some(other) =
-                by_id.values().find(|other| is_same_feed(other, &connection) && other.tenant != connection.tenant)
-            {
-                let reason = format!(
-                    "connection {:?} delivers {} for tenant {:?} already; one provider tenant belongs to one of our tenants",
-                    other.id, other.provider_tenant, other.tenant
-                );
-                return Err(ConnectionError::Invalid { id: config.id.clone(), reason });
-            }
             if by_id.insert(config.id.clone(), Arc::new(connection)).is_some() {
                 return Err(ConnectionError::Invalid {
                     id: config.id.clone(),
@@ -240,10 +236,6 @@ fn tokens(
 
 fn digest(token: &str) -> [u8; 32] {
     Sha256::digest(token.as_bytes()).into()
-}
-
-fn is_same_feed(one: &Connection, other: &Connection) -> bool {
-    one.provider == other.provider && one.provider_tenant == other.provider_tenant
 }
 
 fn open(
@@ -357,16 +349,6 @@ mod tests {
         assert!(refused(&[rotated.clone(), with("two", token, true)]).contains("same token as connection \"one\""));
         assert!(refused(&[with("short", "fifteen-letters", true)]).contains("16 to 256 bytes"));
         assert!(refused(&[with("long", &"x".repeat(257), true)]).contains("16 to 256 bytes"));
-    }
-
-    #[test]
-    fn one_provider_tenant_under_two_tenants_is_refused_with_both_names() {
-        let folder = tempfile::tempdir().unwrap();
-        let configs = [config("one", "acme", "x.okta.com", &folder), config("two", "umbrella", "x.okta.com", &folder)];
-        let error = connections(&configs).unwrap_err().to_string();
-        assert!(error.contains("one") && error.contains("two") && error.contains("acme"), "{error}");
-        let configs = [config("hook", "acme", "x.okta.com", &folder), config("poll", "acme", "x.okta.com", &folder)];
-        assert!(connections(&configs).is_ok(), "a hook and a poller of one org are welcome");
     }
 
     #[test]

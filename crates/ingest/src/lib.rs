@@ -16,12 +16,13 @@ mod metrics;
 pub mod parse;
 mod poll;
 mod process;
+mod rivals;
 mod server;
 mod window;
 
 pub use accept::Receipt;
 pub use config::{Config, ConnectionConfig};
-pub use connections::{ConnectionError, MappingFileError, check_mappings, read_mapping};
+pub use connections::{ConnectionError, MappingFileError, check_connections, read_mapping};
 pub use coverage::{Told, told_by};
 pub use hub::HubConfig;
 pub use poll::{Api, Checked, PollConfig, PollError, check};

@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::{Context, ensure};
 use tests::{
-    events::OKTA_ORG,
+    events::{ENTRA_TENANT, OKTA_ORG},
     servers::{Setup, binary},
 };
 
@@ -67,18 +67,44 @@ fn an_unusable_configuration_is_one_line_with_key_and_file_and_exit_code_2() -> 
             &["daylight.toml, line", "severity_min", "loud"],
         ),
     ];
-    for (what, setup, words) in cases {
-        let folder = tempfile::tempdir()?;
-        let (config, data) = setup.write(folder.path())?;
-        let output = refused(&config, "run")?;
-        let line = told(&output);
-        ensure!(output.status.code() == Some(2), "{what}: {:?}, {line}", output.status);
-        ensure!(line.trim_end().lines().count() == 1, "{what}: more than one line: {line}");
-        for word in words {
-            ensure!(line.contains(word), "{what}: {word:?} is not in {line}");
-        }
-        ensure!(!data.exists(), "{what}: something was started");
+    cases.into_iter().try_for_each(|(what, setup, words)| is_refused_in_one_line(what, &setup, words))
+}
+
+#[test]
+fn connections_that_would_tell_a_thing_twice_are_refused_with_both_names() -> anyhow::Result<()> {
+    let base = || Setup::new().connection("okta", "acme", "okta", OKTA_ORG);
+    let cases: [(&str, Setup, &[&str]); 2] = [
+        (
+            "one org under two tenants",
+            base().connection("other", "umbrella", "okta", OKTA_ORG),
+            &["\"okta\"", "\"other\"", "\"acme\"", OKTA_ORG],
+        ),
+        (
+            "both logs of one directory",
+            base().connection("entra", "acme", "entra", ENTRA_TENANT).connection(
+                "audit",
+                "acme",
+                "m365_ual",
+                ENTRA_TENANT,
+            ),
+            &["\"entra\"", "\"audit\"", ENTRA_TENANT, "two events"],
+        ),
+    ];
+    cases.into_iter().try_for_each(|(what, setup, words)| is_refused_in_one_line(what, &setup, words))
+}
+
+/// Code 2, one line that holds these words, and nothing started.
+fn is_refused_in_one_line(what: &str, setup: &Setup, words: &[&str]) -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let (config, data) = setup.write(folder.path())?;
+    let output = refused(&config, "run")?;
+    let line = told(&output);
+    ensure!(output.status.code() == Some(2), "{what}: {:?}, {line}", output.status);
+    ensure!(line.trim_end().lines().count() == 1, "{what}: more than one line: {line}");
+    for word in words {
+        ensure!(line.contains(word), "{what}: {word:?} is not in {line}");
     }
+    ensure!(!data.exists(), "{what}: something was started");
     Ok(())
 }
 

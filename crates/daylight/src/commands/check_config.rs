@@ -11,7 +11,7 @@ use crate::{
 
 pub(crate) fn run(args: &RunArgs) -> anyhow::Result<()> {
     let config = service::prepare(args.config.as_deref())?;
-    service::check_mappings(&config)?;
+    service::check_connections(&config)?;
     let catalogue = service::read_catalogue(&config.catalogue).map_err(BadConfig)?;
     say(&format!(
         "in order: {} connections, {} receivers, {} tenants of their own, {} apps of the company's own; the log is {}, ClickHouse is {}",

@@ -65,7 +65,7 @@ pub(crate) use noted::Reloaded;
 pub(crate) use rebuild::{History, RebuildAnswer, RebuildRequest, RebuiltLine};
 pub(crate) use remembered::{HashLine, HashRequest};
 pub(crate) use reveal::{RevealAnswer, RevealRequest};
-pub(crate) use secrets::check_mappings;
+pub(crate) use secrets::check_connections;
 pub(crate) use tables::read_catalogue;
 pub(crate) use welcome::example;
 

@@ -1,4 +1,4 @@
-//! Every secret and every mapping that the roles will need is there, before anything is opened: a missing file is one line and exit code 2, and not the
+//! Every secret and every connection that the roles will need is in order, before anything is opened: a missing file is one line and exit code 2, and not the
 //! last of twenty lines after a log and a database were started.
 
 use runtime::SecretSource;
@@ -14,7 +14,7 @@ pub(super) fn check(config: &Config, roles: &[Role]) -> Result<(), BadConfig> {
         kafka_settings::read(&config.log)?;
     }
     if roles.contains(&Role::Ingest) {
-        check_mappings(config)?;
+        check_connections(config)?;
         for connection in &config.connections {
             readable(("connections", &connection.id, "secret", &connection.secret))?;
             readable(("connections", &connection.id, "previous_secret", &connection.previous_secret))?;
@@ -37,9 +37,9 @@ pub(super) fn check(config: &Config, roles: &[Role]) -> Result<(), BadConfig> {
     Ok(())
 }
 
-/// Every mapping of a connection can be used: file, line and key of what is wrong, before anything is opened.
-pub(crate) fn check_mappings(config: &Config) -> Result<(), BadConfig> {
-    ingest::check_mappings(&config.connections).map_err(|error| BadConfig(error.to_string()))
+/// Every connection can be used, alone and beside the others: file, line and key, or both names, before anything is opened.
+pub(crate) fn check_connections(config: &Config) -> Result<(), BadConfig> {
+    ingest::check_connections(&config.connections).map_err(|error| BadConfig(error.to_string()))
 }
 
 /// Section, name, key, and where the secret comes from.

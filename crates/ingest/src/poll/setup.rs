@@ -12,7 +12,7 @@ use super::{
     poller::{Poller, Shared},
     url,
 };
-use crate::{ConnectionConfig, ConnectionError, connections::Connections};
+use crate::{ConnectionConfig, ConnectionError, connections::Connections, rivals::is_same_account};
 
 /// A connection's polling, checked. Nothing is asked yet.
 pub(crate) struct Plan {
@@ -30,19 +30,20 @@ pub(crate) struct Plan {
 /// Checks what is to be polled. One feed has one poller: two would fetch everything twice.
 pub(crate) fn plan(configs: &[ConnectionConfig]) -> Result<Vec<Plan>, ConnectionError> {
     let mut plans: Vec<Plan> = Vec::new();
-    let mut seen: Vec<(Api, &str, &str)> = Vec::new();
+    let mut seen: Vec<(Api, &ConnectionConfig)> = Vec::new();
     for connection in configs {
         let Some(poll) = &connection.poll else { continue };
         let invalid = |reason: String| ConnectionError::Invalid { id: connection.id.clone(), reason };
-        let feed = (poll.api, connection.provider_tenant.as_str());
-        if let Some((_, _, other)) = seen.iter().find(|(api, tenant, _)| (*api, *tenant) == feed) {
+        let is_same = |(api, other): &&(Api, &ConnectionConfig)| *api == poll.api && is_same_account(other, connection);
+        if let Some((_, other)) = seen.iter().find(is_same) {
             return Err(invalid(format!(
-                "connection {other:?} polls {} of {} already; give one of the two no poll (a hook beside a poller is welcome)",
+                "connection {:?} polls {} of {} already; give one of the two no poll (a hook beside a poller is welcome)",
+                other.id,
                 poll.api.as_str(),
                 connection.provider_tenant
             )));
         }
-        seen.push((feed.0, feed.1, &connection.id));
+        seen.push((poll.api, connection));
         plans.push(open(connection, poll).map_err(invalid)?);
     }
     Ok(plans)
@@ -127,6 +128,8 @@ mod tests {
         let one = connection("one", "okta", "acme.okta.com", OKTA);
         let error = refusal(&(one.clone() + &connection("two", "okta", "acme.okta.com", OKTA)));
         assert!(error.contains("\"one\"") && error.contains("\"two\"") && error.contains("acme.okta.com"), "{error}");
+        let shouted = refusal(&(one.clone() + &connection("two", "okta", "ACME.okta.com", OKTA)));
+        assert!(shouted.contains("\"one\"") && shouted.contains("\"two\""), "{shouted}");
         assert_eq!(plan(&configs(&(one + &connection("two", "okta", "beta.okta.com", OKTA)))).unwrap().len(), 2);
     }
 

@@ -25,7 +25,7 @@ struct Line<'a> {
 
 pub(crate) async fn check(args: ConnectionsCheckArgs) -> anyhow::Result<()> {
     let mut config = service::prepare(args.config.as_deref())?;
-    service::check_mappings(&config)?;
+    service::check_connections(&config)?;
     if let Some(unknown) = args.connections.iter().find(|id| config.connections.iter().all(|one| one.id != **id)) {
         let names: Vec<&str> = config.connections.iter().map(|one| one.id.as_str()).collect();
         bail!(BadConfig(format!("no connection is called {unknown:?}; there are {}", names.join(", "))));
