@@ -74,6 +74,17 @@ pub struct Receipt {
     pub rejected: u64,
 }
 
+impl Receipt {
+    /// Adds what became of another part of the same page.
+    pub(crate) const fn add(&mut self, other: Receipt) {
+        self.read += other.read;
+        self.events += other.events;
+        self.duplicates += other.duplicates;
+        self.ignored += other.ignored;
+        self.rejected += other.rejected;
+    }
+}
+
 /// A delivery that is on its way into the log.
 pub(crate) struct Appended {
     acks: Vec<Ack>,
@@ -131,14 +142,49 @@ impl Acceptor {
         connection: &Arc<Connection>,
         body: &[u8],
     ) -> Result<Appended, AcceptError> {
+        match self.parse(origin, connection, body, Part { from: 0, bytes_max: usize::MAX })? {
+            (delivery, None) => delivery.append(),
+            (_, Some(_)) => Err(AcceptError::TooMany { limit: EVENTS_PER_DELIVERY_MAX }),
+        }
+    }
+
+    /// The same for a part of a body that nobody can be asked to send in parts: what fits into one delivery, from the element `from` on. Tells
+    /// at which element the next part begins.
+    pub(crate) fn append_part(
+        &self,
+        origin: &str,
+        connection: &Arc<Connection>,
+        body: &[u8],
+        from: usize,
+    ) -> Result<(Appended, Option<usize>), AcceptError> {
+        let part = Part { from, bytes_max: self.config.unpacked_bytes_max };
+        let (delivery, next) = self.parse(origin, connection, body, part)?;
+        Ok((delivery.append()?, next))
+    }
+
+    /// Parses a part of a body. What comes before it is delimited once more, which is cheap beside parsing.
+    fn parse<'a>(
+        &'a self,
+        origin: &'a str,
+        connection: &'a Arc<Connection>,
+        body: &[u8],
+        part: Part,
+    ) -> Result<(Delivery<'a>, Option<usize>), AcceptError> {
         let mut delivery = Delivery::new(self, connection, origin, now());
         let mapping = connection.mapping.as_ref();
         let own_markers = mapping.map(Mapping::markers).unwrap_or_default();
-        let mut pieces = Pieces::open(body, connection.provider, mapping, &own_markers, EVENTS_PER_DELIVERY_MAX)?;
+        let limit = part.from.saturating_add(EVENTS_PER_DELIVERY_MAX);
+        let mut pieces = Pieces::open(body, connection.provider, mapping, &own_markers, limit)?;
+        let mut taken_bytes = 0_usize;
         while let Some(piece) = pieces.next_piece() {
             let element = &piece.element;
-            if element.fault == Some(Fault::TooMany) {
-                return Err(AcceptError::TooMany { limit: EVENTS_PER_DELIVERY_MAX });
+            if element.index < part.from {
+                continue;
+            }
+            taken_bytes = taken_bytes.saturating_add(element.bytes.len());
+            let is_next = element.index > part.from && taken_bytes > part.bytes_max;
+            if element.fault == Some(Fault::TooMany) || is_next {
+                return Ok((delivery, Some(element.index)));
             }
             // Beside others, it is a dead letter like any element that cannot be read. Alone, it is no delivery of events.
             if element.index == 0 && element.fault == Some(Fault::TooDeep) && is_alone(body, connection) {
@@ -146,7 +192,7 @@ impl Acceptor {
             }
             delivery.take(&piece)?;
         }
-        delivery.append()
+        Ok((delivery, None))
     }
 
     /// Appends a whole body as one dead letter: what can never be taken, and whose sender cannot be told so.
@@ -193,6 +239,15 @@ impl Acceptor {
         let label = if is_labelled { native_type } else { "other" };
         self.metrics.ignored.with_label_values(&[connection, label]).inc();
     }
+}
+
+/// Which part of a body is a delivery.
+#[derive(Clone, Copy)]
+struct Part {
+    /// Its first element.
+    from: usize,
+    /// Bytes of its elements; the first may be larger.
+    bytes_max: usize,
 }
 
 /// One delivery in work.

@@ -18,6 +18,8 @@ use crate::{
 const FEED: &str = "azure_active_directory";
 const APP: &str = "5a3c0000-2222-4000-8000-000000000042";
 const HOUR_MS: i64 = 3_600_000;
+/// What a delivery may have, less than usual: so that a large blob is not that large.
+const UNPACKED_BYTES_MAX: usize = 10 << 20;
 
 fn a_click(number: u64) -> Click<'static> {
     Click { at_ms: now_ms() - HOUR_MS, ..click(number, "mia.roth@brightwater.example", APP, "Polled") }
@@ -173,6 +175,34 @@ fn a_clock_of_the_providers_that_is_behind_leaves_nothing_out() -> anyhow::Resul
     is_in_state(&ingest, FEED, "polling")?;
     publish(&office, 0..3, 0);
     has_come(&ingest, 6)?;
+    ensure!(ingest.stop()? == 0);
+    log::of_folder(ingest.data())?.is_exactly(&office.ids())
+}
+
+/// Neither can be asked for in parts, as other providers' pages can: one blob is larger than a delivery in events, one in bytes.
+#[test]
+fn a_blob_that_is_too_large_for_a_delivery_comes_whole_in_several_also_after_a_kill() -> anyhow::Result<()> {
+    let office = FakeOffice365::start()?;
+    let many: Vec<Value> = (0..10_400).map(|number| ual_login(&a_click(number))).collect();
+    let wide = |number| {
+        let mut record = ual_login(&a_click(number));
+        record["NewObject"] = "x".repeat(200 << 10).into();
+        record
+    };
+    let wide: Vec<Value> = (20_000..20_060).map(wide).collect();
+    let bytes = [&many, &wide].map(|records| json!(records).to_string().len());
+    ensure!(bytes[0] < UNPACKED_BYTES_MAX && bytes[1] > UNPACKED_BYTES_MAX, "{bytes:?} bytes");
+    office.publish(many, 0);
+    office.publish(wide, 0);
+    publish(&office, 30_000..30_003, 0);
+    let limit = i64::try_from(UNPACKED_BYTES_MAX)?;
+    let ingest = polling_office365(&office).set("ingest.unpacked_bytes_max", limit).start()?;
+    // The first part is in the log, the second may be, and the cursor stands before both: the blob is fetched once more.
+    has_come(&ingest, 10_000)?;
+    ingest.kill9()?;
+    ingest.restart()?;
+    has_come(&ingest, 10_466)?;
+    is_in_state(&ingest, FEED, "polling")?;
     ensure!(ingest.stop()? == 0);
     log::of_folder(ingest.data())?.is_exactly(&office.ids())
 }

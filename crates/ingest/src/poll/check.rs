@@ -70,7 +70,7 @@ async fn check_lists(plan: Plan, http: &Http) -> Vec<Checked> {
         let place = Place { position: String::new(), complete_to: now() };
         let asked = async {
             let authorization: Secret = login.authorization(http).await?;
-            let answer = http.ask(&feed.ask(&place), Some(&authorization)).await?;
+            let answer = http.ask(&feed.ask(&place), Some(&authorization), 1).await?;
             let served_at = answer.served_at().unwrap_or_else(now);
             let refusal = feed.refusal(&answer, served_at);
             Ok(refusal.unwrap_or_else(|| feed.understand(&place, &answer, served_at)))

@@ -16,6 +16,37 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long an idle connection is kept: less than the time after which load balancers drop one without a word.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Why there is no whole answer.
+#[derive(Debug)]
+pub(crate) enum Unanswered {
+    /// It is larger than it was allowed to be.
+    TooLarge {
+        /// The limit.
+        limit_bytes: usize,
+    },
+    /// Anything else, as what it means for the feed.
+    Means(Meaning),
+}
+
+impl From<Meaning> for Unanswered {
+    fn from(meaning: Meaning) -> Unanswered {
+        Unanswered::Means(meaning)
+    }
+}
+
+impl From<Unanswered> for Meaning {
+    fn from(unanswered: Unanswered) -> Meaning {
+        match unanswered {
+            Unanswered::Means(meaning) => meaning,
+            Unanswered::TooLarge { limit_bytes } => Meaning::Broken {
+                why: format!(
+                    "an answer is larger than {limit_bytes} bytes; lower page_events_max or raise [ingest] unpacked_bytes_max"
+                ),
+            },
+        }
+    }
+}
+
 /// A client for every provider.
 #[derive(Clone)]
 pub(crate) struct Http {
@@ -31,8 +62,13 @@ impl Http {
         Ok(Http { client, answer_bytes_max })
     }
 
-    /// Asks. Whatever the status is, a whole answer is an answer.
-    pub(crate) async fn ask(&self, ask: &Ask, authorization: Option<&Secret>) -> Result<Answer, Meaning> {
+    /// Asks. Whatever the status is, a whole answer is an answer. It may be so many times as large as an answer is by rule.
+    pub(crate) async fn ask(
+        &self,
+        ask: &Ask,
+        authorization: Option<&Secret>,
+        shares: usize,
+    ) -> Result<Answer, Unanswered> {
         let mut request = match &ask.form {
             None => self.client.get(&ask.url),
             // Said aloud, because a server may refuse a POST without a length (411).
@@ -48,16 +84,13 @@ impl Http {
             value.set_sensitive(true);
             request = request.header(AUTHORIZATION, value);
         }
+        let limit_bytes = self.answer_bytes_max.saturating_mul(shares);
         let mut response = request.send().await.map_err(|error| unreachable(&error))?;
         let (status, headers) = (response.status().as_u16(), std::mem::take(response.headers_mut()));
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| unreachable(&error))? {
-            if body.len().saturating_add(chunk.len()) > self.answer_bytes_max {
-                let limit = self.answer_bytes_max;
-                let why = format!(
-                    "an answer is larger than {limit} bytes; lower page_events_max or raise [ingest] unpacked_bytes_max"
-                );
-                return Err(Meaning::Broken { why });
+            if body.len().saturating_add(chunk.len()) > limit_bytes {
+                return Err(Unanswered::TooLarge { limit_bytes });
             }
             body.extend_from_slice(&chunk);
         }

@@ -139,7 +139,7 @@ struct Token {
 
 /// Asks a token endpoint.
 async fn exchange(http: &Http, ask: Ask, explain: &Explain<'_>) -> Result<Held, Meaning> {
-    let token = read_token(&http.ask(&ask, None).await?, now(), explain)?;
+    let token = read_token(&http.ask(&ask, None, 1).await?, now(), explain)?;
     let renew_at = Instant::now().checked_add(renew_after(token.life_s));
     Ok(Held { authorization: token.authorization, renew_at })
 }

@@ -16,7 +16,7 @@ use super::{
     Api, Feed, Meaning, Page, Place,
     answer::TOLD_WAIT_MS_MAX,
     cursors::Cursors,
-    http::Http,
+    http::{Http, Unanswered},
     login::Login,
     pace::{Again, Pace, Step},
     url,
@@ -28,7 +28,8 @@ use crate::{
     metrics::PollMetrics,
 };
 
-/// Pages of all feeds in memory at once, from the request to the log's acknowledgement. Each has at most `unpacked_bytes_max`.
+/// Pages of all feeds in memory at once, from the request to the log's acknowledgement. Each has at most `unpacked_bytes_max`; one that needs
+/// more has the room of all of them, alone.
 pub(crate) const PAGES_IN_WORK_MAX: usize = 8;
 /// A cursor is written at least so often, so that anybody can see that a quiet feed is looked at.
 const CURSOR_INTERVAL: Duration = Duration::from_secs(60);
@@ -149,12 +150,20 @@ impl Poller {
             return nothing(Meaning::CursorUnknown);
         }
         // Closed by nobody.
-        let room = Arc::clone(&self.shared.pages).acquire_owned().await.ok();
+        let mut room = Arc::clone(&self.shared.pages).acquire_owned().await.ok();
         let authorization = match self.login.authorization(&self.shared.http).await {
             Ok(authorization) => authorization,
             Err(meaning) => return nothing(meaning),
         };
-        match self.shared.http.ask(&ask, Some(&authorization)).await {
+        let mut answered = self.shared.http.ask(&ask, Some(&authorization), 1).await;
+        if let Err(Unanswered::TooLarge { .. }) = answered {
+            // Given back first: two that each held a share and waited for the other's would wait for ever.
+            drop(room.take());
+            let all = u32::try_from(PAGES_IN_WORK_MAX).unwrap_or(u32::MAX);
+            room = Arc::clone(&self.shared.pages).acquire_many_owned(all).await.ok();
+            answered = self.shared.http.ask(&ask, Some(&authorization), PAGES_IN_WORK_MAX).await;
+        }
+        match answered {
             Ok(answer) => {
                 let served_at = answer.served_at().unwrap_or_else(now);
                 if answer.status == 200 && is_ahead(&place, served_at) {
@@ -167,7 +176,7 @@ impl Poller {
                 let (body, authorization) = (answer.body, Some(authorization));
                 Heard { meaning, body, authorization, read_again_from: None, _room: room }
             }
-            Err(meaning) => nothing(meaning),
+            Err(unanswered) => nothing(unanswered.into()),
         }
     }
 
@@ -213,16 +222,24 @@ impl Poller {
         again.wait
     }
 
-    /// Gives a page to the log, as a delivery like any other.
+    /// Gives a page to the log, as a delivery like any other; one that is too large for a delivery, as several. Each is acknowledged before
+    /// the next is begun, so that they wait in the queue of the log one by one.
     async fn accept(&self, page: &Page, body: Vec<u8>) -> Result<Receipt, AcceptError> {
         if !page.has_events {
             return Ok(Receipt::default());
         }
-        let (acceptor, connection) = (Arc::clone(&self.shared.acceptor), Arc::clone(&self.connection));
-        let origin = format!("poll:{}", self.feed.name());
-        let appended = tokio::task::spawn_blocking(move || acceptor.append(&origin, &connection, &body)).await;
-        let appended = appended.unwrap_or_else(|error| Err(AcceptError::Internal(error.to_string())))?;
-        self.shared.acceptor.acknowledge(appended).await
+        let body = Arc::new(body);
+        let (mut receipt, mut next) = (Receipt::default(), Some(0));
+        while let Some(from) = next {
+            let (acceptor, connection) = (Arc::clone(&self.shared.acceptor), Arc::clone(&self.connection));
+            let (origin, body) = (format!("poll:{}", self.feed.name()), Arc::clone(&body));
+            let part = move || acceptor.append_part(&origin, &connection, &body, from);
+            let appended = tokio::task::spawn_blocking(part).await;
+            let (appended, rest) = appended.unwrap_or_else(|error| Err(AcceptError::Internal(error.to_string())))?;
+            receipt.add(self.shared.acceptor.acknowledge(appended).await?);
+            next = rest;
+        }
+        Ok(receipt)
     }
 
     /// Notes a trouble in the cursor, and says it where it is new.
