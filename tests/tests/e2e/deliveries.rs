@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tests::{
     events::{ENTRA_TENANT, OKTA_ORG, click, entra_consent, okta_consent, okta_sso, page},
     poll,
@@ -91,6 +91,45 @@ fn good_elements_of_a_broken_batch_land_and_the_bad_one_is_one_dead_letter_howev
         "SELECT toString(reason), origin, connection FROM dead_letters WHERE tenant = 'batch' AND reason = 'bad_json'",
     )?;
     ensure!(letters.len() == 1 && letters[0][1] == "http:events:1" && letters[0][2] == "batch", "{letters:?}");
+    Ok(())
+}
+
+/// None of them may stop anything, move a first sight by years, or be lost.
+#[test]
+fn an_event_from_the_future_from_1970_with_a_40_kb_user_agent_or_5_000_scopes_is_a_row_like_any_other()
+-> anyhow::Result<()> {
+    let daylight = &shared()?.daylight;
+    let sso = |number| okta_sso(&click(number, "mia.roth@brightwater.example", "0oaHard", "Hard Days"));
+    let (mut future, mut past, mut wordy) = (sso(300), sso(301), sso(302));
+    future["published"] = "2150-01-01T00:00:00.000Z".into();
+    past["published"] = "1970-01-02T00:00:00.000Z".into();
+    wordy["client"]["userAgent"]["rawUserAgent"] = "x".repeat(40 << 10).into();
+    let scopes: Vec<String> = (0..5_000).map(|number| format!("s{number}")).collect();
+    let mut greedy = okta_consent(&click(303, "mia.roth@brightwater.example", "0oaHard", "Hard Days"), &["openid"]);
+    let target = |scope: &String| json!({"type": "ConsentGrant", "displayName": scope});
+    if let Some(targets) = greedy["target"].as_array_mut() {
+        targets.extend(scopes.iter().map(target));
+    }
+    let receipt = daylight.accept("hard", &page(&[future, past, wordy, greedy]))?;
+    ensure!(receipt["events"] == 4 && receipt["rejected"] == 0, "{receipt}");
+    daylight.expect(SOON, "SELECT count() FROM events WHERE tenant = 'hard'", 4)?;
+    for (what, condition, rows) in [
+        (
+            "every time is near its receipt",
+            "occurred_at BETWEEN received_at - INTERVAL 400 DAY AND received_at + INTERVAL 5 MINUTE",
+            4,
+        ),
+        ("what the provider said is kept", "occurred_at_original_ms IN (5680281600000, 86400000)", 2),
+        ("a user agent has an end", "length(user_agent) = 1024", 1),
+        ("so has a list of scopes", "kind = 'oauth_grant' AND length(scopes) BETWEEN 1000 AND 16384", 1),
+        ("what was changed is flagged", "parse_warnings != 0", 4),
+    ] {
+        let found = daylight.number(&format!("SELECT count() FROM events WHERE tenant = 'hard' AND {condition}"))?;
+        ensure!(found == rows, "{what}: {found} rows");
+    }
+    // And the next ordinary click is told of as ever.
+    daylight.accept("hard", &page(&[okta_sso(&click(304, "ben.koch@brightwater.example", "0oaAfter", "After"))]))?;
+    alert_about(&shared()?.receiver, "hard", "0oaAfter")?;
     Ok(())
 }
 

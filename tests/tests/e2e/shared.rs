@@ -9,7 +9,7 @@ use tests::{
 };
 
 /// Who has a connection there: the tenant `x` has the Okta connection `x`.
-const TENANTS: [&str; 5] = ["click", "again", "batch", "password", "canary"];
+const TENANTS: [&str; 6] = ["click", "again", "batch", "password", "canary", "hard"];
 
 /// A running Daylight, and who is told.
 pub(crate) struct Shared {

@@ -3,9 +3,10 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use anyhow::ensure;
+use serde_json::json;
 use tests::{
     events::{Click, click, graph_audit, graph_sign_in, now_ms},
-    fakes::{FakeGraph, GraphFeed},
+    fakes::{FakeGraph, GraphFeed, Trouble},
     poll,
 };
 
@@ -100,6 +101,34 @@ fn a_clock_of_ours_that_is_ahead_moves_no_window_into_the_future() -> anyhow::Re
     })?;
     list(&graph, 0..4, 7_200_000);
     has_come(&ingest, 8)?;
+    ensure!(ingest.stop()? == 0);
+    log::of_folder(ingest.data())?.is_exactly(&graph.ids())
+}
+
+#[test]
+fn throttling_failures_proxies_cut_pages_and_changed_types_cost_no_event() -> anyhow::Result<()> {
+    let graph = FakeGraph::start()?;
+    list(&graph, 0..2, 0);
+    let ingest = polling_graph(&graph).start()?;
+    has_come(&ingest, 4)?;
+    let mut number = 2;
+    for trouble in Trouble::usual() {
+        // Each feed meets it, at a first page or in the middle, or while it logs in.
+        graph.trouble(vec![trouble; 3]);
+        list(&graph, number..number + 4, 0);
+        number += 4;
+        has_come(&ingest, usize::try_from(number * 2)?)?;
+    }
+    // Fields that are new, and types that are others.
+    let mut drifted = graph_sign_in(&a_click(number, 0));
+    drifted["newObject"] = json!({"deep": [1, null]});
+    drifted["status"]["errorCode"] = "0".into();
+    drifted["location"] = json!("nowhere");
+    graph.list(GraphFeed::SignIns, drifted);
+    has_come(&ingest, usize::try_from(number * 2 + 1)?)?;
+    for feed in ["sign_ins", "directory_audits"] {
+        is_in_state(&ingest, feed, "polling")?;
+    }
     ensure!(ingest.stop()? == 0);
     log::of_folder(ingest.data())?.is_exactly(&graph.ids())
 }

@@ -19,6 +19,8 @@ mod google_decisions;
 #[cfg(test)]
 mod google_gotchas;
 #[cfg(test)]
+mod hard_days;
+#[cfg(test)]
 mod mapped;
 #[cfg(test)]
 mod mapped_bodies;
