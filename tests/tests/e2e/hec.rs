@@ -1,12 +1,13 @@
 //! Splunk's HTTP Event Collector, as its clients speak it: envelopes, tokens, acknowledgements, and each code that it documents.
 
-use std::{io::Write, sync::LazyLock, time::Duration};
+use std::{io::Write, net::TcpStream, sync::LazyLock, time::Duration};
 
-use anyhow::{anyhow, ensure};
+use anyhow::{Context, anyhow, ensure};
 use serde_json::{Value, json};
 use tests::{
     events::{OKTA_ORG, click, okta_sso},
     http::{self, Answer},
+    poll,
     servers::{Daylight, Setup, deploy_folder},
 };
 
@@ -179,6 +180,43 @@ fn a_collector_says_that_it_is_healthy() -> anyhow::Result<()> {
         let answer = http::request("GET", &url(path)?, &[], &[], Duration::from_secs(10))?;
         ensure!(answer.status == 200 && answer.json()?["code"] == 17, "{}", answer.text());
     }
+    Ok(())
+}
+
+/// Splunk's codes 18 and 9: who asks for its health, and who sends all the same.
+#[test]
+fn a_collector_whose_room_is_spent_says_so_and_takes_the_same_events_when_there_is_room_again() -> anyhow::Result<()> {
+    let room: i64 = 64 << 10;
+    let setup = Setup::new().role("ingest").connection("stream", "acme", "okta", OKTA_ORG).connection_key("hec", true);
+    let setup = setup.set("ingest.in_flight_bytes_max", room).set("ingest.read_timeout_ms", 300_000);
+    let collector = setup.start()?;
+    let url = |path: &str| collector.events_url("x").replace("/v1/events/x", &format!("/services/collector{path}"));
+    let authorization = format!("Splunk {}", collector.secret("stream"));
+    let send = || http::post(&url("/event"), &[("authorization", &authorization)], envelopes(70..72).as_bytes());
+    let health = |code: u64| {
+        poll(Duration::from_secs(60), &format!("its health has the code {code}"), || {
+            let answer = http::get(&url("/health"))?;
+            ensure!(answer.json()?["code"] == code, "{}", answer.text());
+            Ok(answer)
+        })
+    };
+    // A body that is announced and does not come has its room already.
+    let url_of_events = url("/event");
+    let (address, path) = url_of_events.trim_start_matches("http://").split_once('/').context("no path")?;
+    let mut held = TcpStream::connect(address)?;
+    write!(
+        held,
+        "POST /{path} HTTP/1.1\r\nhost: x\r\nauthorization: {authorization}\r\ncontent-length: {room}\r\n\r\n{{"
+    )?;
+    let unhealthy = health(18)?;
+    ensure!(unhealthy.status == 503 && unhealthy.header("retry-after").is_some(), "{}", unhealthy.text());
+    let busy = send()?;
+    ensure!(busy.status == 503 && busy.json()? == json!({"text": "Server is busy", "code": 9}), "{}", busy.text());
+    ensure!(busy.header("retry-after").is_some(), "{:?}", busy.headers);
+    drop(held);
+    health(17)?;
+    let taken = send()?;
+    ensure!(taken.status == 200 && taken.json()?["code"] == 0, "{}", taken.text());
     Ok(())
 }
 

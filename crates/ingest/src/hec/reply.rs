@@ -146,3 +146,41 @@ impl From<Refusal> for Reply {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use broker::AppendError;
+
+    use super::*;
+
+    /// Clients decide by the code whether to come again: 8 and 9 are worth it, the others are not.
+    #[test]
+    fn each_refusal_has_its_code_and_status() {
+        let of_log = |error| Refusal::Accept(AcceptError::Log(error));
+        let full = AppendError::QueueFull { queued_bytes: 9, limit_bytes: 8 };
+        for (refusal, code, status) in [
+            (Refusal::Unauthorized, 4, 403),
+            (Refusal::Envelope(EnvelopeError::NoData), 5, 400),
+            (Refusal::Cut, 6, 400),
+            (Refusal::Body(BodyError::Corrupt), 6, 400),
+            (Refusal::Accept(AcceptError::TooDeep { limit: 64 }), 6, 400),
+            (Refusal::Accept(AcceptError::Internal("a defect".to_owned())), 8, 500),
+            (Refusal::Busy, 9, 503),
+            (of_log(full), 9, 503),
+            (of_log(AppendError::Unavailable { reason: "the disk is full".to_owned() }), 9, 503),
+            (of_log(AppendError::Closed), 9, 503),
+            (Refusal::Body(BodyError::TooLarge { limit_bytes: 8 }), 27, 413),
+            (Refusal::Body(BodyError::Bomb { ratio_max: 100 }), 27, 413),
+            (Refusal::Accept(AcceptError::TooMany { limit: 10_000 }), 27, 413),
+        ] {
+            let sentence = refusal.to_string();
+            let reply = Reply::from(refusal);
+            let (number, told, words) = reply.code.parts();
+            assert_eq!((number, told.as_u16()), (code, status), "{sentence}");
+            // What is wrong on our side is nobody's business outside.
+            assert!(!matches!(code, 8 | 9) || reply.text() == words, "{}", reply.text());
+            let response = reply.into_response();
+            assert_eq!(response.headers().contains_key(RETRY_AFTER), status == 503, "{sentence}");
+        }
+    }
+}
