@@ -7,7 +7,8 @@
 //!   history brought, mere attempts, further ids of a known app, and what IT had approved before are left out by the one rule that
 //!   decides these things, and not by a second opinion.
 //! - Its first use or grant, under any of its references, lies in the last 24 hours *of the log*: time stands still while nothing is
-//!   written. An event that comes more than a day late is told by `notify`, marked late, and never shown here.
+//!   written. For Salesforce, whose files come once a day, in the last 48. An event that comes later than that is told by `notify`, marked
+//!   late, and never shown here.
 //! - Nobody has decided: one of its references that is not the provider's own is still unreviewed. "In review" is a decision in this
 //!   sense, because somebody is looking.
 //!
@@ -24,7 +25,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
 };
 
-use detection::{Engine, KnownApp};
+use detection::{Engine, KnownApp, Settings};
 use enrichment::{AppInfo, Enricher};
 use event::{AlertState, AppIdKind, AppRef, Severity, Source, Status, Timestamp, alert_id, app_label};
 
@@ -71,9 +72,10 @@ struct Reference {
 
 /// The new apps of one tenant that wait for a decision.
 pub(crate) fn new_apps(tenant: &str, now: Timestamp, engine: &mut Engine, enricher: &mut Enricher) -> Vec<NewApp> {
-    let since = now.plus_ms(-NEW_FOR_MS);
-    let is_new = |at: Timestamp| at > since;
-    let met_lately = engine.apps(tenant).filter(|app| first_met(app).is_some_and(is_new));
+    let settings = engine.settings().clone();
+    let is_new = |source: Source, at: Timestamp| at > now.plus_ms(-new_for_ms(&settings, source));
+    let met_lately =
+        engine.apps(tenant).filter(|app| first_met(app).is_some_and(|first| is_new(app.app.source, first)));
     let keys: BTreeSet<String> = met_lately.map(|app| app.app_key.to_owned()).collect();
     if keys.is_empty() {
         return Vec::new();
@@ -91,7 +93,8 @@ pub(crate) fn new_apps(tenant: &str, now: Timestamp, engine: &mut Engine, enrich
         });
     }
     let waiting = apps.into_values().filter_map(|references| {
-        let first_seen = references.iter().map(|reference| reference.first_seen).min().filter(|at| is_new(*at))?;
+        let first = references.iter().min_by_key(|reference| reference.first_seen)?;
+        let first_seen = is_new(first.source, first.first_seen).then_some(first.first_seen)?;
         let told_as = told_as(tenant, &references, engine)?;
         let severity = severity_if_undecided(tenant, &references, enricher)?;
         Some(NewApp { tenant: tenant.to_owned(), app: app_label(told_as).into_owned(), severity, first_seen })
@@ -115,6 +118,13 @@ pub(crate) fn select(tenants: impl Iterator<Item = (String, Vec<NewApp>)>) -> Se
         *selection.suppressed.entry(app.tenant).or_default() += 1;
     }
     selection
+}
+
+/// How long an app of this source is new. Where what comes a day later is not late yet (files that are made once a day), a day would be over
+/// before it began.
+const fn new_for_ms(settings: &Settings, source: Source) -> i64 {
+    let late_after_ms = settings.late_after_ms(source);
+    if late_after_ms < NEW_FOR_MS { NEW_FOR_MS } else { NEW_FOR_MS.saturating_add(late_after_ms) }
 }
 
 /// The first use or grant. An attempt is not one.

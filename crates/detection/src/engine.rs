@@ -67,6 +67,12 @@ impl Engine {
         Engine { settings, tenants: HashMap::new(), episode: String::new(), ranks_max }
     }
 
+    /// Its thresholds and limits.
+    #[must_use]
+    pub const fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
     /// Takes in an entry of the compacted topic. Any order will do; the latest entry of a key must come last.
     pub fn load(&mut self, tenant: &str, entry: &LedgerEntry<'_>) {
         tenant_of(&mut self.tenants, tenant).load(entry);

@@ -195,6 +195,24 @@ fn an_app_is_new_for_a_day_of_the_log() {
 }
 
 #[test]
+fn an_app_of_a_file_that_comes_a_day_late_is_new_for_a_day_after_that() {
+    for (source, hours, is_shown) in [
+        (Source::Salesforce, 25, true),
+        (Source::Salesforce, 47, true),
+        (Source::Salesforce, 48, false),
+        (Source::GoogleWorkspace, 25, false),
+    ] {
+        let mut company = company();
+        let mut event = sso("okta", "0H4-crm", "Sales Helper", NOW.plus_ms(-hours * HOUR_MS));
+        event.source = source;
+        event.app = AppRef { source, id_kind: AppIdKind::AppId, id: "0H4-crm" };
+        event.received_at = NOW;
+        company.sees(event);
+        assert_eq!(!company.shown().is_empty(), is_shown, "{source}, {hours} hours late");
+    }
+}
+
+#[test]
 fn doing_a_stretch_again_shows_the_same() {
     let mut company = company();
     company.sees(sso("okta", "0oa1", "Notes One", NOW.plus_ms(-HOUR_MS)));

@@ -1,6 +1,6 @@
 //! N1: the first use or grant of an app that the company never met.
 
-use event::Severity;
+use event::{Severity, Source};
 
 use super::{Lane, Rule, SEEN};
 use crate::{draft::Draft, sight::Sight};
@@ -34,11 +34,26 @@ fn tell(sight: &Sight<'_>, draft: &mut Draft) {
     if sight.is_grant() {
         draft.title = format!("New app: {who} granted access to {app}");
     } else {
-        draft.factor(10, "people sign in to it with their company identity");
+        draft.factor(10, told_by(sight.event().source));
         draft.title = format!("New app: {who} started to use {app}");
     }
     draft.risk(sight);
     draft.description = format!("Nobody here had used {app} before. We would rather know about it and help them.");
     draft.offer(sight);
     draft.prevention = "A published list of sanctioned apps, and a quick way to ask for another one.".to_owned();
+}
+
+/// What its use says of it, as far as the source can know: only an identity provider sees with what people signed in.
+const fn told_by(source: Source) -> &'static str {
+    match source {
+        Source::Okta | Source::GoogleWorkspace | Source::Entra | Source::M365Ual | Source::Auth0 | Source::Onelogin => {
+            "people sign in to it with their company identity"
+        }
+        Source::Slack => "Slack's own log tells of its use",
+        Source::Github => "GitHub's own log tells of its use",
+        Source::Dropbox => "Dropbox's own log tells of its use",
+        Source::Salesforce => "Salesforce's own log tells of its use",
+        // A browser, a card statement, an export: whoever wrote the mapping knows which.
+        Source::Mapped => "a source beside the identity provider tells of its use",
+    }
 }

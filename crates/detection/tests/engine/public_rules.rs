@@ -107,6 +107,25 @@ fn line_8_fifty_thousand_historic_pairs_are_not_new() {
     assert_eq!(raised(&company.see(&sso(1, "app 50"))), ["N1"]);
 }
 
+/// A card statement knows of no sign-in, and Salesforce of none at the identity provider.
+#[test]
+fn a_new_app_is_told_with_what_its_source_can_know() {
+    for source in Source::ALL {
+        let alerts = Company::learned().see(&Happening { source: *source, ..sso(1, "notes") });
+        let told: Vec<&str> = alerts[0].factors.iter().map(|factor| factor.name.as_str()).collect();
+        let is_identity_provider = matches!(
+            source,
+            Source::Okta | Source::GoogleWorkspace | Source::Entra | Source::M365Ual | Source::Auth0 | Source::Onelogin
+        );
+        let claims_identity = told.contains(&"people sign in to it with their company identity");
+        assert_eq!((alerts[0].rule.as_str(), claims_identity), ("N1", is_identity_provider), "{source}: {told:?}");
+        assert_eq!(
+            told.iter().filter(|name| name.ends_with("tells of its use")).count(),
+            usize::from(!is_identity_provider)
+        );
+    }
+}
+
 #[test]
 fn line_9_a_late_event_alerts_and_is_marked_late() {
     let late = |delay_ms, app| Happening { delay_ms, ..sso(1, app) };
