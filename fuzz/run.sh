@@ -28,6 +28,8 @@ for target in "${targets[@]}"; do
     delivery_okta) seeds=$fixtures/okta; options=(-dict=json.dict -max_len=65536) ;;
     delivery_product) seeds=($fixtures/{slack,github,auth0,onelogin,dropbox,salesforce}); options=(-dict=json.dict -max_len=65536) ;;
     delivery_entra) seeds=$fixtures/entra; options=(-dict=json.dict -max_len=65536) ;;
+    delivery_google_workspace) seeds=$fixtures/google; options=(-dict=json.dict -max_len=65536) ;;
+    delivery_m365_ual) seeds=$fixtures/ual; options=(-dict=json.dict -max_len=65536) ;;
     delivery_mapped) seeds=$fixtures/mapped; options=(-dict=json.dict -max_len=65536) ;;
     mapping) seeds=../deploy/config/mappings; options=(-max_len=8192) ;;
     scrub) seeds=seeds/scrub; options=(-dict=json.dict -max_len=65536) ;;

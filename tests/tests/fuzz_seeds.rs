@@ -70,6 +70,18 @@ fn every_target_has_an_entry_and_every_entry_a_target() {
     assert_eq!(listed, targets);
 }
 
+/// A target without its seeds finds nothing, or does not even begin.
+#[test]
+fn make_fuzz_gives_each_target_the_seeds_that_are_run_here() {
+    let script = fs::read_to_string(workspace().join("fuzz/run.sh")).unwrap();
+    for (name, _, folder) in TARGETS {
+        let case = script.lines().find(|line| line.trim_start().starts_with(&format!("{name})")));
+        let last = folder.rsplit('/').next().unwrap();
+        let is_fed = case.map_or(*folder == format!("fuzz/seeds/{name}"), |line| line.contains(last));
+        assert!(is_fed, "{name} is not fed from {folder}: {case:?}");
+    }
+}
+
 #[test]
 fn the_seeds_of_the_codec_are_records_of_every_kind_there_is() {
     let kind = |schema: Schema| schema.name().split('.').next().unwrap();

@@ -3,10 +3,10 @@
 //! Then the names in it are what somebody typed, now and then a password. Okta and Entra have their own places for it (`scrub.rs`); the
 //! others say it in a word of theirs, and put the name under one of a few keys.
 
-use crate::parse::fields::{Text, wire_struct};
+use crate::parse::fields::{List, Text, wire_struct};
 
-/// Keys under which such an event holds what was typed, or words that repeat it.
-pub(crate) const NAME_FIELDS: [&str; 13] = [
+/// Keys under which such an event of a product holds what was typed, or words that repeat it.
+const NAME_FIELDS: &[&str] = &[
     "USERNAME",
     "USER_NAME",
     "Username",
@@ -21,6 +21,15 @@ pub(crate) const NAME_FIELDS: [&str; 13] = [
     "user_name",
     "username",
 ];
+
+/// The same of Microsoft's unified audit log, whose people are lists of ids, and of its exports.
+const NAME_FIELDS_OF_AUDIT_LOG: &[&str] = &["ID", "UserId", "UserIds", "UserKey"];
+/// The same of Google, where `name` is what an event and a parameter are called.
+const NAME_FIELDS_OF_GOOGLE: &[&str] = &["email", "principalEmail"];
+/// The operation of the audit log.
+const OPERATION: &str = "UserLoginFailed";
+/// The event of Google's login log.
+const EVENT: &str = "login_failure";
 
 /// Actions of Slack and GitHub.
 const ACTIONS: [&str; 2] = ["user_login_failed", "user.failed_login"];
@@ -42,9 +51,27 @@ wire_struct! {
         event_type: Tag<'a> = "event_type",
         login_key: Text<'a> = "LOGIN_KEY" | "LoginKey",
         login_status: Text<'a> = "LOGIN_STATUS" | "Status",
+        operation: Text<'a> = "Operation" | "Operations",
+        events: List<Named<'a>> = "events" | "event",
+        entry: Proto<'a> = "protoPayload",
         data: Inner<'a> = "data" | "detail",
         payload: Login<'a> = "payload",
     }
+}
+
+wire_struct! {
+    /// Google's entry of Cloud Logging.
+    Proto<'a> { metadata: Metadata<'a> = "metadata" }
+}
+
+wire_struct! {
+    /// What an entry says beside who and when.
+    Metadata<'a> { events: List<Named<'a>> = "event" }
+}
+
+wire_struct! {
+    /// One event of a Google activity.
+    Named<'a> { name: Text<'a> = "name" | "eventName" }
 }
 
 wire_struct! {
@@ -68,16 +95,23 @@ wire_struct! {
     }
 }
 
-/// Does the event say that a login failed?
-pub(crate) fn is_failed_login(element: &[u8]) -> bool {
+/// The keys under which an event that says that a login failed holds what was typed; none for every other event.
+pub(crate) fn name_fields(element: &[u8]) -> &'static [&'static str] {
     let facts: Facts<'_> = serde_json::from_slice(element).unwrap_or_default();
+    if *facts.operation == *OPERATION {
+        return NAME_FIELDS_OF_AUDIT_LOG;
+    }
+    if facts.events.iter().chain(facts.entry.metadata.events.iter()).any(|event| *event.name == *EVENT) {
+        return NAME_FIELDS_OF_GOOGLE;
+    }
     let has_status = |key: &str, status: &str| !key.is_empty() && !SUCCESSES.contains(&status);
-    ACTIONS.contains(&&*facts.action)
+    let has_failed = ACTIONS.contains(&&*facts.action)
         || CODES.contains(&&*facts.code)
         || CODES.contains(&&*facts.data.code)
         || NUMBERS.contains(&&*facts.number)
         || TAGS.contains(&&*facts.event_type.tag)
         || has_status(&facts.login_key, &facts.login_status)
         || has_status(&facts.payload.key, &facts.payload.status)
-        || has_status(&facts.data.payload.key, &facts.data.payload.status)
+        || has_status(&facts.data.payload.key, &facts.data.payload.status);
+    if has_failed { NAME_FIELDS } else { &[] }
 }

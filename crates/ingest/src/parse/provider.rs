@@ -62,7 +62,7 @@ const READERS: &[Reader] = &[
     },
     Reader {
         source: Source::M365Ual,
-        framing: Framing { markers: &[b"Operation"], pages: &[b"value", b"records"] },
+        framing: Framing { markers: &[b"Operation", b"AuditData"], pages: &[b"value", b"records"] },
         parse: ual::parse,
         tells: &[SignIn, SignOn, Grant, Scopes, TenantWideConsent, MakersName, ListedId],
     },

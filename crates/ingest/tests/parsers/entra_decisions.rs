@@ -358,3 +358,32 @@ fn entra_without_id_the_content_is_the_id() {
         got.text("event_id")
     );
 }
+
+#[test]
+fn entra_a_changed_authorization_policy_is_a_policy_change_by_an_administrator_about_no_app() {
+    let policy = json!([{
+        "id": "88888888-2222-4333-8444-555555555555", "displayName": "Authorization Policy", "type": "Other",
+        "modifiedProperties": [{"displayName": "AllowUserConsentForRiskyApps", "oldValue": "[false]", "newValue": "[true]"}]
+    }]);
+    let changed = |name: &str, result: &str| {
+        parse_one(
+            Source::Entra,
+            &edited(
+                "entra/consent",
+                &[
+                    ("/properties/activityDisplayName", json!(name)),
+                    ("/properties/targetResources", policy.clone()),
+                    ("/properties/result", json!(result)),
+                ],
+            ),
+        )
+    };
+    let got = changed("Update authorization policy", "success");
+    assert_eq!(got.meaning(), "policy_change success");
+    for (field, expected) in [("app_ref", ""), ("app_name", ""), ("actor_type", "admin"), ("user_key", "")] {
+        assert_eq!(got.text(field), expected, "{field}");
+    }
+    assert!(!got.text("actor_key").is_empty() && got.list("parse_warnings").is_empty(), "{got:?}");
+    assert_eq!(changed("Update authorization policy.", "success").meaning(), "policy_change success");
+    assert_eq!(changed("Update authorization policy", "failure").meaning(), "ignored", "nothing was changed");
+}

@@ -401,3 +401,22 @@ fn ual_what_is_not_as_promised_costs_nothing() {
         );
     }
 }
+
+#[test]
+fn ual_a_row_of_an_export_is_the_record_that_it_holds_as_text() {
+    for name in ["ual/consent", "ual/logged_in", "ual/login_failed"] {
+        let record = fixture(name);
+        let row = json!({
+            "RecordId": "r1", "CreationDate": "3/2/2026 9:15:00 AM", "RecordType": 8, "Operations": record["Operation"],
+            "UserIds": "somebody else", "AuditData": record.to_string()
+        });
+        assert_eq!(ual(&row), ual(&record), "{name}: both ways it is one event");
+        let printed = json!({"AuditData": serde_json::to_string_pretty(&without(record.clone(), "/Id")).unwrap()});
+        let plain = json!({"AuditData": without(record, "/Id").to_string()});
+        assert_eq!(ual(&printed).field("event_id"), ual(&plain).field("event_id"), "{name}: its content is its id");
+    }
+    assert_eq!(ual(&json!({"AuditData": "{cut", "Operations": "UserLoggedIn"})).meaning(), "rejected bad_json");
+    assert_eq!(ual(&json!({"AuditData": "{}"})).meaning(), "rejected not_an_event");
+    let nested = json!({"AuditData": json!({"AuditData": fixture("ual/consent").to_string()}).to_string()});
+    assert_eq!(ual(&nested).meaning(), "rejected not_an_event", "a row is opened once");
+}

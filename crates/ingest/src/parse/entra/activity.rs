@@ -31,6 +31,8 @@ pub(crate) enum Activity {
     Removed,
     /// An account was disabled; of interest when it is an app's.
     AccountDisabled,
+    /// Who may consent to what, and who may invite whom, was changed for the whole directory.
+    AuthorizationPolicyChanged,
 }
 
 impl Activity {
@@ -63,6 +65,7 @@ impl Activity {
             | "delete application"
             | "hard delete application" => Activity::Removed,
             "disable account" => Activity::AccountDisabled,
+            "update authorization policy" => Activity::AuthorizationPolicyChanged,
             _ => return None,
         })
     }

@@ -116,6 +116,7 @@ fn meaning(
         Activity::RoleFromGroup => Some((Kind::AppUnassigned, false)),
         Activity::ApplicationAdded | Activity::ServicePrincipalAdded => Some((Kind::AppRegistered, false)),
         Activity::Removed => Some((Kind::AppRemoved, false)),
+        Activity::AuthorizationPolicyChanged => Some((Kind::PolicyChange, false)),
         Activity::AccountDisabled => {
             let is_app = audit_app::target(native.properties).is_some_and(|target| &*target.kind == "ServicePrincipal");
             is_app.then_some((Kind::OauthRevoke, false))
@@ -160,12 +161,12 @@ fn subject<'a>(
     actor: Person<'a>,
     user: &'a (Cow<'a, str>, Cow<'a, str>),
 ) -> Person<'a> {
-    if !matches!(activity, Activity::RoleToUser | Activity::RoleFromUser) {
-        return if matches!(activity, Activity::RoleToGroup | Activity::RoleFromGroup) {
-            Person::default()
-        } else {
-            actor
-        };
+    match activity {
+        Activity::RoleToUser | Activity::RoleFromUser => {}
+        Activity::RoleToGroup | Activity::RoleFromGroup | Activity::AuthorizationPolicyChanged => {
+            return Person::default();
+        }
+        _ => return actor,
     }
     let target = properties.targets.iter().find(|target| &*target.kind == "User");
     let of_target = || target.map(|target| Person::new(&target.id, &target.user_name, &target.display_name, false));

@@ -55,6 +55,10 @@ impl<'a> AuditApp<'a> {
             Activity::ServicePrincipalAdded | Activity::Removed | Activity::AccountDisabled => {
                 first([either("AppPrincipalId"), either("AppId"), names(), detail()])
             }
+            // The target is the policy.
+            Activity::AuthorizationPolicyChanged => {
+                return AuditApp { id: "".into(), object_id: "".into(), name: "".into() };
+            }
         };
         let target = target(properties);
         AuditApp {

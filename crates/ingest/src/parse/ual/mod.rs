@@ -36,19 +36,33 @@ pub(crate) fn parse(
     sink: &mut dyn FnMut(Outcome<'_>),
 ) -> Result<(), serde_json::Error> {
     let audit: Audit<'_> = serde_json::from_slice(element)?;
+    if audit.exported.is_empty() {
+        record(element, &audit, context, sink);
+        return Ok(());
+    }
+    // A row of an export (`Search-UnifiedAuditLog`, the compliance portal): its other columns say less of the same.
+    match serde_json::from_str::<Audit<'_>>(&audit.exported) {
+        Ok(inner) => record(audit.exported.as_bytes(), &inner, context, sink),
+        Err(_) => sink(Reject(RejectReason::BadJson, "AuditData is no JSON").into()),
+    }
+    Ok(())
+}
+
+/// Takes one record; calls the sink once.
+fn record(element: &[u8], audit: &Audit<'_>, context: &ParseContext<'_>, sink: &mut dyn FnMut(Outcome<'_>)) {
     if audit.operation.is_empty() {
         sink(Reject(RejectReason::NotAnEvent, "no Operation").into());
-        return Ok(());
+        return;
     }
     let sign_in = matches!(&*audit.operation, "UserLoggedIn" | "UserLoginFailed");
     let details: AdditionalDetails<'_> =
         serde_json::from_str(value(&audit.extended, "additionalDetails")).unwrap_or_default();
     let stream = match sign_in {
         false => Stream::Audit,
-        true if service_principal(&audit).is_some() => Stream::SigninSp,
+        true if service_principal(audit).is_some() => Stream::SigninSp,
         true => Stream::SigninInteractive,
     };
-    let properties = if sign_in { of_sign_in(&audit) } else { of_directory(&audit, &details) };
+    let properties = if sign_in { of_sign_in(audit) } else { of_directory(audit, &details) };
     let record =
         Record { tenant_id: borrowed(&audit.organisation), caller_ip: borrowed(&audit.actor_ip), ..Record::default() };
     let native = Native {
@@ -62,7 +76,6 @@ pub(crate) fn parse(
     if let Err(reject) = entra::build(&native, context, sink) {
         sink(reject.into());
     }
-    Ok(())
 }
 
 /// A sign-in. How it ended is told by the code and by the operation, never by `ResultStatus`, which says "Success" of most failures.

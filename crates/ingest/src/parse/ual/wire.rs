@@ -8,6 +8,8 @@ use crate::parse::fields::{List, Text, wire_struct};
 wire_struct! {
     /// One record.
     Audit<'a> {
+        // A row of an export: the record stands in it as text.
+        exported: Text<'a> = "AuditData",
         id: Text<'a> = "Id",
         created: Text<'a> = "CreationTime",
         operation: Text<'a> = "Operation",
