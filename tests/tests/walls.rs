@@ -28,8 +28,10 @@ const MAY_IMPORT: &[(&str, &str, &str)] = &[
     ("enrichment", "catalog event", "blake3 csv hashbrown jiff thiserror"),
     ("detection", "catalog enrichment event", "hashbrown"),
     ("simulator", "", ""),
+    // Nothing but a name and a `false` in every build but the harness's own: mistakes made on purpose.
+    ("mutation", "", ""),
     // Edges.
-    ("broker", "", "fjall rdkafka thiserror tokio tracing"),
+    ("broker", "mutation", "fjall rdkafka thiserror tokio tracing"),
     (
         "store",
         "",
@@ -50,10 +52,14 @@ const MAY_IMPORT: &[(&str, &str, &str)] = &[
     ),
     (
         "detect",
-        "broker catalog codec detection enrichment event runtime",
+        "broker catalog codec detection enrichment event mutation runtime",
         "blake3 prometheus serde thiserror tokio tracing",
     ),
-    ("sink", "broker codec enrichment event runtime store", "hashbrown prometheus serde sha2 thiserror tokio tracing"),
+    (
+        "sink",
+        "broker codec enrichment event mutation runtime store",
+        "hashbrown prometheus serde sha2 thiserror tokio tracing",
+    ),
     (
         "notify",
         "broker codec event runtime",
@@ -62,7 +68,7 @@ const MAY_IMPORT: &[(&str, &str, &str)] = &[
     (
         "daylight",
         // `detection` for its list of rules: `connections` says which of them the configured sources let work.
-        "broker catalog codec detect detection enrichment event ingest notify runtime simulator sink store",
+        "broker catalog codec detect detection enrichment event ingest mutation notify runtime simulator sink store",
         "anyhow axum base64 clap hmac indicatif mimalloc reqwest rustix serde serde_json sha2 thiserror tokio tracing",
     ),
 ];

@@ -21,6 +21,7 @@ pub(crate) use operator::{
 /// Which SaaS people really use, while they start to use it.
 #[derive(Debug, Parser)]
 #[command(name = "daylight", version, about, arg_required_else_help = true)]
+#[cfg_attr(feature = "mutations", command(version = concat!(env!("CARGO_PKG_VERSION"), " with mistakes made on purpose")))]
 pub(crate) struct Cli {
     /// What to do.
     #[command(subcommand)]

@@ -18,6 +18,7 @@ use codec::{DecodeError, EncodeError, Topic};
 use detection::Engine;
 use enrichment::Enricher;
 use event::{LogId, Timestamp};
+use mutation::Mutation;
 use runtime::{Backoff, Component, Registry, Shutdown};
 
 use crate::{
@@ -239,6 +240,11 @@ impl Detect {
         let (partition, began) = (assignment.partition, Instant::now());
         self.work.drop_partition(partition);
         self.snapshots.drop_partition(partition);
+        let start = assignment.committed.as_ref().map_or(assignment.low, |committed| committed.offset);
+        self.progress.insert(partition, start);
+        if Mutation::AlertWithoutReplayCheck.is_made() {
+            return Ok(());
+        }
         let Topics { log_id, ledger_log_id, partitions, .. } = self.topics;
         let whose = Whose { events: broker::LogId(log_id.0), ledger: ledger_log_id, partition, partitions };
         let (low, high) = self.broker.watermarks(&self.topics.ledger, partition)?;
@@ -247,12 +253,10 @@ impl Detect {
         let known = restoring.entries;
         let next = self.read_ledger(partition, from, &mut restoring)?;
         let (entries, read) = (restoring.entries, restoring.entries - known);
-        let start = assignment.committed.as_ref().map_or(assignment.low, |committed| committed.offset);
         let ahead = start..assignment.high;
         let undecodable = |source| DetectError::Decode { partition, offset: 0, source };
         self.work.restored(partition, restoring, &ahead).map_err(undecodable)?;
         self.snapshots.taken_up(whose, next, read);
-        self.progress.insert(partition, start);
         self.metrics.pairs.set(i64::try_from(self.work.engine.pairs()).unwrap_or(i64::MAX));
         let took_ms = began.elapsed().as_millis();
         tracing::info!(partition, entries, read, took_ms, "the ledger is read");
@@ -314,6 +318,10 @@ impl Detect {
         if writer.append(&self.topics.alerts, outgoing.alerts)?.is_none() {
             return Ok(());
         }
+        if Mutation::LedgerAfterOffset.is_made() {
+            self.commit();
+        }
+        let writer = Writer { broker: &self.broker, shutdown, component };
         for changes in [outgoing.controls, outgoing.ledger] {
             let Some(written) = writer.append(&self.topics.ledger, changes)? else { return Ok(()) };
             for (partition, Written { next, records }) in written {

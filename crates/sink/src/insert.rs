@@ -9,6 +9,7 @@ use std::{
 };
 
 use event::{Position, Timestamp};
+use mutation::Mutation;
 use runtime::{Backoff, Shutdown};
 use store::{
     AppDaysBlock, Client, Deduplication, EncodedBlock, EventsBlock, InsertOutcome, Refusal, Remedy, ServerMark,
@@ -215,6 +216,7 @@ impl Lander {
                     Remedy::Retry | Remedy::Halt => Err(NotLanded::Refused { table: block.table, refusal }),
                 }
             }
+            InsertOutcome::Ambiguous { .. } if Mutation::AmbiguousIsSuccess.is_made() => Ok(Answer::Clean),
             InsertOutcome::Ambiguous { code, reason } => {
                 count("ambiguous");
                 let (reason, wait) = (format!("code {code}: {reason}"), patience.next_wait());

@@ -18,6 +18,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use event::Position;
+use mutation::Mutation;
 
 /// Times that rows of one batch may be found missing after their acknowledgement. Each takes a kill of the server within a few milliseconds.
 pub(crate) const REPAIRS_MAX: u32 = 16;
@@ -162,7 +163,7 @@ impl Landing {
         match self.queue.front() {
             _ if self.must_read => Step::ReadBack,
             Some(piece) => Step::Send(self.rows(piece.set), self.name(piece.set)),
-            None if self.is_doubtful => Step::ReadBack,
+            None if self.is_doubtful && !Mutation::TokenWithoutReadBack.is_made() => Step::ReadBack,
             None => Step::Landed,
         }
     }

@@ -11,6 +11,7 @@
 use std::{collections::VecDeque, time::Instant};
 
 use event::{LogId, Timestamp};
+use mutation::Mutation;
 
 use crate::{
     Config,
@@ -141,6 +142,10 @@ impl Lane {
     pub(crate) fn commit(&self) -> Option<(u64, String)> {
         if self.committed == self.revision {
             return None;
+        }
+        if Mutation::CommitBeforeInsert.is_made() {
+            let sent_to = self.in_flight.back().map_or_else(|| self.landed_to(), |batch| batch.range.end);
+            return Some((sent_to, Plan { log_id: self.log_id, stored_below: None, ranges: Vec::new() }.to_metadata()));
         }
         let on_their_way = self.in_flight.iter().map(|batch| batch.range);
         // A range of the plan that was found may have been stored already: it must not fall out of the plan before it has landed.

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 
+use mutation::Mutation;
 use rdkafka::{ClientConfig, config::RDKafkaLogLevel};
 
 use crate::Limits;
@@ -68,7 +69,7 @@ pub(super) fn client_config(bootstrap: &str, settings: &KafkaSettings) -> Client
 /// A producer that neither loses nor doubles nor reorders within a partition.
 pub(super) fn producer_config(client: &ClientConfig, limits: &Limits) -> ClientConfig {
     let mut config = client.clone();
-    config.set("enable.idempotence", "true");
+    config.set("enable.idempotence", if Mutation::ProduceWithoutIdempotence.is_made() { "false" } else { "true" });
     config.set("acks", "all");
     config.set("compression.type", "lz4");
     config.set("linger.ms", LINGER_MS.to_string());
