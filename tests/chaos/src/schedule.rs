@@ -61,10 +61,10 @@ pub enum Deed {
         /// How long it stays away.
         away_ms: u64,
     },
-    /// `kill -9` of ClickHouse, so long after an insert went on its way.
+    /// `kill -9` of ClickHouse in the middle of an insert.
     KillClickhouse {
-        /// Microseconds after the request was seen.
-        after_us: u64,
+        /// Microseconds after the request was seen; nothing for the moment between its token and its rows.
+        after_us: Option<u64>,
         /// How long it stays away.
         away_ms: u64,
     },
@@ -125,8 +125,11 @@ impl fmt::Display for Deed {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Deed::KillProcess { role, number, away_ms } => write!(to, "kill {role} {number}, away {away_ms} ms"),
-            Deed::KillClickhouse { after_us, away_ms } => {
+            Deed::KillClickhouse { after_us: Some(after_us), away_ms } => {
                 write!(to, "kill ClickHouse {after_us} µs into an insert, away {away_ms} ms")
+            }
+            Deed::KillClickhouse { after_us: None, away_ms } => {
+                write!(to, "kill ClickHouse between a token and its rows, away {away_ms} ms")
             }
             Deed::Outage { away_ms } => write!(to, "ClickHouse is away for {away_ms} ms"),
             Deed::KillBroker { away_ms } => write!(to, "kill the broker, away {away_ms} ms"),
@@ -220,7 +223,10 @@ fn processes(seed: u64, engine: Engine, amounts: &Amounts) -> Track {
 fn clickhouse(seed: u64, amounts: &Amounts) -> Track {
     let mut dice = Dice::new(seed, "clickhouse");
     let mut deeds: Vec<Deed> = (0..amounts.clickhouse_kills)
-        .map(|_| Deed::KillClickhouse { after_us: dice.within(0..20_000), away_ms: dice.within(0..AWAY_MAX_MS) })
+        .map(|number| Deed::KillClickhouse {
+            after_us: number.is_multiple_of(2).then(|| dice.within(0..20_000)),
+            away_ms: dice.within(0..AWAY_MAX_MS),
+        })
         .collect();
     let away_ms = u64::try_from(amounts.outage.as_millis()).unwrap_or(u64::MAX);
     deeds.extend((0..amounts.outages).map(|_| Deed::Outage { away_ms }));

@@ -1,5 +1,12 @@
 //! A ClickHouse of its own, apart from any Daylight: to be away for a while, as a server of others may be.
 
+use std::{
+    ffi::OsString,
+    fs,
+    path::Path,
+    time::{Duration, Instant},
+};
+
 use anyhow::Context as _;
 use store::{Client, DatabaseName, EmbeddedServer, HostCommand, ServerOptions};
 use tempfile::TempDir;
@@ -51,6 +58,27 @@ impl Clickhouse {
     /// `kill -9`. What it had acknowledged stays.
     pub fn kill9(&mut self) {
         self.server.kill();
+    }
+
+    /// `kill -9` in the worst moment that there is: an insert into a table has written its token down, and its rows are not committed yet. Sent
+    /// again, it is taken for a copy. True if an insert came within the time; whether the kill came in time, the table alone knows.
+    ///
+    /// # Errors
+    /// When the table is not there, or has no log of tokens.
+    pub fn kill9_amid_commit(&mut self, database: &str, table: &str, within: Duration) -> anyhow::Result<bool> {
+        let sql = format!("SELECT data_paths[1] FROM system.tables WHERE database = '{database}' AND name = '{table}'");
+        let client = Client::new(self.server.connection(DatabaseName::parse("default")?))?;
+        let path = self.runtime.block_on(client.query_text(&sql, &[], "TSVRaw"))?;
+        let tokens = Path::new(path.trim()).join("deduplication_logs");
+        let (deadline, before) = (Instant::now() + within, token_bytes(&tokens)?);
+        // Asked without a rest: the moment is a fraction of a millisecond.
+        while Instant::now() < deadline {
+            if token_bytes(&tokens)? != before {
+                self.kill9();
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Starts it again if it has ended by itself. True if it had.
@@ -119,4 +147,19 @@ impl Clickhouse {
     pub fn restart(&mut self) -> anyhow::Result<()> {
         self.runtime.block_on(self.server.restart()).context("starting ClickHouse again")
     }
+}
+
+/// The name and the size of the file to which a table writes its tokens now.
+fn token_bytes(folder: &Path) -> anyhow::Result<(OsString, u64)> {
+    let files = fs::read_dir(folder).with_context(|| format!("reading {}", folder.display()))?;
+    let mut last = (OsString::new(), 0);
+    for file in files {
+        let file = file?;
+        // Numbered as they come; of two names of one length the greater is the later.
+        let (name, known) = (file.file_name(), &last.0);
+        if (name.len(), &name) > (known.len(), known) {
+            last = (name, file.metadata().map_or(0, |metadata| metadata.len()));
+        }
+    }
+    Ok(last)
 }

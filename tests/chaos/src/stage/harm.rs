@@ -31,7 +31,7 @@ impl Stage {
                 self.count(&format!("process_kill_{role}"));
             }
             Deed::KillClickhouse { after_us, away_ms } => {
-                self.kill_clickhouse(Duration::from_micros(*after_us), Duration::from_millis(*away_ms))?;
+                self.kill_clickhouse(after_us.map(Duration::from_micros), Duration::from_millis(*away_ms))?;
             }
             Deed::Outage { away_ms } => {
                 let mut clickhouse = lock(&self.clickhouse);
@@ -82,16 +82,19 @@ impl Stage {
     }
 
     /// Kills until a kill has met an insert: one that went to the server and got no answer.
-    fn kill_clickhouse(&self, after: Duration, away: Duration) -> anyhow::Result<()> {
+    fn kill_clickhouse(&self, after: Option<Duration>, away: Duration) -> anyhow::Result<()> {
         for _ in 0..MISSES_MAX {
             let mut clickhouse = lock(&self.clickhouse);
-            let deadline = Instant::now() + INSERT_WITHIN;
-            while self.clickhouse_proxy.under_way() == 0 && Instant::now() < deadline {
-                thread::sleep(Duration::from_micros(200));
+            let (deadline, before) = (Instant::now() + INSERT_WITHIN, self.clickhouse_proxy.cut_by_server());
+            if let Some(after) = after {
+                while self.clickhouse_proxy.under_way() == 0 && Instant::now() < deadline {
+                    thread::sleep(Duration::from_micros(200));
+                }
+                thread::sleep(after);
+                clickhouse.kill9();
+            } else if !clickhouse.kill9_amid_commit(DATABASE, "events", INSERT_WITHIN)? {
+                clickhouse.kill9();
             }
-            thread::sleep(after);
-            let before = self.clickhouse_proxy.cut_by_server();
-            clickhouse.kill9();
             let has_met = poll(Duration::from_millis(300), "an insert was cut", || {
                 ensure!(self.clickhouse_proxy.cut_by_server() > before);
                 Ok(())
