@@ -66,6 +66,10 @@ pub fn codec_record(bytes: &[u8]) {
         let again = codec::encode_feed_cursor(&cursor).expect("what was read can be written");
         assert_eq!(codec::decode_feed_cursor(&again).as_ref(), Ok(&cursor));
     }
+    if let Ok(order) = codec::decode_backfill(bytes) {
+        let again = codec::encode_backfill(&order).expect("what was read can be written");
+        assert_eq!(codec::decode_backfill(&again).as_ref(), Ok(&order));
+    }
     if let Ok(identity) = codec::decode_identity(bytes) {
         let again = codec::encode_identity(&identity).expect("what was read can be written");
         assert_eq!(codec::decode_identity(&again).as_ref(), Ok(&identity));

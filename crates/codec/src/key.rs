@@ -19,6 +19,7 @@ enum About {
     Identity = 16,
     Delivery = 32,
     FeedCursor = 48,
+    Backfill = 49,
 }
 
 /// The key of a ledger entry in the topic `ledger`.
@@ -66,6 +67,12 @@ pub fn feed_cursor_key(tenant: &str, connection: &str, feed: &str) -> Vec<u8> {
     Key::new(About::FeedCursor, tenant).text(connection).text(feed).0
 }
 
+/// The key of a connection's back-fill in the topic `cursors`.
+#[must_use]
+pub fn backfill_key(tenant: &str, connection: &str) -> Vec<u8> {
+    Key::new(About::Backfill, tenant).text(connection).0
+}
+
 /// A key in the making.
 struct Key(Vec<u8>);
 
@@ -108,6 +115,7 @@ mod tests {
             (identity_key("ab", UserKey(2)), b"\x10\0\0\0\x02ab\0\0\0\0\0\0\0\x02"),
             (delivery_key("ab", AlertId(3), "r"), b"\x20\0\0\0\x02ab\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x03\0\0\0\x01r"),
             (feed_cursor_key("ab", "c", "f"), b"\x30\0\0\0\x02ab\0\0\0\x01c\0\0\0\x01f"),
+            (backfill_key("ab", "c"), b"\x31\0\0\0\x02ab\0\0\0\x01c"),
         ] {
             assert_eq!(key, bytes);
         }

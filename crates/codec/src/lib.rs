@@ -8,6 +8,7 @@
 //! records own theirs, within `RECORD_BYTES_MAX` and `LIST_ITEMS_MAX`.
 
 mod alert;
+mod backfill;
 mod batch_reader;
 mod batch_writer;
 mod control;
@@ -27,6 +28,7 @@ mod wire;
 mod writer;
 
 pub use alert::{decode_alert, encode_alert};
+pub use backfill::{CursorRecord, decode_backfill, decode_cursor_record, encode_backfill};
 pub use batch_reader::BatchReader;
 pub use batch_writer::BatchWriter;
 pub use control::encode_control;
@@ -36,7 +38,9 @@ pub use error::{DecodeError, EncodeError, Flaw};
 pub use event_record::{BatchHeader, EVENTS_PER_RECORD_MAX};
 pub use feed_cursor::{decode_feed_cursor, encode_feed_cursor};
 pub use identity::{decode_identity, encode_identity};
-pub use key::{delivery_key, feed_cursor_key, identity_key, is_for_detection_alone, ledger_key};
+pub use key::{
+    backfill_key, delivery_key, feed_cursor_key, identity_key, is_for_detection_alone, ledger_key,
+};
 pub use ledger::{decode_ledger_entry, encode_ledger_entry};
 pub use log_record::{LogRecord, decode_log_record};
 pub use topic::Topic;

@@ -51,6 +51,8 @@ pub enum Schema {
     LedgerV2,
     /// `feed_cursor.avsc`, version 1.
     FeedCursorV1,
+    /// `backfill.avsc`, version 1.
+    BackfillV1,
 }
 
 impl Schema {
@@ -66,6 +68,7 @@ impl Schema {
         Schema::ControlV2,
         Schema::LedgerV2,
         Schema::FeedCursorV1,
+        Schema::BackfillV1,
     ];
 
     /// The id in the frame.
@@ -83,6 +86,7 @@ impl Schema {
                 Schema::ControlV2 => 8,
                 Schema::LedgerV2 => 9,
                 Schema::FeedCursorV1 => 10,
+                Schema::BackfillV1 => 11,
             }
     }
 
@@ -106,6 +110,7 @@ impl Schema {
             Schema::ControlV2 => "control.v2",
             Schema::LedgerV2 => "ledger.v2",
             Schema::FeedCursorV1 => "feed_cursor.v1",
+            Schema::BackfillV1 => "backfill.v1",
         }
     }
 
@@ -123,6 +128,7 @@ impl Schema {
             Schema::ControlV2 => include_str!("../../../schemas/avro/control.avsc"),
             Schema::LedgerV2 => include_str!("../../../schemas/avro/ledger.avsc"),
             Schema::FeedCursorV1 => include_str!("../../../schemas/avro/feed_cursor.avsc"),
+            Schema::BackfillV1 => include_str!("../../../schemas/avro/backfill.avsc"),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What can be typed. The texts here are the manual: `daylight help COMMAND`.
 
 mod connections;
+mod moment;
 mod operator;
 
 use std::path::PathBuf;
@@ -14,8 +15,8 @@ use ingest::parse::{readable_provider, readable_providers};
 
 pub(crate) use connections::{ConnectionsCheckArgs, ConnectionsCommand, ConnectionsListArgs};
 pub(crate) use operator::{
-    AppsArgs, DecideArgs, InitArgs, LedgerCommand, LedgerHashArgs, LedgerRebuildArgs, MergeArgs, ReloadArgs,
-    RevealArgs, VerifyArgs,
+    AppsArgs, BackfillArgs, DecideArgs, InitArgs, LedgerCommand, LedgerHashArgs, LedgerRebuildArgs, MergeArgs,
+    ReloadArgs, RevealArgs, VerifyArgs,
 };
 
 /// Which SaaS people really use, while they start to use it.
@@ -52,6 +53,11 @@ pub(crate) enum Command {
     /// The connections: what each can tell, whether it lets us in, what has come.
     #[command(subcommand)]
     Connections(ConnectionsCommand),
+    /// Fetch history of a polled connection, beside what comes, and watch it. History teaches and alerts nobody.
+    ///
+    /// It is worked on by the running process, at a part of its usual pace (`backfill_share_percent`), and goes on where it stopped whatever
+    /// is killed meanwhile. Without --since, what was ordered is watched again.
+    Backfill(BackfillArgs),
     /// The apps that people use: standing, people, first and last use.
     Apps(AppsArgs),
     /// Decide about an app, for everybody or for a department.

@@ -363,13 +363,18 @@ impl Case<'_> {
         if !(rule.opens)(sight, episode) {
             return None;
         }
+        let is_history = self.enriched.event.is_backfill;
+        if is_history && !rule.is_muted_while_learning {
+            // Recorded and not told, as all history; and what people must be told of is told when it happens while somebody can do something.
+            episode.insert_str(0, "history/");
+        }
         let id = alert_id(&tenant.name, rule.id, sight.subject, episode);
         // Whether the episode of a companion is open is asked when its time is over: what the ledger says now may be from later.
         let known = tenant.episodes.get(&id).filter(|_| !self.is_companion);
         if known.is_some_and(|known| known.position != self.at.coordinates.position) {
             return None;
         }
-        let is_muted = rule.is_muted_while_learning && self.is_learning;
+        let is_muted = is_history || (rule.is_muted_while_learning && self.is_learning);
         let state = if is_muted { AlertState::Muted } else { AlertState::Raised };
         let opening = Opening {
             id,

@@ -32,7 +32,7 @@ pub struct FeedCursor {
     pub tenant: String,
     /// The connection's name in the configuration.
     pub connection: String,
-    /// The feed's name within the connection.
+    /// The feed's name within the connection; of a back-fill, `Backfill::cursor_name`.
     pub feed: String,
     /// The API that it is read from, as the configuration names it.
     pub api: String,

@@ -9,6 +9,7 @@
 
 mod alert;
 mod app;
+mod backfill;
 mod closed_set;
 mod control;
 mod coverage;
@@ -30,6 +31,7 @@ mod warnings;
 
 pub use alert::{Alert, AlertState, Factor, Severity};
 pub use app::{AppIdKind, AppKind, AppRef, issued_key};
+pub use backfill::Backfill;
 pub use control::{Alias, AliasAction, Control, Reveal, TableName, TableVersion, Tick};
 pub use coverage::Fact;
 pub use dead_letter::{DeadLetter, RejectReason};

@@ -6,6 +6,8 @@
 //!                 └─► people not heard of before ─► `identities`                                    ┘
 //! ```
 
+mod recall;
+
 use std::{
     hash::{BuildHasher, BuildHasherDefault, DefaultHasher},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -220,7 +222,8 @@ impl Acceptor {
         remember(&self.people, &appended.people);
         let id = connection.id.as_str();
         self.metrics.read.with_label_values(&[id]).inc_by(receipt.read);
-        if receipt.read > 0 {
+        // That a source is silent is not hidden by its past.
+        if receipt.read > 0 && !connection.is_backfill {
             self.metrics.heard_of(id, now());
         }
         self.metrics.events.with_label_values(&[id]).inc_by(receipt.events - receipt.duplicates);

@@ -23,7 +23,7 @@ pub(crate) const TOKEN_BYTES_MAX: usize = 256;
 const NAME_BYTES_MAX: usize = 100;
 
 /// One connection, ready for use.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Connection {
     /// Its name.
     pub(crate) id: String,
@@ -140,6 +140,11 @@ pub(crate) fn mapping(config: &ConnectionConfig) -> Result<Option<Mapping>, Conn
 }
 
 impl Connection {
+    /// The same connection, for deliveries that are imported history whatever else it delivers.
+    pub(crate) fn for_history(&self) -> Connection {
+        Connection { is_backfill: true, ..self.clone() }
+    }
+
     /// Every secret of this connection: none of them may stand in a dead letter.
     pub(crate) fn secrets(&self) -> Vec<&str> {
         self.secret.iter().chain(&self.previous_secret).chain(&self.foreign_secrets).map(Secret::expose).collect()

@@ -25,5 +25,8 @@ pub use config::{Config, ConnectionConfig};
 pub use connections::{ConnectionError, MappingFileError, check_connections, read_mapping};
 pub use coverage::{Told, told_by};
 pub use hub::HubConfig;
-pub use poll::{Api, Checked, PollConfig, PollError, check};
+pub use poll::{
+    Api, BackfillDesk, BackfillError, BackfillRequest, BackfillStage, BackfillStatus, Checked, FeedProgress,
+    PollConfig, PollError, check,
+};
 pub use process::{Ingest, IngestError, Setup};

@@ -216,34 +216,40 @@ pub(crate) struct PollMetrics {
 }
 
 impl PollMetrics {
-    /// Registers them.
+    /// Registers those of live polling, `daylight_ingest_poll_…`.
     pub(crate) fn register(registry: &Registry) -> Result<PollMetrics, prometheus::Error> {
+        PollMetrics::register_as(registry, "poll")
+    }
+
+    /// Registers those of back-fills, `daylight_ingest_backfill_…`: what is alerted on is live polling alone.
+    pub(crate) fn register_history(registry: &Registry) -> Result<PollMetrics, prometheus::Error> {
+        PollMetrics::register_as(registry, "backfill")
+    }
+
+    fn register_as(registry: &Registry, what: &str) -> Result<PollMetrics, prometheus::Error> {
         let feed = ["connection", "feed"];
-        let counter = |name: &str, help: &str, labels: &[&str]| IntCounterVec::new(Opts::new(name, help), labels);
-        let gauge = |name: &str, help: &str, labels: &[&str]| IntGaugeVec::new(Opts::new(name, help), labels);
+        let name = |rest: &str| format!("daylight_ingest_{what}_{rest}");
+        let counter = |rest: &str, help: &str, labels: &[&str]| IntCounterVec::new(Opts::new(name(rest), help), labels);
+        let gauge = |rest: &str, help: &str, labels: &[&str]| IntGaugeVec::new(Opts::new(name(rest), help), labels);
         let metrics = PollMetrics {
             state: gauge(
-                "daylight_ingest_poll_state",
+                "state",
                 "1 for how the polling of a feed goes; 0 for all states where another process polls it.",
                 &["connection", "feed", "state"],
             )?,
             complete_to: gauge(
-                "daylight_ingest_poll_complete_timestamp_seconds",
+                "complete_timestamp_seconds",
                 "Everything that the provider had up to this time has been fetched.",
                 &feed,
             )?,
             answers: counter(
-                "daylight_ingest_poll_answers_total",
+                "answers_total",
                 "Requests to a provider, by what came of them.",
                 &["connection", "feed", "outcome"],
             )?,
-            repeated: counter(
-                "daylight_ingest_poll_repeated_events_total",
-                "Events that were fetched again: the cost of overlaps.",
-                &feed,
-            )?,
+            repeated: counter("repeated_events_total", "Events that were fetched again: the cost of overlaps.", &feed)?,
             rereads: counter(
-                "daylight_ingest_poll_rereads_total",
+                "rereads_total",
                 "How often a provider did not know its cursor any more and the feed was read again from a time.",
                 &feed,
             )?,
@@ -256,9 +262,9 @@ impl PollMetrics {
         Ok(metrics)
     }
 
-    /// How a feed of ours goes.
-    pub(crate) fn show(&self, cursor: &FeedCursor) {
-        let (connection, feed) = (cursor.connection.as_str(), cursor.feed.as_str());
+    /// How a feed of ours goes. It is named beside its cursor, because the cursors of back-fills have names of their own.
+    pub(crate) fn show(&self, feed: &str, cursor: &FeedCursor) {
+        let connection = cursor.connection.as_str();
         for state in PollState::ALL {
             let is_it = i64::from(*state == cursor.state);
             self.state.with_label_values(&[connection, feed, state.as_str()]).set(is_it);

@@ -15,7 +15,7 @@ use crate::{
     connections::Connections,
     hub::{self, Hub},
     metrics::{HubMetrics, Metrics},
-    poll::{self, PollError, Polling},
+    poll::{self, BackfillDesk, PollError, Polling},
     server::Door,
 };
 
@@ -80,6 +80,8 @@ pub struct Setup<'a> {
     pub is_first_party: fn(Source, &str) -> bool,
     /// Makes the client that asks providers.
     pub clients: &'a HttpClients,
+    /// Where history can be ordered, once the process polls.
+    pub backfills: BackfillDesk,
     /// Where metrics are registered.
     pub registry: &'a Registry,
 }

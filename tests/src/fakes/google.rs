@@ -2,7 +2,7 @@
 //!
 //! What is assumed, and where it is from:
 //!
-//! - `GET /admin/reports/v1/activity/users/all/applications/{login|token|saml|admin}` with `startTime` (RFC 3339, not in the future), `maxResults`
+//! - `GET /admin/reports/v1/activity/users/all/applications/{login|token|saml|admin}` with `startTime` (RFC 3339, not in the future), `endTime` (behind it), `maxResults`
 //!   of 1 to 1,000, `pageToken`; `{"kind":"admin#reports#activities","items":[…],"nextPageToken":…}`, without `items` where there are none
 //!   (<https://developers.google.com/workspace/admin/reports/reference/rest/v1/activities/list>).
 //! - Newest first by `id.time`; what comes to be listed while somebody pages is not in the pages. A token belongs to the request that gave it
@@ -219,6 +219,10 @@ impl Workspace {
     fn page(&self, asked: &Asked, application: &str) -> Option<Reply> {
         let since_text = asked.parameter("startTime")?;
         let since = Timestamp::parse(since_text).filter(|since| since.0 <= now_ms() + self.account.skew_ms)?;
+        let until = match asked.parameter("endTime") {
+            None => None,
+            Some(text) => Some(Timestamp::parse(text).filter(|until| *until > since)?),
+        };
         let events_max =
             asked.parameter("maxResults")?.parse::<usize>().ok().filter(|max| (1..=1_000).contains(max))?;
         let all = self.activities.get(application).map(Vec::as_slice).unwrap_or_default();
@@ -232,7 +236,8 @@ impl Workspace {
             }
         };
         let time = |activity: &Value| activity.pointer("/id/time").and_then(Value::as_str).and_then(Timestamp::parse);
-        let mut listed: Vec<&Value> = all.iter().take(counted).filter(|one| time(one) >= Some(since)).collect();
+        let is_within = |at: Option<Timestamp>| at >= Some(since) && until.is_none_or(|until| at < Some(until));
+        let mut listed: Vec<&Value> = all.iter().take(counted).filter(|one| is_within(time(one))).collect();
         listed.sort_by_key(|activity| std::cmp::Reverse(time(activity)));
         let items: Vec<&Value> = listed.iter().copied().skip(skipped).take(events_max).collect();
         let next = skipped + items.len();

@@ -6,7 +6,7 @@
 //!   200 `{"token_type":"Bearer","expires_in":3599,"access_token":…}`, a refusal `{"error":"invalid_client",…}` with 401
 //!   (<https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow>).
 //! - `GET /v1.0/auditLogs/signIns?$filter=createdDateTime ge …&$top=…` and `/v1.0/auditLogs/directoryAudits?$filter=activityDateTime ge …`:
-//!   newest first, at most 1,000 a page, `@odata.nextLink` with a `$skiptoken` on all pages but the last
+//!   also with `… and … lt …`, newest first, at most 1,000 a page, `@odata.nextLink` with a `$skiptoken` on all pages but the last
 //!   (<https://learn.microsoft.com/graph/api/signin-list>, <https://learn.microsoft.com/graph/api/directoryaudit-list>).
 //! - An ended token is 401 `InvalidAuthenticationToken`, a missing permission 403 `Authorization_RequestDenied`, too many requests 429 with
 //!   `Retry-After` (<https://learn.microsoft.com/graph/throttling>).
@@ -191,7 +191,12 @@ impl Directory {
     fn page(&self, asked: &Asked, feed: GraphFeed, field: &str) -> Reply {
         let top = asked.parameter("$top").and_then(|top| top.parse::<usize>().ok()).unwrap_or(100);
         let filter = asked.parameter("$filter").unwrap_or_default();
-        let since = filter.strip_prefix(&format!("{field} ge ")).and_then(Timestamp::parse);
+        let (from, to) = filter.split_once(" and ").unwrap_or((filter, ""));
+        let since = from.strip_prefix(&format!("{field} ge ")).and_then(Timestamp::parse);
+        let until = to.strip_prefix(&format!("{field} lt ")).and_then(Timestamp::parse);
+        if until.is_none() && !to.is_empty() {
+            return failure(400, "BadRequest");
+        }
         let (Some(since), true) = (since, (1..=1_000).contains(&top)) else { return failure(400, "BadRequest") };
         let time = |event: &Value| event.get(field).and_then(Value::as_str).and_then(Timestamp::parse);
         let mut listed: Vec<&Value> = self
@@ -199,7 +204,7 @@ impl Directory {
             .get(&feed)
             .into_iter()
             .flatten()
-            .filter(|event| time(event).is_none_or(|at| at >= since))
+            .filter(|event| time(event).is_none_or(|at| at >= since && until.is_none_or(|until| at < until)))
             .collect();
         // What is listed while somebody pages stands in front of him; the token says how many were there when he began.
         let (skipped, counted) = match asked.parameter("$skiptoken").map(|token| token.split('_').collect::<Vec<_>>()) {

@@ -5,6 +5,8 @@
 //!
 //! - `GET /api/v1/logs` without `until` and with `sortOrder=ASCENDING` is a polling request: events in the order in which they were *stored*
 //!   (not `published`), each page with `Link: <…>; rel="next"`, also an empty one (documentation).
+//! - With an `until` it is a bounded request: events in the order of `published`, up to it; its last page names no next one (documentation). Its
+//!   cursor is taken to be a place between two events, so that what is stored meanwhile shifts nothing (our guess).
 //! - `since` is compared with `published` (documentation). `limit` is at most 1,000 (second-hand).
 //! - The cursor is opaque and looks like `after=1608761686074_1` (seen in real answers).
 //! - `Authorization: SSWS <token>`. A bad one is 401 E0000011, one without the right 403 E0000006 (documentation of error codes).
@@ -35,7 +37,7 @@ pub struct FakeOkta {
 
 struct Org {
     /// In the order in which they were stored.
-    events: Vec<Value>,
+    events: Vec<Stored>,
     /// What a cursor begins with; another one when the old are forgotten.
     generation: u64,
     is_token_good: bool,
@@ -43,6 +45,13 @@ struct Org {
     bucket: u64,
     bucket_began_s: i64,
     used: u64,
+}
+
+/// An event, ready to be sent: a back-fill of many thousand asks for each many times.
+struct Stored {
+    id: String,
+    published: Option<Timestamp>,
+    text: String,
 }
 
 impl FakeOkta {
@@ -79,13 +88,17 @@ impl FakeOkta {
 
     /// Stores an event now, whenever it was published.
     pub fn store(&self, event: Value) {
-        lock(&self.org).events.push(event);
+        let text = |name: &str| event.get(name).and_then(Value::as_str);
+        let (id, published) =
+            (text("uuid").unwrap_or_default().to_owned(), text("published").and_then(Timestamp::parse));
+        let stored = Stored { id, published, text: event.to_string() };
+        lock(&self.org).events.push(stored);
     }
 
     /// The ids of every event that was ever stored, each once.
     #[must_use]
     pub fn ids(&self) -> BTreeSet<String> {
-        lock(&self.org).events.iter().filter_map(|event| event.get("uuid")?.as_str().map(str::to_owned)).collect()
+        lock(&self.org).events.iter().map(|event| event.id.clone()).collect()
     }
 
     /// Whatever cursor was given is unknown from now on.
@@ -116,6 +129,12 @@ impl FakeOkta {
     /// Its clock goes wrong, seen from ours.
     pub fn skew(&self, skew_ms: i64) {
         self.server.skew(skew_ms);
+    }
+
+    /// How many requests with this parameter so far.
+    #[must_use]
+    pub fn asked_times_with(&self, parameter: &str) -> usize {
+        self.server.asked_times_with(parameter)
     }
 
     /// Every request so far.
@@ -155,6 +174,9 @@ impl Org {
             return failure(403, "E0000006", "You do not have permission to perform the requested action");
         }
         let limit = asked.parameter("limit").and_then(|limit| limit.parse::<usize>().ok()).unwrap_or(100).min(1_000);
+        if let Some(until) = asked.parameter("until") {
+            return self.bounded(asked, until, limit);
+        }
         let after = match (asked.parameter("after"), asked.parameter("since")) {
             (Some(after), _) => match after.split_once('_') {
                 Some((generation, after)) if generation == self.generation.to_string() => after.parse::<usize>().ok(),
@@ -165,22 +187,60 @@ impl Org {
         };
         let Some(after) = after else { return failure(400, "E0000001", "Api validation failed: after") };
         // The real one ends a page where its query ran out of time; this one only at the limit.
-        let page: Vec<&Value> = self.events.iter().skip(after).take(limit).collect();
+        let page: Vec<&Stored> = self.events.iter().skip(after).take(limit).collect();
         let host = asked.host.as_str();
         let next = format!("http://{host}/api/v1/logs?limit={limit}&after={}_{}", self.generation, after + page.len());
         let own = format!("http://{host}/api/v1/logs?{}", asked.query.replace(' ', "+"));
-        Reply::json(200, &json!(page))
-            .header("link", format!("<{own}>; rel=\"self\""))
-            .header("link", format!("<{next}>; rel=\"next\""))
+        listed(&page).header("link", format!("<{own}>; rel=\"self\"")).header("link", format!("<{next}>; rel=\"next\""))
+    }
+
+    fn bounded(&self, asked: &Asked, until: &str, limit: usize) -> Reply {
+        let since = asked.parameter("since").and_then(Timestamp::parse);
+        let (Some(since), Some(until)) = (since, Timestamp::parse(until)) else {
+            return failure(400, "E0000001", "Api validation failed: since");
+        };
+        // After which event: when it was published, and its place among all.
+        let after = match asked.parameter("after").map(|after| after.split('_').collect::<Vec<_>>()) {
+            None => Some((since.0, None)),
+            Some(parts) => match parts.as_slice() {
+                [generation, published_ms, place] if *generation == self.generation.to_string() => {
+                    published_ms.parse().ok().zip(place.parse::<usize>().ok().map(Some))
+                }
+                _ => None,
+            },
+        };
+        let Some(after) = after else { return failure(400, "E0000001", "Api validation failed: after") };
+        let places = self
+            .events
+            .iter()
+            .enumerate()
+            .filter_map(|(place, event)| Some(((event.published?.0, Some(place)), event)));
+        let mut places: Vec<_> = places
+            .filter(|((published_ms, place), _)| (*published_ms, *place) > after && *published_ms < until.0)
+            .collect();
+        places.sort_by_key(|(at, _)| *at);
+        let (is_last, host) = (places.len() <= limit, asked.host.as_str());
+        places.truncate(limit);
+        let page: Vec<&Stored> = places.iter().map(|(_, event)| *event).collect();
+        let Some(((published_ms, Some(place)), _)) = places.last().filter(|_| !is_last) else { return listed(&page) };
+        let (after, bounds) =
+            (format!("{}_{published_ms}_{place}", self.generation), format!("since={since}&until={until}"));
+        let next = format!("http://{host}/api/v1/logs?{bounds}&sortOrder=ASCENDING&limit={limit}&after={after}");
+        listed(&page).header("link", format!("<{next}>; rel=\"next\""))
     }
 
     /// Events are kept in the order of storage, so a time is a place only roughly: the first event that was published since.
     fn first_since(&self, since: &str) -> usize {
         let Some(since) = Timestamp::parse(since) else { return 0 };
-        let published = |event: &Value| event.get("published")?.as_str().and_then(Timestamp::parse);
-        let is_since = |event: &Value| published(event).is_none_or(|at| at >= since);
+        let is_since = |event: &Stored| event.published.is_none_or(|at| at >= since);
         self.events.iter().position(is_since).unwrap_or(self.events.len())
     }
+}
+
+fn listed(page: &[&Stored]) -> Reply {
+    let texts: Vec<&str> = page.iter().map(|event| event.text.as_str()).collect();
+    let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
+    Reply { status: 200, headers, body: format!("[{}]", texts.join(",")) }
 }
 
 fn failure(status: u16, code: &str, summary: &str) -> Reply {

@@ -93,6 +93,17 @@ impl Setup {
         self
     }
 
+    /// A further key of what is polled of the connection that was added last.
+    #[must_use]
+    pub fn connection_poll_key(mut self, key: &str, value: impl Into<Value>) -> Setup {
+        let connections = self.table.get_mut("connections").and_then(Value::as_array_mut);
+        let last = connections.and_then(|list| list.last_mut()).and_then(Value::as_table_mut);
+        if let Some(poll) = last.and_then(|last| last.get_mut("poll")).and_then(Value::as_table_mut) {
+            poll.insert(key.to_owned(), value.into());
+        }
+        self
+    }
+
     /// A tenant whose key for pseudonyms is given, so that processes with data folders of their own agree on it.
     #[must_use]
     pub fn tenant(mut self, id: &str) -> Setup {

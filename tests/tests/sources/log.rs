@@ -18,6 +18,8 @@ const PARTITIONS: u32 = 4;
 pub(crate) struct Found {
     /// The provider's id of each event → the connections that brought it, once for each time that it was written.
     pub(crate) events: BTreeMap<String, Vec<String>>,
+    /// The provider's ids of those that came as imported history, at least once.
+    pub(crate) history: BTreeSet<String>,
     /// Our ids.
     pub(crate) event_ids: BTreeSet<u128>,
     /// Where dead letters came from, and why.
@@ -77,6 +79,9 @@ fn read(broker: &Broker) -> anyhow::Result<Found> {
                     Ok(event) => {
                         found.events.entry(event.native_id.to_owned()).or_default().push(event.connection.to_owned());
                         found.event_ids.insert(event.event_id.0);
+                        if event.is_backfill {
+                            found.history.insert(event.native_id.to_owned());
+                        }
                     }
                     Err(error) => trouble = Some(error),
                 }),

@@ -2,6 +2,8 @@
 
 #![cfg(test)]
 
+mod backfill;
+mod backfill_kills;
 mod bad_days;
 mod check;
 mod google;

@@ -2,10 +2,11 @@
 
 use codec::BatchHeader;
 use event::{
-    ActorType, Alert, AlertId, AlertState, Alias, AliasAction, AppFirst, AppIdKind, AppKind, AppRef, ConsentType,
-    Control, Coordinates, DeadLetter, Decision, Delivery, DeliveryState, Event, EventId, Factor, FeedCursor, FirstSeen,
-    Identity, Ip, Kind, LedgerEntry, LogId, Outcome, ParseWarnings, PollState, Position, RejectReason, Reveal,
-    Severity, Sighting, Source, Status, Stream, TableName, TableVersion, Tick, Timestamp, Tokens, UserKey,
+    ActorType, Alert, AlertId, AlertState, Alias, AliasAction, AppFirst, AppIdKind, AppKind, AppRef, Backfill,
+    ConsentType, Control, Coordinates, DeadLetter, Decision, Delivery, DeliveryState, Event, EventId, Factor,
+    FeedCursor, FirstSeen, Identity, Ip, Kind, LedgerEntry, LogId, Outcome, ParseWarnings, PollState, Position,
+    RejectReason, Reveal, Severity, Sighting, Source, Status, Stream, TableName, TableVersion, Tick, Timestamp, Tokens,
+    UserKey,
 };
 use proptest::{collection::vec, prelude::*, sample::select};
 
@@ -259,6 +260,19 @@ impl Seed {
         }
     }
 
+    /// A back-fill that was asked for.
+    pub(crate) fn backfill(&self) -> Backfill {
+        Backfill {
+            tenant: self.owned(0),
+            connection: self.owned(1),
+            since: self.time(0),
+            until: self.time(1),
+            asked_at: self.time(2),
+            asked_by: self.owned(2),
+            is_cancelled: self.flag(3),
+        }
+    }
+
     /// A dead letter.
     pub(crate) fn dead_letter(&self) -> DeadLetter {
         let mut sha256 = [0; 32];
@@ -355,6 +369,7 @@ pub(crate) fn record() -> impl Strategy<Value = Vec<u8>> {
             codec::encode_dead_letter(&seed.dead_letter()).unwrap(),
             codec::encode_identity(&seed.identity()).unwrap(),
             codec::encode_feed_cursor(&seed.feed_cursor()).unwrap(),
+            codec::encode_backfill(&seed.backfill()).unwrap(),
         ];
         records.extend(controls.iter().map(|control| codec::encode_control(seed.text(0), control).unwrap()));
         let (tenant, entries) = seed.ledger(controls, vec![alert]);

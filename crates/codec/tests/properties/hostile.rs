@@ -20,6 +20,7 @@ fn read_all(record: &[u8]) -> Result<Option<Vec<u8>>, DecodeError> {
         Some(Schema::DeliveryV1) => codec::encode_delivery(&codec::decode_delivery(record)?),
         Some(Schema::DeadLetterV1) => codec::encode_dead_letter(&codec::decode_dead_letter(record)?),
         Some(Schema::FeedCursorV1) => codec::encode_feed_cursor(&codec::decode_feed_cursor(record)?),
+        Some(Schema::BackfillV1) => codec::encode_backfill(&codec::decode_backfill(record)?),
         Some(Schema::IdentityV1) => codec::encode_identity(&codec::decode_identity(record)?),
         Some(Schema::LedgerV1 | Schema::LedgerV2) => {
             let (tenant, entry) = codec::decode_ledger_entry(record)?;
@@ -38,6 +39,8 @@ fn read_with_every_decoder(record: &[u8]) {
     let _ = codec::decode_dead_letter(record);
     let _ = codec::decode_identity(record);
     let _ = codec::decode_feed_cursor(record);
+    let _ = codec::decode_backfill(record);
+    let _ = codec::decode_cursor_record(record);
     let _ = codec::decode_ledger_entry(record);
 }
 

@@ -138,6 +138,14 @@ proptest! {
     }
 
     #[test]
+    fn backfills(seed in seed()) {
+        let order = seed.backfill();
+        let ours = codec::encode_backfill(&order).unwrap();
+        let value = values::backfill(&order);
+        agrees(Schema::BackfillV1, &ours, value, &order, |record| codec::decode_backfill(record).unwrap());
+    }
+
+    #[test]
     fn dead_letters(seed in seed()) {
         let letter = seed.dead_letter();
         let ours = codec::encode_dead_letter(&letter).unwrap();

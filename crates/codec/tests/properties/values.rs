@@ -3,8 +3,8 @@
 use apache_avro::types::Value;
 use codec::BatchHeader;
 use event::{
-    Alert, AlertId, Control, DeadLetter, Delivery, Event, EventId, FeedCursor, FirstSeen, Identity, LedgerEntry,
-    Position, Timestamp, UserKey,
+    Alert, AlertId, Backfill, Control, DeadLetter, Delivery, Event, EventId, FeedCursor, FirstSeen, Identity,
+    LedgerEntry, Position, Timestamp, UserKey,
 };
 
 /// `closed_set!` gives every set the same members, and no trait.
@@ -211,6 +211,19 @@ pub(crate) fn feed_cursor(cursor: &FeedCursor) -> Value {
         ("events", count(cursor.events)),
         ("duplicates", count(cursor.duplicates)),
         ("rereads", count(cursor.rereads)),
+    ])
+}
+
+/// A back-fill that was asked for.
+pub(crate) fn backfill(order: &Backfill) -> Value {
+    record(vec![
+        ("tenant", text(&order.tenant)),
+        ("connection", text(&order.connection)),
+        ("since", time(order.since)),
+        ("until", time(order.until)),
+        ("asked_at", time(order.asked_at)),
+        ("asked_by", text(&order.asked_by)),
+        ("is_cancelled", Value::Boolean(order.is_cancelled)),
     ])
 }
 

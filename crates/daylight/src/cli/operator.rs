@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, builder::PossibleValue};
 
-use super::AdminArgs;
+use super::{AdminArgs, moment::moment};
 use crate::service::History;
 
 /// Milliseconds in an hour.
@@ -66,6 +66,37 @@ pub(crate) struct MergeArgs {
     #[arg(long)]
     pub(crate) reason: String,
     /// Who decides; your account's name where it is left out.
+    #[arg(long = "as", value_name = "WHO")]
+    pub(crate) who: Option<String>,
+}
+
+/// Arguments of `backfill`.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct BackfillArgs {
+    /// Whom to ask: a process that runs ingest.
+    #[command(flatten)]
+    pub(crate) admin: AdminArgs,
+    /// The connection, as the configuration names it.
+    pub(crate) connection: String,
+    /// From when on: a day (`2026-03-01`, its beginning in UTC) or a time (`2026-03-01T09:30:00Z`). Providers keep 7 to 180 days.
+    #[arg(long, value_parser = moment, value_name = "TIME", conflicts_with_all = ["status", "cancel"])]
+    pub(crate) since: Option<i64>,
+    /// Up to when; where it is left out, up to where live polling has come. What lies there and was not yet seen live will alert nobody.
+    #[arg(long, value_parser = moment, value_name = "TIME", requires = "since")]
+    pub(crate) until: Option<i64>,
+    /// Only say how far it is.
+    #[arg(long, conflicts_with = "cancel")]
+    pub(crate) status: bool,
+    /// End what was ordered. What was fetched stays.
+    #[arg(long)]
+    pub(crate) cancel: bool,
+    /// Order it, and do not wait for its end.
+    #[arg(long)]
+    pub(crate) no_wait: bool,
+    /// As JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Who asks; your account's name where it is left out.
     #[arg(long = "as", value_name = "WHO")]
     pub(crate) who: Option<String>,
 }

@@ -1,6 +1,7 @@
 //! The commands of people. What they print goes through here, so that a closed pipe ends them quietly.
 
 pub(crate) mod apps;
+pub(crate) mod backfill;
 pub(crate) mod check_config;
 pub(crate) mod clickhouse_host;
 pub(crate) mod connections;

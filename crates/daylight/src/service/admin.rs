@@ -17,12 +17,13 @@ use axum::{
     routing::post,
 };
 use event::Timestamp;
+use ingest::BackfillDesk;
 use runtime::Secret;
 use serde::{Serialize, de::DeserializeOwned};
 use store::Client;
 
 use super::{
-    apps::Lister, decide::Decider, merge::Merger, noted::Noter, rebuild::Rebuilder, refused::Refused,
+    apps::Lister, backfill, decide::Decider, merge::Merger, noted::Noter, rebuild::Rebuilder, refused::Refused,
     remembered::Rememberer, reveal::Revealer, verify::Verifier,
 };
 
@@ -54,6 +55,8 @@ pub(crate) struct Admin {
     pub(crate) rebuilder: Rebuilder,
     /// Compares the log with the tables.
     pub(crate) verifier: Verifier,
+    /// Orders history.
+    pub(crate) backfills: BackfillDesk,
 }
 
 impl Admin {
@@ -70,6 +73,7 @@ impl Admin {
             .route("/v1/ledger/hash", post(ledger_hash))
             .route("/v1/ledger/rebuild", post(ledger_rebuild))
             .route("/v1/verify", post(verify))
+            .route("/v1/backfill", post(backfill))
             .layer(DefaultBodyLimit::max(QUESTION_BYTES_MAX))
             .route_layer(middleware::from_fn_with_state(Arc::clone(&admin), authenticate))
             .with_state(admin)
@@ -126,6 +130,12 @@ async fn reload(State(admin): State<Arc<Admin>>, body: String) -> Response {
 async fn verify(State(admin): State<Arc<Admin>>, body: String) -> Response {
     let verifier = admin.verifier.clone();
     finish(body, move |_nothing: serde_json::Map<String, serde_json::Value>| verifier.verify()).await
+}
+
+/// Orders history, or tells of it.
+async fn backfill(State(admin): State<Arc<Admin>>, body: String) -> Response {
+    let desk = admin.backfills.clone();
+    finish(body, move |asked| backfill::answer(desk, asked, now())).await
 }
 
 /// Says what detection remembers.

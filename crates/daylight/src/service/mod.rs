@@ -2,6 +2,7 @@
 
 mod admin;
 mod apps;
+mod backfill;
 mod book;
 mod clickhouse;
 mod control_log;
@@ -57,6 +58,7 @@ use verify::Verifier;
 
 pub(crate) use admin::now;
 pub(crate) use apps::{AppLine, AppsAnswer, AppsRequest};
+pub(crate) use backfill::BackfillAsk;
 pub(crate) use coverage::{Coverage, TenantCoverage, Works, coverage_of};
 pub(crate) use decide::{DecideAnswer, DecideRequest};
 pub(crate) use first_party::{is_first_party, load_catalogue};
@@ -126,7 +128,8 @@ pub(crate) async fn run(config: Config, roles: &[Role]) -> anyhow::Result<()> {
     let tables = Arc::new(Tables::load(&config, &folder, catalogue)?);
     let (health, registry) = (Health::new(), Registry::new());
     let inspector = roles.contains(&Role::Detect).then(detect::Inspector::default);
-    let part = Part { config, folder, broker, clients, tables, health, registry, shutdown, inspector };
+    let backfills = ingest::BackfillDesk::default();
+    let part = Part { config, folder, broker, clients, tables, health, registry, shutdown, inspector, backfills };
     let hosted = clickhouse.as_mut().and_then(|clickhouse| clickhouse.server.take());
     let hosted_process_id = hosted.as_ref().map_or(0, EmbeddedServer::process_id);
     let component = hosted.is_some().then(|| part.health.component("clickhouse"));
@@ -156,6 +159,8 @@ struct Part {
     shutdown: Shutdown,
     /// Asks detection what it remembers, where this process detects.
     inspector: Option<detect::Inspector>,
+    /// Where history is ordered, once this process polls.
+    backfills: ingest::BackfillDesk,
 }
 
 impl Part {
@@ -273,6 +278,7 @@ impl Part {
                 client: client.clone(),
                 turn: Arc::default(),
             },
+            backfills: self.backfills.clone(),
             client,
         };
         let listen = self.config.admin.listen;
@@ -317,6 +323,7 @@ impl Part {
             tenant_key: &|tenant| self.tables.tenant_key(tenant),
             is_first_party: first_party::is_first_party,
             clients: &self.clients,
+            backfills: self.backfills.clone(),
             registry: &self.registry,
         };
         let ingest = ingest::Ingest::bind(setup).await?;

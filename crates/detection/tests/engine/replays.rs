@@ -109,6 +109,17 @@ fn imported_history_teaches_and_does_not_page() {
 }
 
 #[test]
+fn a_danger_in_imported_history_is_recorded_and_not_told_and_the_same_danger_today_is() {
+    let mut company = Company::learned();
+    let history = Happening { is_backfill: true, ..mail_consent(1, "notes") };
+    let alerts = company.see(&history);
+    assert!(alerts.iter().any(|alert| alert.rule == "C2"), "{alerts:?}");
+    assert_eq!(raised(&alerts), Vec::<&str>::new());
+    assert_eq!(raised(&company.see(&mail_consent(1, "notes").days_later(1))), ["C2"]);
+    assert!(company.see(&mail_consent(1, "notes").days_later(2)).is_empty());
+}
+
+#[test]
 fn a_second_id_of_a_known_app_is_not_a_new_app() {
     let mut company = Company::learned();
     company.see(&sso(1, "notes"));

@@ -42,6 +42,9 @@ pub struct PollConfig {
     /// Rest between two pages where more wait. Milliseconds; the API's own default, which keeps to its limits.
     #[serde(default)]
     pub page_rest_ms: Option<u64>,
+    /// How much of the pace of live polling a back-fill of the connection takes beside it, and of the bucket that live polling may use. 1 to 100.
+    #[serde(default = "backfill_share_percent")]
+    pub backfill_share_percent: u32,
     /// The longest wait after a failure. Milliseconds.
     #[serde(default = "retry_wait_max_ms")]
     pub retry_wait_max_ms: u64,
@@ -87,6 +90,21 @@ impl Api {
             Api::Office365 => "office365",
         }
     }
+
+    /// How many days of its past the API can list. A directory of Entra without a licence of P1 shows seven only, and the API does not say so.
+    #[must_use]
+    pub const fn history_days(self) -> i64 {
+        match self {
+            Api::Okta => 90,
+            Api::Graph => 30,
+            Api::GoogleReports => 180,
+            Api::Office365 => 7,
+        }
+    }
+}
+
+const fn backfill_share_percent() -> u32 {
+    25
 }
 
 const fn retry_wait_max_ms() -> u64 {

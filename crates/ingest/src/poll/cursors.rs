@@ -1,8 +1,9 @@
-//! The topic `cursors`: how far each feed has come, read when a partition is taken up and written after each page.
+//! The topic `cursors`: how far each feed has come, and which history was ordered. Read when a partition is taken up, and on from there;
+//! written after each page, and when somebody orders.
 
 use broker::{AppendError, Broker, ConsumeError, Record, partition_of};
-use codec::DecodeError;
-use event::FeedCursor;
+use codec::{CursorRecord, DecodeError};
+use event::{Backfill, FeedCursor};
 use hashbrown::HashMap;
 
 /// The topic, for writing and reading.
@@ -13,8 +14,16 @@ pub(crate) struct Cursors {
     partitions: u32,
 }
 
-/// Connection and feed → its last cursor.
-pub(crate) type CursorMap = HashMap<(String, String), FeedCursor>;
+/// What a partition of the topic says, as far as it was read.
+#[derive(Debug, Default)]
+pub(crate) struct Seen {
+    /// Connection and name → its last cursor.
+    feeds: HashMap<(String, String), FeedCursor>,
+    /// Connection → the last order of history.
+    backfills: HashMap<String, Backfill>,
+    /// The next offset to read.
+    next: Option<u64>,
+}
 
 /// Why nothing can be polled any more. Halt.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +43,30 @@ pub enum PollError {
     },
 }
 
+impl Seen {
+    /// The last cursor of this name.
+    pub(crate) fn feed(&self, tenant: &str, connection: &str, name: &str) -> Option<&FeedCursor> {
+        // Names are few and short; a lookup takes them as one.
+        let found = self.feeds.get(&(connection.to_owned(), name.to_owned()));
+        found.filter(|cursor| cursor.tenant == tenant)
+    }
+
+    /// The last order of a connection's history.
+    pub(crate) fn backfill(&self, tenant: &str, connection: &str) -> Option<&Backfill> {
+        self.backfills.get(connection).filter(|order| order.tenant == tenant)
+    }
+
+    /// How far a feed has come with an order.
+    pub(crate) fn progress(&self, order: &Backfill, feed: &str) -> Option<&FeedCursor> {
+        self.feed(&order.tenant, &order.connection, &order.cursor_name(feed))
+    }
+
+    /// Has a feed fetched everything that was ordered?
+    pub(crate) fn is_done(&self, order: &Backfill, feed: &str) -> bool {
+        self.progress(order, feed).is_some_and(|cursor| cursor.complete_to >= order.until)
+    }
+}
+
 impl Cursors {
     /// The topic of this name.
     pub(crate) fn new(broker: Broker, topic: String, partitions: u32) -> Cursors {
@@ -50,13 +83,16 @@ impl Cursors {
         partition_of(tenant.as_bytes(), self.partitions)
     }
 
-    /// Reads a partition to its end. Blocks.
-    pub(crate) fn read(&self, partition: u32) -> Result<CursorMap, PollError> {
-        let (mut cursors, mut fatal) = (CursorMap::new(), None);
-        self.broker.read(&self.topic, partition, None, &mut |record| {
-            match record.value.map(codec::decode_feed_cursor) {
-                Some(Ok(cursor)) => {
-                    cursors.insert((cursor.connection.clone(), cursor.feed.clone()), cursor);
+    /// Reads a partition on, to its end. Blocks.
+    pub(crate) fn read_on(&self, partition: u32, seen: &mut Seen) -> Result<(), PollError> {
+        let mut fatal = None;
+        let next = self.broker.read(&self.topic, partition, seen.next, &mut |record| {
+            match record.value.map(codec::decode_cursor_record) {
+                Some(Ok(CursorRecord::Feed(cursor))) => {
+                    seen.feeds.insert((cursor.connection.clone(), cursor.feed.clone()), cursor);
+                }
+                Some(Ok(CursorRecord::Backfill(order))) => {
+                    seen.backfills.insert(order.connection.clone(), order);
                 }
                 Some(Err(source)) if source.must_halt() => {
                     fatal.get_or_insert(PollError::Decode { partition, offset: record.offset, source });
@@ -68,18 +104,30 @@ impl Cursors {
                 None => {}
             }
         })?;
-        fatal.map_or(Ok(cursors), Err)
+        seen.next = Some(next);
+        fatal.map_or(Ok(()), Err)
     }
 
     /// Writes a cursor, and waits until the log has it.
     pub(crate) async fn write(&self, cursor: &FeedCursor) -> Result<(), AppendError> {
-        let encoded = codec::encode_feed_cursor(cursor);
+        let key = codec::feed_cursor_key(&cursor.tenant, &cursor.connection, &cursor.feed);
+        self.append(&cursor.tenant, key, codec::encode_feed_cursor(cursor)).await
+    }
+
+    /// Writes an order, and waits until the log has it.
+    pub(crate) async fn order(&self, order: &Backfill) -> Result<(), AppendError> {
+        let key = codec::backfill_key(&order.tenant, &order.connection);
+        self.append(&order.tenant, key, codec::encode_backfill(order)).await
+    }
+
+    async fn append(
+        &self,
+        tenant: &str,
+        key: Vec<u8>,
+        encoded: Result<Vec<u8>, codec::EncodeError>,
+    ) -> Result<(), AppendError> {
         let value = encoded.map_err(|error| AppendError::Refused { reason: error.to_string() })?;
-        let record = Record {
-            partition: self.partition_of(&cursor.tenant),
-            key: Some(codec::feed_cursor_key(&cursor.tenant, &cursor.connection, &cursor.feed)),
-            value: Some(value),
-        };
+        let record = Record { partition: self.partition_of(tenant), key: Some(key), value: Some(value) };
         self.broker.append(&self.topic, record)?.await.map(drop)
     }
 }

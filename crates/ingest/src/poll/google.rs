@@ -4,6 +4,8 @@
 //! (of the token log: up to a few hours; <https://support.google.com/a/answer/7061566>). So there is no mark that moves to *now*: each look
 //! reads the last hours again (the overlap), to its last page. What comes again has the same `event_id`.
 //!
+//! A back-fill lists window after window, each bounded on both sides.
+//!
 //! Requests for everybody (`users/all`) without filters; at one a second for each of four feeds they keep under the 250 a minute that Google
 //! names for filtered ones.
 
@@ -11,7 +13,7 @@ use event::{Fact, Timestamp};
 use reqwest::Url;
 use serde::{Deserialize, de::IgnoredAny};
 
-use super::{Ask, Feed, Meaning, Page, Place, PollConfig, answer::Answer, login::Credential, url};
+use super::{Ask, Feed, Meaning, Page, Place, PollConfig, Stretch, answer::Answer, login::Credential, url};
 
 /// The Reports API, where no other place is configured.
 pub(crate) const URL: &str = "https://admin.googleapis.com";
@@ -33,6 +35,7 @@ const PAGE_REST_MS: u64 = 1_000;
 const KIND: &str = "reports#activities";
 
 /// The log of one application.
+#[derive(Clone)]
 struct Activities {
     application: &'static str,
     base: Url,
@@ -40,6 +43,8 @@ struct Activities {
     overlap_ms: i64,
     page_events_max: u32,
     page_rest_ms: u64,
+    /// Bounded to this, for a back-fill.
+    stretch: Option<Stretch>,
 }
 
 /// The feeds and the login of a connection.
@@ -64,6 +69,7 @@ pub(crate) fn open(config: &PollConfig, base: &Url) -> Result<(Credential, Vec<B
             overlap_ms: i64::try_from(overlap_ms).unwrap_or(i64::MAX),
             page_events_max: config.page_events_max.unwrap_or(PAGE_EVENTS_MAX).clamp(1, PAGE_EVENTS_MAX),
             page_rest_ms: config.page_rest_ms.unwrap_or(PAGE_REST_MS),
+            stretch: None,
         })
     };
     Ok((Credential::ServiceAccount { key, acts_as, scope: SCOPE }, APPLICATIONS.map(feed).into()))
@@ -133,11 +139,19 @@ impl Feed for Activities {
         }
     }
 
+    fn history(&self, stretch: Stretch) -> Box<dyn Feed> {
+        let page_rest_ms = stretch.rest_ms(self.page_rest_ms);
+        Box::new(Activities { page_rest_ms, stretch: Some(stretch), ..self.clone() })
+    }
+
     fn ask(&self, place: &Place) -> Ask {
         // The same for all pages of a look, because `complete_to` moves at its end: a token belongs to the request that gave it.
-        let since = place.complete_to.plus_ms(-self.overlap_ms).to_string();
+        let window = self.stretch.map(|stretch| stretch.window(place));
+        let since = window.map_or(place.complete_to.plus_ms(-self.overlap_ms), |window| window.0).to_string();
+        let until = window.map(|window| window.1.to_string());
         let events_max = self.page_events_max.to_string();
         let mut pairs = vec![("startTime", since.as_str()), ("maxResults", &events_max)];
+        pairs.extend(until.as_deref().map(|until| ("endTime", until)));
         let within = Within::parse(&place.position);
         pairs.extend(within.map(|within| ("pageToken", within.token)));
         let (base, application, query) = (url::text_of(&self.base), self.application, url::query(&pairs));
@@ -174,7 +188,12 @@ impl Activities {
                 let position = format!("{} {token}", began_at.0);
                 (Place { position, complete_to: place.complete_to }, self.page_rest_ms)
             }
-            _ => (Place { position: String::new(), complete_to: began_at }, self.interval_ms),
+            _ => match &self.stretch {
+                None => (Place { position: String::new(), complete_to: began_at }, self.interval_ms),
+                Some(stretch) => {
+                    (Place { position: String::new(), complete_to: stretch.window(place).1 }, self.page_rest_ms)
+                }
+            },
         };
         Meaning::Page(Page { has_events, next, rest_ms })
     }
@@ -215,6 +234,7 @@ mod tests {
             overlap_ms: 6 * 3_600_000,
             page_events_max: 1_000,
             page_rest_ms: 1_000,
+            stretch: None,
         }
     }
 
@@ -236,6 +256,30 @@ mod tests {
                      ?startTime=1994-11-06T02%3A39%3A37.000Z&maxResults=1000";
         assert_eq!(feed().ask(&place("")).url, first);
         assert_eq!(feed().ask(&place("784111777000 A:1 =&b")).url, format!("{first}&pageToken=A%3A1+%3D%26b"));
+    }
+
+    #[test]
+    fn history_is_listed_window_after_window_and_its_pages_differ_by_their_token_alone() {
+        let since = Timestamp(NOW.0 - 10 * 86_400_000);
+        let until = since.plus_ms(86_400_000 + 1_000);
+        let history = feed().history(Stretch { since, until, share_percent: 25 });
+        let place = |position: &str, complete_to| Place { position: position.to_owned(), complete_to };
+        let first = "https://admin.googleapis.com/admin/reports/v1/activity/users/all/applications/token\
+                     ?startTime=1994-10-27T08%3A49%3A37.000Z&maxResults=1000&endTime=1994-10-28T08%3A49%3A37.000Z";
+        assert_eq!(history.ask(&place("", since)).url, first);
+        assert_eq!(history.ask(&place("1 A", since)).url, format!("{first}&pageToken=A"));
+        let page = |position: &str, complete_to, body: &str| match history.understand(
+            &place(position, complete_to),
+            &answer(200, &[], body),
+            NOW,
+        ) {
+            Meaning::Page(page) => (page.next.complete_to, page.next.position.is_empty(), page.rest_ms),
+            other => panic!("{other:?}"),
+        };
+        let middle = body(r#","items":[{}]"#, r#","nextPageToken":"A""#);
+        assert_eq!(page("", since, &middle), (since, false, 4_000));
+        assert_eq!(page("1 A", since, &body("", "")), (since.plus_ms(86_400_000), true, 4_000));
+        assert_eq!(page("", since.plus_ms(86_400_000), &body("", "")), (until, true, 4_000));
     }
 
     #[test]

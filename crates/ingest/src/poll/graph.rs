@@ -4,13 +4,15 @@
 //! stretch again (the overlap, because events come late), to its last page; only then is everything complete up to the time at which the
 //! first page was served. What comes again has the same `event_id`.
 //!
+//! A back-fill lists window after window, each bounded on both sides.
+//!
 //! `signIns` of version 1.0 are the interactive ones; the others come by an event hub.
 
 use event::{Fact, Timestamp};
 use reqwest::Url;
 use serde::{Deserialize, de::IgnoredAny};
 
-use super::{Ask, Feed, Meaning, Page, Place, PollConfig, answer::Answer, login::Credential, microsoft, url};
+use super::{Ask, Feed, Meaning, Page, Place, PollConfig, Stretch, answer::Answer, login::Credential, microsoft, url};
 
 /// The largest page that Graph gives.
 const PAGE_EVENTS_MAX: u32 = 999;
@@ -32,6 +34,7 @@ const NO_LICENCE: &str = "Authentication_RequestFromNonPremiumTenantOrB2CTenant"
 pub(crate) const URL: &str = "https://graph.microsoft.com";
 
 /// One list.
+#[derive(Clone)]
 struct List {
     name: &'static str,
     path: &'static str,
@@ -43,6 +46,8 @@ struct List {
     overlap_ms: i64,
     page_events_max: u32,
     page_rest_ms: u64,
+    /// Bounded to this, for a back-fill.
+    stretch: Option<Stretch>,
 }
 
 /// The feeds and the login of a connection.
@@ -63,6 +68,7 @@ pub(crate) fn open(
             overlap_ms: i64::try_from(config.overlap_ms.unwrap_or(OVERLAP_MS)).unwrap_or(i64::MAX),
             page_events_max: config.page_events_max.unwrap_or(PAGE_EVENTS_MAX).clamp(1, PAGE_EVENTS_MAX),
             page_rest_ms: config.page_rest_ms.unwrap_or(PAGE_REST_MS),
+            stretch: None,
         })
     };
     let feeds = vec![
@@ -106,13 +112,24 @@ impl Feed for List {
         self.leaves_out
     }
 
+    fn history(&self, stretch: Stretch) -> Box<dyn Feed> {
+        let page_rest_ms = stretch.rest_ms(self.page_rest_ms);
+        Box::new(List { page_rest_ms, stretch: Some(stretch), ..self.clone() })
+    }
+
     fn ask(&self, place: &Place) -> Ask {
         if let Some(within) = Within::parse(&place.position) {
             return Ask::get(within.link.to_owned());
         }
-        let since = place.complete_to.plus_ms(-self.overlap_ms);
         let (base, path, field, top) = (url::text_of(&self.base), self.path, self.time_field, self.page_events_max);
-        Ask::get(format!("{base}{path}?$filter={field}%20ge%20{since}&$top={top}"))
+        let filter = match &self.stretch {
+            None => format!("{field}%20ge%20{}", place.complete_to.plus_ms(-self.overlap_ms)),
+            Some(stretch) => {
+                let (since, until) = stretch.window(place);
+                format!("{field}%20ge%20{since}%20and%20{field}%20lt%20{until}")
+            }
+        };
+        Ask::get(format!("{base}{path}?$filter={filter}&$top={top}"))
     }
 
     fn understand(&self, place: &Place, answer: &Answer, now: Timestamp) -> Meaning {
@@ -137,15 +154,18 @@ impl List {
             return answer.unreadable("page of Graph");
         };
         let began_at = Within::parse(&place.position).map_or(now, |within| within.began_at);
-        let (next, rest_ms) = match body.next_link {
-            Some(link) if !url::is_of(&self.base, &link) => {
+        let (next, rest_ms) = match (body.next_link, &self.stretch) {
+            (Some(link), _) if !url::is_of(&self.base, &link) => {
                 return Meaning::Broken { why: "the next page would be on another host; correct the url".to_owned() };
             }
-            Some(link) => {
+            (Some(link), _) => {
                 let position = format!("{} {link}", began_at.0);
                 (Place { position, complete_to: place.complete_to }, self.page_rest_ms)
             }
-            None => (Place { position: String::new(), complete_to: began_at }, self.interval_ms),
+            (None, None) => (Place { position: String::new(), complete_to: began_at }, self.interval_ms),
+            (None, Some(stretch)) => {
+                (Place { position: String::new(), complete_to: stretch.window(place).1 }, self.page_rest_ms)
+            }
         };
         Meaning::Page(Page { has_events: !body.value.is_empty(), next, rest_ms })
     }
@@ -170,6 +190,7 @@ mod tests {
             overlap_ms: 3_600_000,
             page_events_max: 999,
             page_rest_ms: 5_000,
+            stretch: None,
         }
     }
 
@@ -200,6 +221,29 @@ mod tests {
         let last = feed().understand(&first.next, &answer(200, &[], &body(None)), later);
         let next = Place { position: String::new(), complete_to: NOW };
         assert_eq!(last, Meaning::Page(Page { has_events: true, next, rest_ms: 60_000 }));
+    }
+
+    #[test]
+    fn history_is_listed_window_after_window_each_bounded_on_both_sides() {
+        let since = Timestamp(NOW.0 - 10 * 86_400_000);
+        let until = since.plus_ms(86_400_000 + 1_000);
+        let history = feed().history(Stretch { since, until, share_percent: 50 });
+        let place = |position: &str, complete_to| Place { position: position.to_owned(), complete_to };
+        let asked = |complete_to| history.ask(&place("", complete_to)).url;
+        assert_eq!(
+            asked(since),
+            "https://graph.microsoft.com/v1.0/auditLogs/signIns?$filter=createdDateTime%20ge%201994-10-27T08:49:37.000Z\
+             %20and%20createdDateTime%20lt%201994-10-28T08:49:37.000Z&$top=999"
+        );
+        assert!(asked(since.plus_ms(86_400_000)).contains("lt%201994-10-28T08:49:38.000Z"), "{}", asked(until));
+        let page =
+            |complete_to, body: &str| match history.understand(&place("", complete_to), &answer(200, &[], body), NOW) {
+                Meaning::Page(page) => (page.next.complete_to, page.next.position.is_empty(), page.rest_ms),
+                other => panic!("{other:?}"),
+            };
+        assert_eq!(page(since, &body(Some(LINK))), (since, false, 10_000));
+        assert_eq!(page(since, &body(None)), (since.plus_ms(86_400_000), true, 10_000));
+        assert_eq!(page(since.plus_ms(86_400_000), &body(None)), (until, true, 10_000));
     }
 
     #[test]

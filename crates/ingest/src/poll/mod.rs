@@ -11,11 +11,16 @@
 //!
 //! The cursor moves only after the log has acknowledged the page's events. So a page may be fetched twice, never lost; and what comes twice
 //! has the same `event_id`. For the same reason an older cursor does no harm, whoever writes it: pages are repeated.
+//!
+//! History is fetched by the same loop (`backfills`): somebody orders it (`desk`), the order is a record of the log, and whoever polls the
+//! connection works it off beside the live feed, with a cursor of its own.
 
 mod answer;
+mod backfills;
 mod check;
 mod config;
 mod cursors;
+mod desk;
 mod google;
 mod graph;
 mod http;
@@ -30,16 +35,18 @@ mod poller;
 mod polling;
 mod service_account;
 mod setup;
+mod stretch;
 mod url;
 mod walk;
 
 use event::{Fact, Timestamp};
 
-use self::answer::Answer;
+use self::{answer::Answer, stretch::Stretch};
 pub use self::{
     check::{Checked, check},
     config::{Api, PollConfig},
     cursors::PollError,
+    desk::{BackfillDesk, BackfillError, BackfillRequest, BackfillStage, BackfillStatus, FeedProgress},
 };
 pub(crate) use self::{
     polling::Polling,
@@ -58,6 +65,10 @@ pub(crate) trait Feed: Send + Sync {
     fn leaves_out(&self) -> &'static str {
         ""
     }
+
+    /// The same list, bounded: what a back-fill fetches. A place of it begins at the stretch's `since`, and it has ended when `complete_to`
+    /// is its `until`, which no page reaches before the last one.
+    fn history(&self, stretch: Stretch) -> Box<dyn Feed>;
 
     /// The next request, for where the feed stands.
     fn ask(&self, place: &Place) -> Ask;

@@ -4,7 +4,7 @@
 //! Records come in blobs. A subscription makes them; they are listed by the time at which they became available, in windows of a day at most and
 //! seven days back at most, and fetched one by one. A blob may be listed late and holds records of any age, so each look lists the last hours
 //! again (the overlap). What was fetched in it is remembered by `contentId`, to spare requests: what is forgotten is fetched again and changes
-//! nothing. How far a look is, is told in `walk.rs`; what its refusals mean, below.
+//! nothing. A back-fill lists window after window without an overlap. How far a look is, is told in `walk.rs`; what its refusals mean, below.
 
 use event::{Fact, Source, Timestamp};
 use reqwest::Url;
@@ -14,7 +14,7 @@ use serde::{
 };
 
 use super::{
-    Ask, Feed, Meaning, Page, Place, PollConfig, answer::Answer, login::Credential, microsoft, url, walk::Walk,
+    Ask, Feed, Meaning, Page, Place, PollConfig, Stretch, answer::Answer, login::Credential, microsoft, url, walk::Walk,
 };
 use crate::parse::told_by_provider;
 
@@ -44,12 +44,15 @@ const STARTED_WAIT_MS: u64 = 60_000;
 const NEXT_PAGE: &str = "nextpageuri";
 
 /// One content type of one directory.
+#[derive(Clone)]
 struct Content {
     base: Url,
     directory: String,
     interval_ms: u64,
     overlap_ms: i64,
     page_rest_ms: u64,
+    /// Bounded to this, for a back-fill.
+    stretch: Option<Stretch>,
 }
 
 /// The feeds and the login of a connection.
@@ -70,6 +73,7 @@ pub(crate) fn open(
         interval_ms: config.interval_ms.unwrap_or(INTERVAL_MS),
         overlap_ms: i64::try_from(overlap_ms).unwrap_or(i64::MAX),
         page_rest_ms: config.page_rest_ms.unwrap_or(PAGE_REST_MS),
+        stretch: None,
     };
     Ok((microsoft::login(config, base, directory)?, vec![Box::new(feed)]))
 }
@@ -106,6 +110,11 @@ impl Feed for Content {
 
     fn tells(&self) -> &'static [Fact] {
         told_by_provider(Source::M365Ual)
+    }
+
+    fn history(&self, stretch: Stretch) -> Box<dyn Feed> {
+        let page_rest_ms = stretch.rest_ms(self.page_rest_ms);
+        Box::new(Content { overlap_ms: 0, page_rest_ms, stretch: Some(stretch), ..self.clone() })
     }
 
     fn ask(&self, place: &Place) -> Ask {
@@ -167,7 +176,8 @@ impl Content {
     /// What is listed at once. Its end may lie in the future.
     fn window(&self, place: &Place) -> (Timestamp, Timestamp) {
         let since = place.complete_to.plus_ms(-self.overlap_ms);
-        (since, since.plus_ms(WINDOW_MS))
+        let until = since.plus_ms(WINDOW_MS);
+        (since, self.stretch.map_or(until, |stretch| until.min(stretch.until)))
     }
 
     fn list(&self, place: &Place, mut walk: Walk, answer: &Answer, now: Timestamp) -> Meaning {
@@ -207,7 +217,7 @@ impl Content {
     /// The window is done with: the look ends with it, or goes on with the next one, where there is more to catch up with.
     fn end(&self, place: &Place, walk: &Walk, now: Timestamp, has_events: bool) -> Meaning {
         let (began_at, until) = (Timestamp(walk.began_ms.unwrap_or(now.0)), self.window(place).1);
-        let is_caught_up = until >= began_at;
+        let is_caught_up = self.stretch.is_none() && until >= began_at;
         let complete_to = if is_caught_up { began_at } else { until };
         let rest_ms = if is_caught_up { self.interval_ms } else { self.page_rest_ms };
         let next = Place { position: walk.ended().text(), complete_to };

@@ -3,6 +3,9 @@
 //! A *polling* request has no `until`: its pages are ordered by the time at which Okta stored an event, never end, and each names the next one
 //! in `Link: …; rel="next"`, also where it is empty. Only these links are followed: paging by `since` would lose what is stored late.
 //! A token may use half of a bucket (`X-Rate-Limit-*`), so we stop there until it is full again.
+//!
+//! A back-fill is a *bounded* request: with an `until`, ordered by `published`, and its last page names no next one. What is stored late is not
+//! in it; that is what the polling request is for.
 
 use event::{Fact, Source, Timestamp};
 use reqwest::{
@@ -10,9 +13,10 @@ use reqwest::{
     header::{HeaderMap, LINK},
 };
 use serde::{Deserialize, de::IgnoredAny};
+use serde_json::Value;
 
 use super::{
-    Ask, Feed, Meaning, Page, Place, PollConfig,
+    Ask, Feed, Meaning, Page, Place, PollConfig, Stretch,
     answer::{Answer, TOLD_WAIT_MS_MAX},
     login::Credential,
     url,
@@ -31,12 +35,15 @@ const PAGE_REST_MS: u64 = 250;
 const PERMISSION: &str = "okta.logs.read (OAuth scope), or an API token of an administrator who may view logs";
 
 /// The System Log of one org.
+#[derive(Clone)]
 struct SystemLog {
     base: Url,
     interval_ms: u64,
     overlap_ms: i64,
     page_events_max: u32,
     page_rest_ms: u64,
+    /// Bounded to this, for a back-fill.
+    stretch: Option<Stretch>,
 }
 
 /// The feeds and the login of a connection.
@@ -51,6 +58,7 @@ pub(crate) fn open(config: &PollConfig, base: &Url) -> Result<(Credential, Vec<B
         overlap_ms: i64::try_from(config.overlap_ms.unwrap_or(OVERLAP_MS)).unwrap_or(i64::MAX),
         page_events_max: config.page_events_max.unwrap_or(PAGE_EVENTS_MAX).clamp(1, PAGE_EVENTS_MAX),
         page_rest_ms: config.page_rest_ms.unwrap_or(PAGE_REST_MS),
+        stretch: None,
     };
     Ok((Credential::Key { scheme: "SSWS", key }, vec![Box::new(feed)]))
 }
@@ -64,13 +72,24 @@ impl Feed for SystemLog {
         told_by_provider(Source::Okta)
     }
 
+    fn history(&self, stretch: Stretch) -> Box<dyn Feed> {
+        let page_rest_ms = stretch.rest_ms(self.page_rest_ms);
+        Box::new(SystemLog { page_rest_ms, stretch: Some(stretch), ..self.clone() })
+    }
+
     fn ask(&self, place: &Place) -> Ask {
         if !place.position.is_empty() {
             return Ask::get(place.position.clone());
         }
         let since = place.complete_to.plus_ms(-self.overlap_ms);
         let (base, limit) = (url::text_of(&self.base), self.page_events_max);
-        Ask::get(format!("{base}/api/v1/logs?since={since}&sortOrder=ASCENDING&limit={limit}"))
+        match self.stretch {
+            None => Ask::get(format!("{base}/api/v1/logs?since={since}&sortOrder=ASCENDING&limit={limit}")),
+            Some(Stretch { since: first, until, .. }) => {
+                let since = since.max(first);
+                Ask::get(format!("{base}/api/v1/logs?since={since}&until={until}&sortOrder=ASCENDING&limit={limit}"))
+            }
+        }
     }
 
     fn understand(&self, place: &Place, answer: &Answer, now: Timestamp) -> Meaning {
@@ -89,28 +108,56 @@ impl SystemLog {
         let Ok(events) = <Vec<IgnoredAny>>::deserialize(&mut serde_json::Deserializer::from_slice(&answer.body)) else {
             return answer.unreadable("page of the System Log");
         };
-        let Some(next) = next_link(&answer.headers) else {
+        let next = next_link(&answer.headers);
+        if let Some(stretch) = &self.stretch
+            && (next.is_none() || (events.is_empty() && next == Some(place.position.as_str())))
+        {
+            let next = Place { position: String::new(), complete_to: stretch.until };
+            return Meaning::Page(Page { has_events: !events.is_empty(), next, rest_ms: 0 });
+        }
+        let Some(next) = next else {
             return Meaning::Broken { why: "a page names no next one (Link: rel=\"next\")".to_owned() };
         };
         if !url::is_of(&self.base, next) {
             return Meaning::Broken { why: "the next page would be on another host; correct the url".to_owned() };
         }
         let is_caught_up = events.len() < usize::try_from(self.page_events_max).unwrap_or(usize::MAX);
-        let complete_to = if is_caught_up { now } else { place.complete_to };
-        let rest_ms = if is_caught_up { self.interval_ms } else { self.page_rest_ms };
+        let (complete_to, rest_ms) = match &self.stretch {
+            Some(stretch) => (come_to(place, stretch, &answer.body), self.page_rest_ms),
+            None if is_caught_up => (now, self.interval_ms),
+            None => (place.complete_to, self.page_rest_ms),
+        };
         Meaning::Page(Page {
             has_events: !events.is_empty(),
             next: Place { position: next.to_owned(), complete_to },
-            rest_ms: rest_ms.max(bucket_rest_ms(answer, now)),
+            rest_ms: rest_ms.max(bucket_rest_ms(
+                answer,
+                now,
+                self.stretch.map_or(100, |stretch| stretch.share_percent),
+            )),
         })
     }
 }
 
-/// Until the bucket is full again, where half of it is used; whoever used it, because what is left is for the others.
-fn bucket_rest_ms(answer: &Answer, now: Timestamp) -> u64 {
+/// How far a bounded list has come: up to its last event, and never to its end, which only the last page knows.
+fn come_to(place: &Place, stretch: &Stretch, body: &[u8]) -> Timestamp {
+    #[derive(Deserialize)]
+    struct Event {
+        #[serde(default)]
+        published: Value,
+    }
+    let last = serde_json::from_slice::<Vec<Event>>(body).ok().and_then(|mut events| events.pop());
+    let published = last.and_then(|event| Timestamp::parse(event.published.as_str()?));
+    published.unwrap_or(place.complete_to).clamp(place.complete_to, stretch.until.plus_ms(-1).max(place.complete_to))
+}
+
+/// Until the bucket is full again, where half of it is used; whoever used it, because what is left is for the others. A back-fill takes but its
+/// share of that half, and so leaves the rest to live polling.
+fn bucket_rest_ms(answer: &Answer, now: Timestamp, share_percent: u32) -> u64 {
     let told = (answer.number("x-rate-limit-limit"), answer.number("x-rate-limit-remaining"), answer.rate_reset_at());
     let (Some(limit), Some(remaining), Some(reset_at)) = told else { return 0 };
-    if limit.saturating_sub(remaining).saturating_mul(2) < limit {
+    let used = limit.saturating_sub(remaining);
+    if used.saturating_mul(2 * 100) < limit.saturating_mul(u64::from(share_percent)) {
         return 0;
     }
     u64::try_from(reset_at.since_ms(now)).unwrap_or(0).min(TOLD_WAIT_MS_MAX)
@@ -140,7 +187,14 @@ mod tests {
 
     fn feed() -> SystemLog {
         let base = url::read_base("https://acme.okta.com").unwrap();
-        SystemLog { base, interval_ms: 10_000, overlap_ms: 3_600_000, page_events_max: 2, page_rest_ms: 250 }
+        SystemLog {
+            base,
+            interval_ms: 10_000,
+            overlap_ms: 3_600_000,
+            page_events_max: 2,
+            page_rest_ms: 250,
+            stretch: None,
+        }
     }
 
     fn place(position: &str) -> Place {
@@ -211,6 +265,46 @@ mod tests {
             }
         };
         assert_eq!((bucket("119"), bucket("61"), bucket("60"), bucket("0")), (250, 250, 60_000, 60_000));
+    }
+
+    #[test]
+    fn history_is_a_bounded_request_whose_last_page_names_no_next_one() {
+        let (since, until) = (Timestamp(NOW.0 - 7_200_000), Timestamp(NOW.0 - 3_600_000));
+        let history = feed().history(Stretch { since, until, share_percent: 25 });
+        let bounded = "https://acme.okta.com/api/v1/logs?since=1994-11-06T06:49:37.000Z&until=1994-11-06T07:49:37.000Z\
+                       &sortOrder=ASCENDING&limit=2";
+        assert_eq!(history.ask(&place("")).url, bounded);
+        // Read again after a cursor was forgotten: an overlap, and never more than was asked for.
+        let half_way = Place { complete_to: since.plus_ms(1_800_000), ..Place::default() };
+        assert_eq!(history.ask(&half_way).url, bounded);
+        let page = |headers: &[(&str, &str)], position: &str, body: &str| match history.understand(
+            &place(position),
+            &answer(200, headers, body),
+            NOW,
+        ) {
+            Meaning::Page(page) => (page.next.complete_to, page.next.position.is_empty(), page.rest_ms),
+            other => panic!("{other:?}"),
+        };
+        let body = r#"[{"published":"x"},{"published":"1994-11-06T07:00:00.000Z"}]"#;
+        assert_eq!(page(&[NEXT], "", body), (Timestamp::parse("1994-11-06T07:00:00.000Z").unwrap(), false, 1_000));
+        // What is no time, or lies outside, moves nothing beyond what is known.
+        for odd in [r#"[{"published":7}]"#, "[{}]", "[]", r#"[{"published":"1993-11-06T07:00:00.000Z"}]"#] {
+            assert_eq!(page(&[NEXT], "", odd), (since, false, 1_000), "{odd}");
+        }
+        let beyond = r#"[{"published":"1995-11-06T07:00:00.000Z"}]"#;
+        assert_eq!(page(&[NEXT], "", beyond), (until.plus_ms(-1), false, 1_000));
+        assert_eq!(page(&[], "x", body), (until, true, 0));
+        assert_eq!(
+            page(&[NEXT], "https://acme.okta.com/api/v1/logs?after=2_1", "[]"),
+            (until, true, 0),
+            "it names itself"
+        );
+        // An eighth of the bucket is its share.
+        let bucket = |remaining: &'static str| {
+            let told = [("x-rate-limit-limit", "120"), ("x-rate-limit-remaining", remaining)];
+            page(&[&[NEXT, ("x-rate-limit-reset", "784111837")][..], &told].concat(), "", "[{},{}]").2
+        };
+        assert_eq!((bucket("106"), bucket("105")), (1_000, 60_000));
     }
 
     #[test]

@@ -4,6 +4,8 @@
 //! first; when it goes, its pollers stop. Kafka misses a member that dies after `SESSION_TIMEOUT`, so another one goes on within seconds. For
 //! as long as an old owner does not know yet that it is none, both may fetch a page and both may write a cursor: the page's events have the
 //! same ids, and the older of two cursors repeats pages. Neither loses or doubles anything, so nothing needs a fence here.
+//!
+//! History is fetched by the same owner: it looks every half second whether any was ordered (`backfills`).
 
 use std::{
     sync::Arc,
@@ -17,7 +19,8 @@ use runtime::{Backoff, Shutdown};
 use tokio::{runtime::Handle, task::JoinHandle};
 
 use super::{
-    cursors::{Cursors, PollError},
+    backfills::{Backfills, History},
+    cursors::{Cursors, PollError, Seen},
     poller::Poller,
 };
 
@@ -27,6 +30,10 @@ const GROUP: &str = "pollers";
 const SESSION_TIMEOUT: Duration = Duration::from_secs(6);
 /// How long one look at the group waits: a stop is noticed within this time.
 const LOOK_TIMEOUT: Duration = Duration::from_millis(100);
+/// How often it is looked whether history was ordered.
+const ORDERS_LOOK: Duration = Duration::from_millis(500);
+/// How long it is not looked for where the log is away.
+const ORDERS_AWAY: Duration = Duration::from_secs(5);
 /// How long a stop waits for pages that are being accepted.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 /// How often it looks whether they have ended.
@@ -42,12 +49,16 @@ pub(crate) struct Owner {
     /// Partitions that are ours and whose cursors could not be read yet.
     waiting: Vec<u32>,
     backoff: Backoff,
+    history: History,
+    look_at: Instant,
 }
 
 /// Our turn at a partition.
 struct Turn {
     stop: Shutdown,
     running: Vec<JoinHandle<()>>,
+    seen: Seen,
+    backfills: Backfills,
 }
 
 impl Owner {
@@ -56,11 +67,13 @@ impl Owner {
         broker: &Broker,
         cursors: Cursors,
         pollers: Vec<Arc<Poller>>,
+        history: History,
         tasks: Handle,
     ) -> Result<Owner, PollError> {
         let consumer = broker.quick_consumer(GROUP, cursors.topic(), StartAt::Latest, SESSION_TIMEOUT)?;
         let backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5), 5);
-        Ok(Owner { consumer, cursors, pollers, tasks, turns: HashMap::new(), waiting: Vec::new(), backoff })
+        let (turns, waiting, look_at) = (HashMap::new(), Vec::new(), Instant::now());
+        Ok(Owner { consumer, cursors, pollers, tasks, turns, waiting, backoff, history, look_at })
     }
 
     /// Takes up what comes and gives up what goes, until asked to stop. Then everything in work ends before the group is left, so that the
@@ -84,6 +97,7 @@ impl Owner {
                 Err(error) => return Err(error.into()),
             }
             self.take_up(shutdown)?;
+            self.attend()?;
         }
         self.drain();
         Ok(())
@@ -92,28 +106,53 @@ impl Owner {
     /// Reads the cursors of new partitions and starts their pollers.
     fn take_up(&mut self, shutdown: &Shutdown) -> Result<(), PollError> {
         let Some(partition) = self.waiting.last().copied() else { return Ok(()) };
-        let mut found = match self.cursors.read(partition) {
-            Ok(found) => found,
+        let mut seen = Seen::default();
+        match self.cursors.read_on(partition, &mut seen) {
+            Ok(()) => {}
             Err(PollError::Log(ConsumeError::Unavailable { reason })) => {
                 tracing::warn!(partition, %reason, "cannot read cursors, trying again");
                 shutdown.sleep(self.backoff.next_wait());
                 return Ok(());
             }
             Err(error) => return Err(error),
-        };
+        }
         self.backoff.reset();
         self.waiting.pop();
         let ours =
             self.pollers.iter().filter(|poller| self.cursors.partition_of(&poller.connection.tenant) == partition);
         let stop = Shutdown::new();
         let running = ours.map(|poller| {
-            let key = (poller.connection.id.clone(), poller.feed.name().to_owned());
-            let cursor = found.remove(&key).filter(|cursor| cursor.tenant == poller.connection.tenant);
-            tracing::info!(connection = %key.0, feed = %key.1, is_resumed = cursor.is_some(), "polling");
+            let (connection, feed) = (&poller.connection, &poller.name);
+            let cursor = seen.feed(&connection.tenant, &connection.id, feed).cloned();
+            tracing::info!(connection = %connection.id, %feed, is_resumed = cursor.is_some(), "polling");
             self.tasks.spawn(Arc::clone(poller).run(cursor, stop.clone()))
         });
         let running = running.collect();
-        self.turns.insert(partition, Turn { stop, running });
+        self.turns.insert(partition, Turn { stop, running, seen, backfills: Backfills::default() });
+        self.look_at = Instant::now();
+        Ok(())
+    }
+
+    /// Sees what history was ordered, and to it.
+    fn attend(&mut self) -> Result<(), PollError> {
+        if Instant::now() < self.look_at {
+            return Ok(());
+        }
+        self.look_at = Instant::now() + ORDERS_LOOK;
+        for (partition, turn) in &mut self.turns {
+            turn.backfills.reap();
+            match self.cursors.read_on(*partition, &mut turn.seen) {
+                Ok(()) => {}
+                Err(PollError::Log(ConsumeError::Unavailable { reason })) => {
+                    tracing::warn!(partition, %reason, "cannot see whether history was ordered, trying again");
+                    self.look_at = Instant::now() + ORDERS_AWAY;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            }
+            let is_of_it = |poller: &&Arc<Poller>| self.cursors.partition_of(&poller.connection.tenant) == *partition;
+            turn.backfills.attend(&turn.seen, self.pollers.iter().filter(is_of_it), &self.history, &self.tasks);
+        }
         Ok(())
     }
 
@@ -122,6 +161,7 @@ impl Owner {
         self.waiting.retain(|partition| !partitions.contains(partition));
         for turn in partitions.iter().filter_map(|partition| self.turns.remove(partition)) {
             turn.stop.request();
+            turn.backfills.stop();
         }
     }
 
@@ -139,9 +179,13 @@ impl Owner {
 
     /// Lets the pages in work come into the log, and their cursors too.
     fn drain(&mut self) {
-        self.turns.values().for_each(|turn| turn.stop.request());
+        for turn in self.turns.values() {
+            turn.stop.request();
+            turn.backfills.stop();
+        }
         let deadline = Instant::now() + DRAIN_TIMEOUT;
-        let running: Vec<JoinHandle<()>> = self.turns.drain().flat_map(|(_, turn)| turn.running).collect();
+        let tasks_of = |turn: Turn| turn.running.into_iter().chain(turn.backfills.into_tasks());
+        let running: Vec<JoinHandle<()>> = self.turns.drain().flat_map(|(_, turn)| tasks_of(turn)).collect();
         while running.iter().any(|task| !task.is_finished()) && Instant::now() < deadline {
             thread::sleep(DRAIN_LOOK);
         }

@@ -7,13 +7,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use event::{FeedCursor, PollState, Timestamp};
+use event::{Backfill, FeedCursor, PollState, Timestamp};
 use reqwest::Url;
 use runtime::{Secret, Shutdown};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{
-    Api, Feed, Meaning, Page, Place,
+    Api, Feed, Meaning, Page, Place, Stretch,
     answer::TOLD_WAIT_MS_MAX,
     cursors::Cursors,
     http::{Http, Unanswered},
@@ -33,6 +33,10 @@ use crate::{
 pub(crate) const PAGES_IN_WORK_MAX: usize = 8;
 /// A cursor is written at least so often, so that anybody can see that a quiet feed is looked at.
 const CURSOR_INTERVAL: Duration = Duration::from_secs(60);
+/// So much before its last cursor was written, what a back-fill wrote is read back: clocks are set. Milliseconds.
+const RECALLED_BEFORE_MS: i64 = 2_000;
+/// Between two attempts to write that a stretch is complete.
+const RETRY_WAIT: Duration = Duration::from_secs(1);
 /// A time to read from that lies further than this in the provider's future was told by a clock of ours that goes wrong. Milliseconds.
 const AHEAD_MS_MAX: i64 = 60_000;
 /// The longest position that is kept. Beyond it a provider's link is no link.
@@ -53,7 +57,7 @@ pub(crate) struct Shared {
     pub(crate) pages: Arc<Semaphore>,
 }
 
-/// One feed of one connection, ready to be polled by whoever owns it.
+/// One feed of one connection, ready to be polled by whoever owns it; live, or a stretch of its past.
 pub(crate) struct Poller {
     /// Whose events they are.
     pub(crate) connection: Arc<Connection>,
@@ -61,6 +65,14 @@ pub(crate) struct Poller {
     pub(crate) api: Api,
     /// Which feed of it.
     pub(crate) feed: Box<dyn Feed>,
+    /// Under which name its cursor is kept.
+    pub(crate) name: String,
+    /// What is fetched, where it is not what comes.
+    pub(crate) stretch: Option<Stretch>,
+    /// How much of its pace a back-fill takes.
+    pub(crate) share_percent: u32,
+    /// When a back-fill was ordered.
+    pub(crate) ordered_at: Timestamp,
     /// Shared with the connection's other feeds.
     pub(crate) login: Arc<Login>,
     /// Where requests may go.
@@ -85,43 +97,95 @@ struct Heard {
 }
 
 impl Poller {
-    /// Polls until `stop`, from where the last owner stopped. A page in work is accepted and its cursor written before it ends.
+    /// The same feed, for a back-fill that was ordered. `shared` is what back-fills share, and live polling does not.
+    pub(crate) fn for_history(&self, order: &Backfill, shared: Shared) -> Poller {
+        let stretch = Stretch { since: order.since, until: order.until, share_percent: self.share_percent };
+        Poller {
+            connection: Arc::new(self.connection.for_history()),
+            api: self.api,
+            feed: self.feed.history(stretch),
+            name: order.cursor_name(self.feed.name()),
+            stretch: Some(stretch),
+            share_percent: self.share_percent,
+            ordered_at: order.asked_at,
+            login: Arc::clone(&self.login),
+            base: self.base.clone(),
+            retry_wait_max: self.retry_wait_max,
+            recheck: self.recheck,
+            shared,
+        }
+    }
+
+    /// Polls until `stop`, or the end of a stretch, from where the last owner stopped. A page in work is accepted and its cursor written before
+    /// it ends.
     pub(crate) async fn run(self: Arc<Poller>, found: Option<FeedCursor>, stop: Shutdown) {
+        if self.stretch.is_some() {
+            self.recall(found.as_ref().map_or(self.ordered_at, |cursor| cursor.updated_at)).await;
+        }
         let mut cursor = self.resume(found);
         let mut pace = Pace::new(self.retry_wait_max, self.recheck, self.seed());
         let mut rest = rest_of(&cursor, now());
         let (mut written_at, mut is_written) = (Instant::now(), true);
-        self.shared.metrics.show(&cursor);
-        loop {
+        self.shared.metrics.show(self.feed.name(), &cursor);
+        while !(is_written && self.is_complete(&cursor)) {
             tokio::select! {
                 () = stop.requested() => break,
                 () = tokio::time::sleep(rest) => {}
+            }
+            if self.is_complete(&cursor) {
+                // Only that it is complete is not in the log yet.
+                (is_written, rest) = (self.remember(&mut cursor).await, RETRY_WAIT);
+                continue;
             }
             let heard = tokio::select! {
                 () = stop.requested() => break,
                 heard = self.ask(&cursor) => heard,
             };
-            let before = (cursor.pages, cursor.state, cursor.waits_until, cursor.rereads);
+            let before = news_of(&cursor);
             rest = self.follow(heard, &mut cursor, &mut pace).await;
-            self.shared.metrics.show(&cursor);
-            let is_news = before != (cursor.pages, cursor.state, cursor.waits_until, cursor.rereads);
+            self.shared.metrics.show(self.feed.name(), &cursor);
+            let is_news = before != news_of(&cursor) || self.is_complete(&cursor);
             if is_news || !is_written || written_at.elapsed() >= CURSOR_INTERVAL {
                 is_written = self.remember(&mut cursor).await;
                 written_at = Instant::now();
             }
         }
-        self.shared.metrics.disown(&cursor.connection, &cursor.feed);
+        self.shared.metrics.disown(&cursor.connection, self.feed.name());
+        if is_written && self.is_complete(&cursor) {
+            let (connection, feed, events) = (&cursor.connection, &cursor.feed, cursor.events);
+            tracing::info!(%connection, %feed, events, "history is fetched");
+        }
     }
 
-    /// Where to go on. Without a cursor: from now, less the overlap; history is fetched by a back-fill.
+    /// The page that somebody had in work when he was killed may be in the log: it is not to be written again.
+    async fn recall(&self, since: Timestamp) {
+        let (acceptor, connection) = (Arc::clone(&self.shared.acceptor), Arc::clone(&self.connection));
+        let since = since.plus_ms(-RECALLED_BEFORE_MS);
+        let recalled = tokio::task::spawn_blocking(move || acceptor.recall(&connection, since)).await;
+        let (connection, feed) = (&self.connection.id, self.feed.name());
+        match recalled {
+            Ok(Ok(events)) => tracing::debug!(%connection, feed, events, "history that was written already is known"),
+            Ok(Err(error)) => {
+                tracing::warn!(%error, %connection, feed, "the log cannot be read back; a page of history may be written twice")
+            }
+            Err(error) => tracing::error!(%error, %connection, feed, "reading the log back ended without a word"),
+        }
+    }
+
+    /// Is a stretch fetched to its end? What comes has none.
+    fn is_complete(&self, cursor: &FeedCursor) -> bool {
+        self.stretch.is_some_and(|stretch| cursor.complete_to >= stretch.until)
+    }
+
+    /// Where to go on. Without a cursor: from now, less the overlap; history is fetched by a back-fill, from where it was ordered to begin.
     fn resume(&self, found: Option<FeedCursor>) -> FeedCursor {
         let mut cursor = found.unwrap_or_else(|| FeedCursor {
             tenant: self.connection.tenant.clone(),
             connection: self.connection.id.clone(),
-            feed: self.feed.name().to_owned(),
+            feed: self.name.clone(),
             api: self.api.as_str().to_owned(),
             position: String::new(),
-            complete_to: now(),
+            complete_to: self.stretch.map_or_else(now, |stretch| stretch.since),
             state: PollState::Polling,
             detail: String::new(),
             waits_until: Timestamp::MISSING,
@@ -166,7 +230,7 @@ impl Poller {
         match answered {
             Ok(answer) => {
                 let served_at = answer.served_at().unwrap_or_else(now);
-                if answer.status == 200 && is_ahead(&place, served_at) {
+                if answer.status == 200 && self.stretch.is_none() && is_ahead(&place, served_at) {
                     return Heard { read_again_from: Some(served_at), ..nothing(Meaning::CursorUnknown) };
                 }
                 let meaning = self
@@ -187,7 +251,8 @@ impl Poller {
             return Duration::ZERO;
         }
         let meaning = check_position(heard.meaning);
-        self.shared.metrics.answered(&cursor.connection, &cursor.feed, outcome(&meaning));
+        let (connection, feed) = (self.connection.id.as_str(), self.feed.name());
+        self.shared.metrics.answered(connection, feed, outcome(&meaning));
         if let Meaning::Gone { why, .. } = &meaning {
             tracing::warn!(connection = %cursor.connection, feed = %cursor.feed, %why, "events are lost");
         }
@@ -195,7 +260,7 @@ impl Poller {
             Step::Accept(page) => match self.accept(&page, heard.body).await {
                 Ok(receipt) => {
                     pace.accepted();
-                    self.shared.metrics.repeated(&cursor.connection, &cursor.feed, receipt.duplicates);
+                    self.shared.metrics.repeated(connection, feed, receipt.duplicates);
                     advance(cursor, page.next, &receipt, now());
                     return Duration::from_millis(page.rest_ms);
                 }
@@ -216,7 +281,7 @@ impl Poller {
         if again.is_from_time {
             cursor.position.clear();
             cursor.rereads += 1;
-            self.shared.metrics.reread(&cursor.connection, &cursor.feed);
+            self.shared.metrics.reread(connection, feed);
         }
         self.say(cursor, &again);
         again.wait
@@ -228,11 +293,12 @@ impl Poller {
         if !page.has_events {
             return Ok(Receipt::default());
         }
+        let what = if self.stretch.is_some() { "backfill" } else { "poll" };
         let body = Arc::new(body);
         let (mut receipt, mut next) = (Receipt::default(), Some(0));
         while let Some(from) = next {
             let (acceptor, connection) = (Arc::clone(&self.shared.acceptor), Arc::clone(&self.connection));
-            let (origin, body) = (format!("poll:{}", self.feed.name()), Arc::clone(&body));
+            let (origin, body) = (format!("{what}:{}", self.feed.name()), Arc::clone(&body));
             let part = move || acceptor.append_part(&origin, &connection, &body, from);
             let appended = tokio::task::spawn_blocking(part).await;
             let (appended, rest) = appended.unwrap_or_else(|error| Err(AcceptError::Internal(error.to_string())))?;
@@ -266,9 +332,14 @@ impl Poller {
     }
 
     fn seed(&self) -> u64 {
-        let names = (&self.connection.id, self.feed.name(), std::process::id());
+        let names = (&self.connection.id, &self.name, std::process::id());
         BuildHasherDefault::<DefaultHasher>::default().hash_one(names)
     }
+}
+
+/// What of a cursor is written at once when it is another.
+fn news_of(cursor: &FeedCursor) -> (u64, PollState, Timestamp, u64) {
+    (cursor.pages, cursor.state, cursor.waits_until, cursor.rereads)
 }
 
 /// A page is in the log: the cursor moves.

@@ -11,6 +11,7 @@ use tokio::{
 };
 
 use super::{
+    backfills::History,
     cursors::Cursors,
     http::Http,
     owner::Owner,
@@ -24,6 +25,7 @@ pub(crate) struct Polling {
     broker: Broker,
     cursors: Cursors,
     pollers: Vec<Arc<Poller>>,
+    history: History,
 }
 
 impl Polling {
@@ -44,7 +46,10 @@ impl Polling {
             metrics: PollMetrics::register(setup.registry).map_err(|error| failed(&error))?,
             pages: Arc::new(Semaphore::new(PAGES_IN_WORK_MAX)),
         };
-        Ok(Polling { broker, cursors, pollers: pollers(plans, connections, &shared) })
+        let pollers = pollers(plans, connections, &shared);
+        setup.backfills.open(cursors.clone(), &pollers, setup.connections);
+        let history = PollMetrics::register_history(setup.registry).map_err(|error| failed(&error))?;
+        Ok(Polling { broker, cursors, pollers, history: History::new(history) })
     }
 
     /// Polls until asked to stop; where nothing is to be polled, no group is joined and it ends at once.
@@ -58,7 +63,7 @@ impl Polling {
         }
         let (tasks, (ended, end)) = (Handle::current(), oneshot::channel());
         let work = move || {
-            let owner = Owner::new(&self.broker, self.cursors, self.pollers, tasks);
+            let owner = Owner::new(&self.broker, self.cursors, self.pollers, self.history, tasks);
             ended.send(owner.and_then(|owner| owner.run(&shutdown)))
         };
         thread::Builder::new()

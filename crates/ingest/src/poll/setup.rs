@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use event::Source;
+use event::{Source, Timestamp};
 use reqwest::Url;
 
 use super::{
@@ -59,11 +59,15 @@ pub(crate) fn pollers(plans: Vec<Plan>, connections: &Connections, shared: &Shar
             pollers.push(Arc::new(Poller {
                 connection: Arc::clone(&connection),
                 api: plan.config.api,
-                feed,
                 login: Arc::clone(&login),
                 base: plan.base.clone(),
+                name: feed.name().to_owned(),
+                stretch: None,
+                ordered_at: Timestamp::MISSING,
+                share_percent: plan.config.backfill_share_percent,
                 retry_wait_max: Duration::from_millis(plan.config.retry_wait_max_ms.max(1)),
                 recheck: Duration::from_millis(plan.config.recheck_interval_ms.max(1)),
+                feed,
                 shared: shared.clone(),
             }));
         }
@@ -88,6 +92,9 @@ pub(crate) fn open(connection: &ConnectionConfig, poll: &PollConfig) -> Result<P
     }
     if poll.retry_wait_max_ms == 0 || poll.recheck_interval_ms == 0 || poll.interval_ms == Some(0) {
         return Err("intervals and waits of poll must be above 0".to_owned());
+    }
+    if !(1..=100).contains(&poll.backfill_share_percent) {
+        return Err("backfill_share_percent of poll must be between 1 and 100".to_owned());
     }
     let base = url::read_base(poll.url.as_deref().unwrap_or(&default_url))?;
     let (credential, feeds) = match poll.api {
@@ -140,6 +147,8 @@ mod tests {
             ("okta", "{api='okta'}", "token"),
             ("okta", "{api='okta',token={env='T'},url='http://acme.okta.com'}", "https"),
             ("okta", "{api='okta',token={env='T'},interval_ms=0}", "above 0"),
+            ("okta", "{api='okta',token={env='T'},backfill_share_percent=0}", "between 1 and 100"),
+            ("okta", "{api='okta',token={env='T'},backfill_share_percent=101}", "between 1 and 100"),
             ("entra", "{api='graph',client_id='x'}", "client_secret"),
             ("entra", "{api='graph',client_secret={env='S'}}", "client_id"),
             ("entra", "{api='graph',client_id='x',client_secret={env='S'},token_url='http://x.example'}", "https"),

@@ -7,7 +7,14 @@ const ROOT: &str = "https://manage.office.com/api/v1.0/tid/activity/feed";
 
 fn feed() -> Content {
     let base = url::read_base(URL).unwrap();
-    Content { base, directory: "tid".to_owned(), interval_ms: 60_000, overlap_ms: 4 * 3_600_000, page_rest_ms: 100 }
+    Content {
+        base,
+        directory: "tid".to_owned(),
+        interval_ms: 60_000,
+        overlap_ms: 4 * 3_600_000,
+        page_rest_ms: 100,
+        stretch: None,
+    }
 }
 
 fn place(position: &str) -> Place {

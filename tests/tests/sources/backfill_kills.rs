@@ -1,0 +1,69 @@
+//! Fifty `kill -9` amid a back-fill of 100,000 events: nothing is lost, and nothing is doubled.
+
+use std::time::{Duration, Instant};
+
+use anyhow::ensure;
+use tests::{fakes::FakeOkta, poll};
+
+use crate::{
+    backfill::{ago, past, typed},
+    log,
+    polled::{SOON, polling_okta},
+};
+
+const EVENTS: u64 = 100_000;
+/// As Okta gives them.
+const PAGE_EVENTS: i64 = 1_000;
+const KILLS: u64 = 50;
+const SEED: u64 = 0x0bac_f111;
+const DAY_MS: i64 = 86_400_000;
+/// The longest time between an answer of the provider and the kill: what follows an answer takes about so long. Milliseconds.
+const KILLED_AFTER_MS_MAX: u64 = 150;
+
+/// The next number of a seed (splitmix64).
+fn next(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mixed = (*state ^ (*state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
+}
+
+#[test]
+fn killing_the_poller_50_times_during_a_100_000_event_back_fill_loses_and_doubles_nothing() -> anyhow::Result<()> {
+    let okta = FakeOkta::start()?;
+    for number in 0..EVENTS {
+        okta.store(past(number, 30 * DAY_MS - i64::try_from(number)? * 20_000));
+    }
+    let setup = polling_okta(&okta).connection_poll_key("page_events_max", PAGE_EVENTS);
+    let ingest = setup.connection_poll_key("backfill_share_percent", 100).not_ready_is_fine().start()?;
+    typed(&ingest, &["okta", "--since", &ago(31 * DAY_MS), "--no-wait"])?;
+    println!("seed {SEED:#x}");
+    let (mut seed, bounded) = (SEED, || okta.asked_times_with("until"));
+    for kill in 0..KILLS {
+        // After the first or the second page of this life, and a moment of its work.
+        let (asked, pages) = (bounded(), usize::try_from(1 + next(&mut seed) % 2)?);
+        let delay = Duration::from_millis(next(&mut seed) % KILLED_AFTER_MS_MAX);
+        poll(SOON, "pages of history are asked for", || {
+            ensure!(bounded() >= asked + pages, "{} of {pages} in life {kill}", bounded() - asked);
+            Ok(())
+        })?;
+        let since = Instant::now();
+        poll(SOON, "the moment has come", || {
+            ensure!(since.elapsed() >= delay, "not yet");
+            Ok(())
+        })?;
+        ingest.kill9()?;
+        ingest.restart()?;
+    }
+    let status = typed(&ingest, &["okta", "--status"])?;
+    ensure!(status.contains("okta: running"), "all kills were to be amid the back-fill: {status}");
+    let out = typed(&ingest, &["okta"])?;
+    ensure!(out.contains("okta: done"), "{out}");
+    ensure!(ingest.stop()? == 0);
+    let found = log::of_folder(ingest.data())?;
+    found.is_exactly(&okta.ids())?;
+    ensure!(found.history == okta.ids());
+    println!("{} requests for {} pages, {} events written twice", bounded(), EVENTS / 1_000, found.doubled());
+    ensure!(found.doubled() == 0, "{} of {EVENTS} events are in the log more than once", found.doubled());
+    Ok(())
+}
