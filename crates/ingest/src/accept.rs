@@ -105,6 +105,8 @@ pub(crate) struct Acceptor {
     config: Arc<Config>,
     metrics: Metrics,
     window: Mutex<Window>,
+    /// The same for imported history, so that a long back-fill does not push out what live overlaps are known by.
+    history: Mutex<Window>,
     people: Mutex<Window>,
     native_types: Mutex<HashSet<String>>,
     is_first_party: fn(Source, &str) -> bool,
@@ -121,6 +123,7 @@ impl Acceptor {
         is_first_party: fn(Source, &str) -> bool,
     ) -> Acceptor {
         let window = Mutex::new(Window::new(config.window_events_max));
+        let history = Mutex::new(Window::new(config.window_events_max));
         let people = Mutex::new(Window::new(KNOWN_PEOPLE_MAX));
         let native_types = Mutex::new(HashSet::new());
         Acceptor {
@@ -130,6 +133,7 @@ impl Acceptor {
             config,
             metrics,
             window,
+            history,
             people,
             native_types,
             is_first_party,
@@ -218,7 +222,7 @@ impl Acceptor {
             ack.await?;
         }
         let (receipt, connection) = (appended.receipt, appended.connection);
-        remember(&self.window, &appended.entries);
+        remember(self.window_of(&connection), &appended.entries);
         remember(&self.people, &appended.people);
         let id = connection.id.as_str();
         self.metrics.read.with_label_values(&[id]).inc_by(receipt.read);
@@ -229,6 +233,16 @@ impl Acceptor {
         self.metrics.events.with_label_values(&[id]).inc_by(receipt.events - receipt.duplicates);
         self.metrics.duplicates.with_label_values(&[id]).inc_by(receipt.duplicates);
         Ok(receipt)
+    }
+
+    /// Where what a connection delivers is remembered.
+    fn window_of(&self, connection: &Connection) -> &Mutex<Window> {
+        if connection.is_backfill { &self.history } else { &self.window }
+    }
+
+    /// Is it in the log, whether it came live or as history?
+    fn is_written(&self, id: u128, content: u64) -> bool {
+        self.is_known(&self.window, id, content) || self.is_known(&self.history, id, content)
     }
 
     fn is_known(&self, window: &Mutex<Window>, id: u128, content: u64) -> bool {
@@ -336,7 +350,7 @@ impl<'a> Delivery<'a> {
         let mut event = event.clone();
         clamp(&mut event, self.received_at);
         let entry = (event.event_id.0, content_hash(&event));
-        if self.entries.contains(&entry) || self.acceptor.is_known(&self.acceptor.window, entry.0, entry.1) {
+        if self.entries.contains(&entry) || self.acceptor.is_written(entry.0, entry.1) {
             self.receipt.duplicates += 1;
             return Ok(());
         }
@@ -408,7 +422,7 @@ impl<'a> Delivery<'a> {
         self.acceptor.metrics.rejected.with_label_values(&[&self.connection.id, reason.as_str()]).inc();
         let sha256: [u8; 32] = Sha256::digest(element.bytes).into();
         let id = dead_letter_id(&self.connection.id, &sha256);
-        if self.entries.contains(&(id.0, 0)) || self.acceptor.is_known(&self.acceptor.window, id.0, 0) {
+        if self.entries.contains(&(id.0, 0)) || self.acceptor.is_written(id.0, 0) {
             return Ok(());
         }
         let typed = self.connection.mapping.as_ref().map(|mapping| mapped::typed_names(mapping, element.bytes));

@@ -45,6 +45,8 @@ struct Org {
     bucket: u64,
     bucket_began_s: i64,
     used: u64,
+    /// How many more pages of history are given.
+    history_pages: usize,
 }
 
 /// An event, ready to be sent: a back-fill of many thousand asks for each many times.
@@ -68,6 +70,7 @@ impl FakeOkta {
             bucket: 1_000_000,
             bucket_began_s: 0,
             used: 0,
+            history_pages: usize::MAX,
         }));
         let answering = Arc::clone(&org);
         let server = Server::start(move |asked| lock(&answering).answer(asked))?;
@@ -131,10 +134,15 @@ impl FakeOkta {
         self.server.skew(skew_ms);
     }
 
-    /// How many requests with this parameter so far.
+    /// So many more pages of history are given; then it fails (503).
+    pub fn allow_history(&self, pages: usize) {
+        lock(&self.org).history_pages = pages;
+    }
+
+    /// How many more pages of history are given.
     #[must_use]
-    pub fn asked_times_with(&self, parameter: &str) -> usize {
-        self.server.asked_times_with(parameter)
+    pub fn history_allowed(&self) -> usize {
+        lock(&self.org).history_pages
     }
 
     /// Every request so far.
@@ -163,7 +171,7 @@ impl Org {
             .header("x-rate-limit-reset", (self.bucket_began_s + BUCKET_S).to_string())
     }
 
-    fn page(&self, asked: &Asked) -> Reply {
+    fn page(&mut self, asked: &Asked) -> Reply {
         if asked.method != "GET" || asked.path != "/api/v1/logs" {
             return failure(404, "E0000007", "Not found");
         }
@@ -175,6 +183,10 @@ impl Org {
         }
         let limit = asked.parameter("limit").and_then(|limit| limit.parse::<usize>().ok()).unwrap_or(100).min(1_000);
         if let Some(until) = asked.parameter("until") {
+            let Some(left) = self.history_pages.checked_sub(1) else {
+                return failure(503, "E0000010", "Service is in read only mode");
+            };
+            self.history_pages = left;
             return self.bounded(asked, until, limit);
         }
         let after = match (asked.parameter("after"), asked.parameter("since")) {

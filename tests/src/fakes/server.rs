@@ -142,10 +142,6 @@ impl Server {
         lock(&self.shared).skew_ms = skew_ms;
     }
 
-    pub(super) fn asked_times_with(&self, name: &str) -> usize {
-        lock(&self.shared).asked.iter().filter(|asked| asked.parameter(name).is_some()).count()
-    }
-
     pub(super) fn asked(&self) -> Vec<Asked> {
         lock(&self.shared).asked.clone()
     }

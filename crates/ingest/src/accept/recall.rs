@@ -37,7 +37,7 @@ impl Acceptor {
             let tail = self.tail(&topic, partition, from, connection, since)?;
             let is_enough = from == low || records >= RECORDS_MAX || tail.begins_at.is_some_and(|at| at < since);
             if is_enough {
-                remember(&self.window, &tail.entries);
+                remember(&self.history, &tail.entries);
                 return Ok(tail.entries.len());
             }
             records *= 2;

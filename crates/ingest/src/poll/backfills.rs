@@ -15,14 +15,14 @@ use super::{
 };
 use crate::metrics::PollMetrics;
 
-/// Pages of all back-fills in memory at once: live polling has its own room.
-const PAGES_IN_WORK_MAX: usize = 2;
+/// Pages of all back-fills in work at once: most of the room for pages is left to live polling.
+const TURNS_MAX: usize = 2;
 
 /// What every back-fill of this process shares.
 #[derive(Clone)]
 pub(super) struct History {
     metrics: PollMetrics,
-    pages: Arc<Semaphore>,
+    turns: Arc<Semaphore>,
 }
 
 /// The back-fills of one partition.
@@ -42,11 +42,11 @@ struct Job {
 impl History {
     /// With metrics of its own.
     pub(super) fn new(metrics: PollMetrics) -> History {
-        History { metrics, pages: Arc::new(Semaphore::new(PAGES_IN_WORK_MAX)) }
+        History { metrics, turns: Arc::new(Semaphore::new(TURNS_MAX)) }
     }
 
     fn shared(&self, live: &Shared) -> Shared {
-        Shared { metrics: self.metrics.clone(), pages: Arc::clone(&self.pages), ..live.clone() }
+        Shared { metrics: self.metrics.clone(), turns: Some(Arc::clone(&self.turns)), ..live.clone() }
     }
 }
 

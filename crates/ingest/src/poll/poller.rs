@@ -55,6 +55,8 @@ pub(crate) struct Shared {
     pub(crate) metrics: PollMetrics,
     /// Room for pages.
     pub(crate) pages: Arc<Semaphore>,
+    /// Who of the back-fills may take of it; live polling always may.
+    pub(crate) turns: Option<Arc<Semaphore>>,
 }
 
 /// One feed of one connection, ready to be polled by whoever owns it; live, or a stretch of its past.
@@ -94,6 +96,8 @@ struct Heard {
     read_again_from: Option<Timestamp>,
     /// Given back when the page is in the log.
     _room: Option<OwnedSemaphorePermit>,
+    /// So is this.
+    _turn: Option<OwnedSemaphorePermit>,
 }
 
 impl Poller {
@@ -205,8 +209,14 @@ impl Poller {
 
     /// One request, and what its answer means.
     async fn ask(&self, cursor: &FeedCursor) -> Heard {
-        let nothing =
-            |meaning| Heard { meaning, body: Vec::new(), authorization: None, read_again_from: None, _room: None };
+        let nothing = |meaning| Heard {
+            meaning,
+            body: Vec::new(),
+            authorization: None,
+            read_again_from: None,
+            _room: None,
+            _turn: None,
+        };
         let place = Place { position: cursor.position.clone(), complete_to: cursor.complete_to };
         let ask = self.feed.ask(&place);
         if !url::is_of(&self.base, &ask.url) {
@@ -214,6 +224,10 @@ impl Poller {
             return nothing(Meaning::CursorUnknown);
         }
         // Closed by nobody.
+        let turn = match &self.shared.turns {
+            Some(turns) => Arc::clone(turns).acquire_owned().await.ok(),
+            None => None,
+        };
         let mut room = Arc::clone(&self.shared.pages).acquire_owned().await.ok();
         let authorization = match self.login.authorization(&self.shared.http).await {
             Ok(authorization) => authorization,
@@ -238,7 +252,7 @@ impl Poller {
                     .refusal(&answer, served_at)
                     .unwrap_or_else(|| self.feed.understand(&place, &answer, served_at));
                 let (body, authorization) = (answer.body, Some(authorization));
-                Heard { meaning, body, authorization, read_again_from: None, _room: room }
+                Heard { meaning, body, authorization, read_again_from: None, _room: room, _turn: turn }
             }
             Err(unanswered) => nothing(unanswered.into()),
         }

@@ -45,6 +45,7 @@ impl Polling {
             cursors: cursors.clone(),
             metrics: PollMetrics::register(setup.registry).map_err(|error| failed(&error))?,
             pages: Arc::new(Semaphore::new(PAGES_IN_WORK_MAX)),
+            turns: None,
         };
         let pollers = pollers(plans, connections, &shared);
         setup.backfills.open(cursors.clone(), &pollers, setup.connections);
