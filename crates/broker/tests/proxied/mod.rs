@@ -8,10 +8,12 @@ use std::{
 use broker::{Broker, CommitError, Limits, StartAt};
 use tests::servers::{Fault, FaultProxy, Schedule, kafka::KafkaServer};
 
-use crate::contract::{DEADLINE, KEEP, append, new_topic, read_all, record, wait_for_partitions};
+use crate::contract::{KEEP, append, new_topic, read_all, record, wait_for_partitions};
 
 /// The seed of the faults.
 const SEED: u64 = 5;
+/// How long the faults of a test may take. Each costs a connection, and more on a busy machine.
+const FAULTS_WITHIN: Duration = Duration::from_secs(240);
 
 static PROXIED: LazyLock<(KafkaServer, FaultProxy)> =
     LazyLock::new(|| KafkaServer::start_behind_proxy(SEED).expect("a real Kafka: run make stack"));
@@ -42,9 +44,9 @@ fn a_record_whose_acknowledgement_is_lost_is_sent_again_and_stored_once() {
     let lost = [(Fault::LoseResponse, 200), (Fault::CutResponse, 100), (Fault::HoldResponse, 30)];
     let others = [(Fault::DropRequest, 50), (Fault::CutRequest, 50), (Fault::DelayRequest, 20)];
     proxy.schedule_of("Produce", schedule(&[lost.as_slice(), &others, &[(Fault::DelayResponse, 20)]].concat()));
-    let (mut values, deadline) = (Vec::new(), Instant::now() + DEADLINE);
+    let (mut values, deadline) = (Vec::new(), Instant::now() + FAULTS_WITHIN);
     // Each alone, so that each is a request of its own.
-    while proxy.faults_of("Produce").get(&Fault::LoseResponse).is_none_or(|times| *times < 15) {
+    while proxy.faults_of("Produce").get(&Fault::LoseResponse).is_none_or(|times| *times < 8) {
         assert!(Instant::now() < deadline, "only {:?}", proxy.faults_of("Produce"));
         let value = format!("value {}", values.len());
         append(&broker, &topic, vec![record(0, "k", &value)]);
@@ -68,7 +70,7 @@ fn a_commit_whose_answer_is_lost_counts_and_may_be_done_again() {
     assert!(matches!(error, CommitError::Unavailable { .. }), "{error}");
     assert_eq!(committed().as_deref(), Some("unheard"), "the commit was applied, and its answer lost");
     proxy.schedule_of("OffsetCommit", schedule(&[(Fault::LoseResponse, 300), (Fault::CutResponse, 100)]));
-    let deadline = Instant::now() + DEADLINE;
+    let deadline = Instant::now() + FAULTS_WITHIN;
     for number in 0..20 {
         let metadata = format!("commit {number}");
         while let Err(error) = consumer.commit(0, 1, &metadata) {
