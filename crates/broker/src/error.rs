@@ -39,7 +39,7 @@ pub enum OpenError {
     },
     /// A topic exists with other partitions.
     #[error(
-        "topic {topic} has {found} partitions and the configuration says {expected}; they are fixed when the topic is created: set [log] partitions to what the topic has, or choose another [log] topic_prefix"
+        "topic {topic} has {found} partitions and the configuration says {expected}; what lies where was decided with the old number: set [log] partitions to what the topic has, or stop every process and let `daylight ledger repartition` move what must move"
     )]
     PartitionMismatch {
         /// The topic.

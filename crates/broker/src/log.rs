@@ -58,6 +58,28 @@ impl Broker {
         }
     }
 
+    /// Gives a topic more partitions; records stay where they are. Nothing happens where it has as many. Blocks.
+    ///
+    /// # Errors
+    /// `Failed` when there is no such topic, it has more already, or the log is away.
+    pub fn raise_partitions(&self, topic: &str, partitions: u32) -> Result<(), OpenError> {
+        match &self.engine {
+            Engine::Kafka(engine) => engine.raise_partitions(topic, partitions),
+            Engine::Embedded(engine) => engine.raise_partitions(topic, partitions),
+        }
+    }
+
+    /// How many members a group has now, whatever they read. Blocks.
+    ///
+    /// # Errors
+    /// `Failed` when the log is away.
+    pub fn members(&self, group: &str) -> Result<usize, OpenError> {
+        match &self.engine {
+            Engine::Kafka(engine) => engine.members(group),
+            Engine::Embedded(engine) => Ok(engine.members(group)),
+        }
+    }
+
     /// Deletes a topic, its records and what groups committed on it. Blocks. A topic that does not exist is deleted already.
     ///
     /// # Errors

@@ -50,6 +50,7 @@ contract! {
     records::an_offset_that_the_log_does_not_hold_is_an_error_and_no_silent_jump;
     records::many_writers_get_offsets_without_gap_or_double;
     groups::a_commit_and_its_metadata_are_there_after_opening_again;
+    groups::a_group_says_how_many_members_it_has;
     groups::two_members_share_the_partitions_and_the_loser_cannot_commit;
     groups::a_member_that_never_joined_in_cannot_commit;
     groups::seeking_goes_back_and_forth;
@@ -58,6 +59,7 @@ contract! {
     groups::no_more_records_come_than_were_asked_for;
     topics::a_log_id_stays_and_a_recreated_topic_has_another;
     topics::partitions_are_fixed_when_the_topic_is_made;
+    topics::a_topic_gets_more_partitions_and_keeps_its_records_and_its_log_id;
     topics::a_topic_that_does_not_exist_says_so;
 }
 

@@ -16,6 +16,7 @@ enum About {
     LedgerConnection = 4,
     LedgerControl = 5,
     LedgerHeld = 6,
+    LedgerOrigin = 7,
     Identity = 16,
     Delivery = 32,
     FeedCursor = 48,
@@ -36,12 +37,13 @@ pub fn ledger_key(tenant: &str, key: LedgerKey<'_>) -> Vec<u8> {
         LedgerKey::Connection(connection) => Key::new(About::LedgerConnection, tenant).text(connection),
         LedgerKey::Held(event_id) => Key::new(About::LedgerHeld, tenant).bytes(&event_id.0.to_be_bytes()),
         LedgerKey::Control(name) => Key::new(About::LedgerControl, tenant).text(name),
+        LedgerKey::Origin => Key::new(About::LedgerOrigin, tenant),
     }
     .0
 }
 
-/// Is this the key of a ledger entry that detection alone asks for: of a pair, an episode, a connection, or of what waits for its click? They
-/// are nearly all that a ledger holds, so other readers pass them by without looking at the value.
+/// Is this the key of a ledger entry that detection alone asks for: not of an app, not of a
+/// control record, and not what a partition says of itself? Pairs are nearly all that a ledger holds, so other readers pass them by without looking at the value.
 #[must_use]
 pub fn is_for_detection_alone(key: &[u8]) -> bool {
     const PASSED: [u8; 4] =
@@ -71,6 +73,14 @@ pub fn feed_cursor_key(tenant: &str, connection: &str, feed: &str) -> Vec<u8> {
 #[must_use]
 pub fn backfill_key(tenant: &str, connection: &str) -> Vec<u8> {
     Key::new(About::Backfill, tenant).text(connection).0
+}
+
+/// The tenant that a key of a compacted topic belongs to; `None` for bytes that are no such key.
+#[must_use]
+pub fn key_tenant(key: &[u8]) -> Option<&str> {
+    let (length, rest) = key.get(1..)?.split_first_chunk::<4>()?;
+    let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
+    std::str::from_utf8(rest.get(..length)?).ok()
 }
 
 /// A key in the making.
@@ -112,6 +122,7 @@ mod tests {
                 ledger_key("ab", LedgerKey::Held(event::EventId(3))),
                 b"\x06\0\0\0\x02ab\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x03",
             ),
+            (ledger_key("", LedgerKey::Origin), b"\x07\0\0\0\0"),
             (identity_key("ab", UserKey(2)), b"\x10\0\0\0\x02ab\0\0\0\0\0\0\0\x02"),
             (delivery_key("ab", AlertId(3), "r"), b"\x20\0\0\0\x02ab\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x03\0\0\0\x01r"),
             (feed_cursor_key("ab", "c", "f"), b"\x30\0\0\0\x02ab\0\0\0\x01c\0\0\0\x01f"),
@@ -122,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn everybody_reads_apps_and_control_records() {
+    fn everybody_reads_apps_and_control_records_and_of_which_log_they_are() {
         let app = AppRef { source: Source::Entra, id_kind: AppIdKind::ClientId, id: "x1" };
         for (key, is_passed) in [
             (LedgerKey::App(app), false),
@@ -131,10 +142,26 @@ mod tests {
             (LedgerKey::Episode(AlertId(3)), true),
             (LedgerKey::Connection("c"), true),
             (LedgerKey::Held(event::EventId(3)), true),
+            (LedgerKey::Origin, false),
         ] {
             assert_eq!(is_for_detection_alone(&ledger_key("ab", key)), is_passed, "{key:?}");
         }
         assert!(!is_for_detection_alone(b""));
+    }
+
+    #[test]
+    fn every_key_names_its_tenant() {
+        let keys = [
+            ledger_key("ab", LedgerKey::Control("c")),
+            identity_key("ab", UserKey(2)),
+            delivery_key("ab", AlertId(3), "r"),
+            feed_cursor_key("ab", "c", "f"),
+        ];
+        keys.iter().for_each(|key| assert_eq!(key_tenant(key), Some("ab")));
+        assert_eq!(key_tenant(&ledger_key("", LedgerKey::Origin)), Some(""));
+        for bytes in [&b""[..], b"\x05\0\0\0", b"\x05\0\0\0\x03ab", b"\x05\0\0\0\x01\xff"] {
+            assert_eq!(key_tenant(bytes), None);
+        }
     }
 
     #[test]

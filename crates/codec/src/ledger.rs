@@ -3,7 +3,7 @@
 //! A record with one nullable field per kind, for the reason told in `control.rs`.
 
 use event::{
-    AlertId, AlertState, AppFirst, AppIdKind, AppRef, EventId, FirstSeen, LedgerEntry, Sighting, Source, UserKey,
+    AlertId, AlertState, AppFirst, AppIdKind, AppRef, EventId, FirstSeen, LedgerEntry, LogId, Sighting, Source, UserKey,
 };
 
 use crate::{
@@ -11,19 +11,21 @@ use crate::{
     control::{read_control, write_control},
     cursor::Cursor,
     error::{DecodeError, EncodeError, Flaw},
-    wire::{Schema, decode, encode},
+    wire::{Schema, decode_body, encode, open},
     writer::Writer,
 };
 
 /// How many nullable fields there are.
-const FIELDS: u8 = 6;
+const FIELDS: u8 = 7;
+/// How many there were before version 3.
+const FIELDS_BEFORE_V3: u8 = 6;
 
 /// The record of a ledger entry; its key is `ledger_key` of `entry.key()`.
 ///
 /// # Errors
 /// `OutOfRange` for an offset beyond 63 bits; `ListTooLong` for a decision about too many references; `TooLarge`.
 pub fn encode_ledger_entry(tenant: &str, entry: &LedgerEntry<'_>) -> Result<Vec<u8>, EncodeError> {
-    encode(Schema::LedgerV2, |writer| {
+    encode(Schema::LedgerV3, |writer| {
         writer.text(tenant);
         write_entry(writer, entry);
     })
@@ -34,7 +36,13 @@ pub fn encode_ledger_entry(tenant: &str, entry: &LedgerEntry<'_>) -> Result<Vec<
 /// # Errors
 /// `DecodeError`; halt on any: a ledger with a hole would call old things new.
 pub fn decode_ledger_entry(record: &[u8]) -> Result<(&str, LedgerEntry<'_>), DecodeError> {
-    decode(record, &[Schema::LedgerV2, Schema::LedgerV1], |cursor| Ok((cursor.text()?, read_entry(cursor)?)))
+    let (schema, mut cursor) = open(record)?;
+    let fields = match schema {
+        Schema::LedgerV3 => FIELDS,
+        Schema::LedgerV2 | Schema::LedgerV1 => FIELDS_BEFORE_V3,
+        found => return Err(DecodeError::WrongSchema { expected: Schema::LedgerV3.name(), found }),
+    };
+    decode_body(record.len(), schema, &mut cursor, |cursor| Ok((cursor.text()?, read_entry(cursor, fields)?)))
 }
 
 fn write_entry(writer: &mut Writer, entry: &LedgerEntry<'_>) {
@@ -56,6 +64,7 @@ const fn field_of(entry: &LedgerEntry<'_>) -> u8 {
         LedgerEntry::Connection { .. } => 3,
         LedgerEntry::Held { .. } => 4,
         LedgerEntry::Control { .. } => 5,
+        LedgerEntry::Origin { .. } => 6,
     }
 }
 
@@ -102,12 +111,16 @@ fn write_value(writer: &mut Writer, entry: &LedgerEntry<'_>) {
             writer.position(*position);
             write_control(writer, control);
         }
+        LedgerEntry::Origin { events, partitions } => {
+            writer.raw(&events.0.to_be_bytes());
+            writer.long(i64::from(*partitions));
+        }
     }
 }
 
-fn read_entry<'a>(cursor: &mut Cursor<'a>) -> Result<LedgerEntry<'a>, Flaw> {
+fn read_entry<'a>(cursor: &mut Cursor<'a>, fields: u8) -> Result<LedgerEntry<'a>, Flaw> {
     let mut found = None;
-    for field in 0..FIELDS {
+    for field in 0..fields {
         if !cursor.is_present()? {
             continue;
         }
@@ -117,7 +130,8 @@ fn read_entry<'a>(cursor: &mut Cursor<'a>) -> Result<LedgerEntry<'a>, Flaw> {
             2 => read_episode(cursor)?,
             3 => read_connection(cursor)?,
             4 => read_held(cursor)?,
-            _ => read_control_in_force(cursor)?,
+            5 => read_control_in_force(cursor)?,
+            _ => read_origin(cursor)?,
         };
         if found.replace(entry).is_some() {
             return Err(Flaw::NotExactlyOne);
@@ -181,6 +195,11 @@ fn read_held<'a>(cursor: &mut Cursor<'a>) -> Result<LedgerEntry<'a>, Flaw> {
 
 fn read_control_in_force<'a>(cursor: &mut Cursor<'a>) -> Result<LedgerEntry<'a>, Flaw> {
     Ok(LedgerEntry::Control { name: cursor.text()?, position: cursor.position()?, control: read_control(cursor)? })
+}
+
+fn read_origin<'a>(cursor: &mut Cursor<'a>) -> Result<LedgerEntry<'a>, Flaw> {
+    let events = LogId(u128::from_be_bytes(cursor.fixed()?));
+    Ok(LedgerEntry::Origin { events, partitions: cursor.number()? })
 }
 
 fn write_first_seen(writer: &mut Writer, seen: &FirstSeen) {

@@ -38,7 +38,9 @@ pub use error::{DecodeError, EncodeError, Flaw};
 pub use event_record::{BatchHeader, EVENTS_PER_RECORD_MAX};
 pub use feed_cursor::{decode_feed_cursor, encode_feed_cursor};
 pub use identity::{decode_identity, encode_identity};
-pub use key::{backfill_key, delivery_key, feed_cursor_key, identity_key, is_for_detection_alone, ledger_key};
+pub use key::{
+    backfill_key, delivery_key, feed_cursor_key, identity_key, is_for_detection_alone, key_tenant, ledger_key,
+};
 pub use ledger::{decode_ledger_entry, encode_ledger_entry};
 pub use log_record::{LogRecord, decode_log_record};
 pub use topic::Topic;

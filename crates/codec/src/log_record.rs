@@ -41,6 +41,7 @@ pub fn decode_log_record(record: &[u8]) -> Result<LogRecord<'_>, DecodeError> {
         | Schema::IdentityV1
         | Schema::LedgerV1
         | Schema::LedgerV2
+        | Schema::LedgerV3
         | Schema::FeedCursorV1
         | Schema::BackfillV1 => Err(DecodeError::WrongSchema { expected: "events or control", found: schema }),
     }

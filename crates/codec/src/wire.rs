@@ -47,12 +47,14 @@ pub enum Schema {
     LedgerV1,
     /// `control.avsc`, version 2: knows the tenant's key among the tables.
     ControlV2,
-    /// `ledger.avsc`, version 2: as `control`.
+    /// `ledger.avsc`, version 2, as `control`: read, and no longer written.
     LedgerV2,
     /// `feed_cursor.avsc`, version 1.
     FeedCursorV1,
     /// `backfill.avsc`, version 1.
     BackfillV1,
+    /// `ledger.avsc`, version 3: says of which log its positions are.
+    LedgerV3,
 }
 
 impl Schema {
@@ -69,6 +71,7 @@ impl Schema {
         Schema::LedgerV2,
         Schema::FeedCursorV1,
         Schema::BackfillV1,
+        Schema::LedgerV3,
     ];
 
     /// The id in the frame.
@@ -87,6 +90,7 @@ impl Schema {
                 Schema::LedgerV2 => 9,
                 Schema::FeedCursorV1 => 10,
                 Schema::BackfillV1 => 11,
+                Schema::LedgerV3 => 12,
             }
     }
 
@@ -111,6 +115,7 @@ impl Schema {
             Schema::LedgerV2 => "ledger.v2",
             Schema::FeedCursorV1 => "feed_cursor.v1",
             Schema::BackfillV1 => "backfill.v1",
+            Schema::LedgerV3 => "ledger.v3",
         }
     }
 
@@ -126,9 +131,10 @@ impl Schema {
             Schema::IdentityV1 => include_str!("../../../schemas/avro/identity.avsc"),
             Schema::LedgerV1 => include_str!("../../../schemas/avro/released/ledger.v1.avsc"),
             Schema::ControlV2 => include_str!("../../../schemas/avro/control.avsc"),
-            Schema::LedgerV2 => include_str!("../../../schemas/avro/ledger.avsc"),
+            Schema::LedgerV2 => include_str!("../../../schemas/avro/released/ledger.v2.avsc"),
             Schema::FeedCursorV1 => include_str!("../../../schemas/avro/feed_cursor.avsc"),
             Schema::BackfillV1 => include_str!("../../../schemas/avro/backfill.avsc"),
+            Schema::LedgerV3 => include_str!("../../../schemas/avro/ledger.avsc"),
         }
     }
 }

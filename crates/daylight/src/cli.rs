@@ -15,8 +15,8 @@ use ingest::parse::{readable_provider, readable_providers};
 
 pub(crate) use connections::{ConnectionsCheckArgs, ConnectionsCommand, ConnectionsListArgs};
 pub(crate) use operator::{
-    AppsArgs, BackfillArgs, DecideArgs, InitArgs, LedgerCommand, LedgerHashArgs, LedgerRebuildArgs, MergeArgs,
-    ReloadArgs, RevealArgs, VerifyArgs,
+    AppsArgs, BackfillArgs, DecideArgs, InitArgs, LedgerCommand, LedgerHashArgs, LedgerRebuildArgs,
+    LedgerRepartitionArgs, MergeArgs, ReloadArgs, RevealArgs, VerifyArgs,
 };
 
 /// Which SaaS people really use, while they start to use it.

@@ -57,6 +57,7 @@ fn dispatch(command: Command) -> anyhow::Result<()> {
         Command::Verify(args) => block_on(commands::verify::run(args)),
         Command::Ledger(LedgerCommand::Hash(args)) => block_on(commands::ledger::hash(args)),
         Command::Ledger(LedgerCommand::Rebuild(args)) => block_on(commands::ledger::rebuild(args)),
+        Command::Ledger(LedgerCommand::Repartition(args)) => commands::ledger::repartition(&args),
         Command::Sql(args) => block_on(commands::sql::run(args)),
         Command::Health(args) => block_on(commands::health::run(args)),
         Command::CheckConfig(args) => commands::check_config::run(&args),

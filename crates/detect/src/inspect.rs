@@ -69,9 +69,10 @@ impl Inspector {
 pub fn rebuilt(broker: &Broker, topic_prefix: &str, enricher: &Enricher) -> Result<Vec<Remembered>, DetectError> {
     let ledger = Topic::Ledger.name(topic_prefix);
     let mut all = Vec::new();
-    for partition in 0..broker.partitions(&ledger)? {
+    let partitions = broker.partitions(&ledger)?;
+    for partition in 0..partitions {
         let mut work = Work::new(enricher.clone(), Engine::new(Config::default().settings()));
-        let (mut restoring, mut flaw) = (Restoring::default(), None);
+        let (mut restoring, mut flaw) = (Restoring::of(partition, partitions), None);
         broker.read(&ledger, partition, None, &mut |record| {
             let taken = restoring.take(record.key, record.value, &mut work.engine, &mut work.enricher);
             if let Err(source) = taken {

@@ -9,7 +9,7 @@ use broker::{Record, partition_of};
 use codec::{EncodeError, decode_ledger_entry, encode_ledger_entry, ledger_key};
 use detection::{Engine, LedgerChange};
 use enrichment::Enricher;
-use event::{Control, LedgerEntry, LedgerKey, Position};
+use event::{Control, LedgerEntry, LedgerKey, LogId, Position};
 
 /// A control record that came into force.
 #[derive(Clone, Debug)]
@@ -63,21 +63,60 @@ pub(crate) fn change_record(change: &LedgerChange, partitions: u32) -> Result<Re
     })
 }
 
+/// The record that says of which log a partition's positions are.
+pub(crate) fn origin_record(events: LogId, partition: u32, partitions: u32) -> Result<Record, EncodeError> {
+    let value = encode_ledger_entry("", &LedgerEntry::Origin { events, partitions })?;
+    Ok(Record { partition, key: Some(ledger_key("", LedgerKey::Origin)), value: Some(value) })
+}
+
+/// Why a ledger that says this of itself cannot be used with these events, and what to do; nothing when it can.
+pub(crate) fn why_foreign((of, among): (LogId, u32), events: LogId, partitions: u32) -> Option<String> {
+    if of != events {
+        return Some(format!(
+            "its positions are places of the log {of}, and the topic of events is the log {events}: it was made anew. Restore it, or delete the topic of the ledger, too; what was known and decided is then forgotten"
+        ));
+    }
+    (among != partitions).then(|| {
+        format!(
+            "it was written for {among} partitions, and there are {partitions}: stop every process and run `daylight ledger repartition`"
+        )
+    })
+}
+
 /// Takes in a partition of the ledger, record by record.
 ///
 /// Most entries are only ever replaced, so the engine takes each as it comes and the latest wins. What waits (`Held`) is also *removed*,
 /// and control records must come in the order of the log; both are few, and are set apart until the whole partition has been read.
-#[derive(Default)]
 pub(crate) struct Restoring {
+    partition: u32,
+    partitions: u32,
     held: HashMap<Vec<u8>, Vec<u8>>,
     controls: Vec<ControlEntry>,
     /// The tenants met.
     pub(crate) tenants: HashSet<String>,
+    /// Tenants of other partitions: what is left of them here was copied there.
+    strangers: HashSet<String>,
+    /// The log whose places the positions are, and how many partitions there were.
+    pub(crate) origin: Option<(LogId, u32)>,
     /// Entries taken in.
     pub(crate) entries: u64,
 }
 
 impl Restoring {
+    /// A partition among so many, of which nothing was read yet.
+    pub(crate) fn of(partition: u32, partitions: u32) -> Restoring {
+        Restoring {
+            partition,
+            partitions,
+            held: HashMap::new(),
+            controls: Vec::new(),
+            tenants: HashSet::new(),
+            strangers: HashSet::new(),
+            origin: None,
+            entries: 0,
+        }
+    }
+
     /// Takes one record.
     pub(crate) fn take(
         &mut self,
@@ -93,8 +132,14 @@ impl Restoring {
             return Ok(());
         };
         let (tenant, entry) = decode_ledger_entry(value)?;
+        if let LedgerEntry::Origin { events, partitions } = entry {
+            self.origin = Some((events, partitions));
+            return Ok(());
+        }
+        if !self.meet(tenant) {
+            return Ok(());
+        }
         self.entries += 1;
-        self.meet(tenant);
         match entry {
             LedgerEntry::Held { .. } => {
                 self.held.insert(key.unwrap_or_default().to_vec(), value.to_vec());
@@ -113,11 +158,21 @@ impl Restoring {
         Ok(())
     }
 
-    /// A tenant was met.
-    pub(crate) fn meet(&mut self, tenant: &str) {
-        if !self.tenants.contains(tenant) {
-            self.tenants.insert(tenant.to_owned());
+    /// A tenant was met: is it of this partition?
+    pub(crate) fn meet(&mut self, tenant: &str) -> bool {
+        if self.tenants.contains(tenant) {
+            return true;
         }
+        if self.strangers.contains(tenant) {
+            return false;
+        }
+        let is_ours = partition_of(tenant.as_bytes(), self.partitions) == self.partition;
+        if is_ours {
+            self.tenants.insert(tenant.to_owned())
+        } else {
+            self.strangers.insert(tenant.to_owned())
+        };
+        is_ours
     }
 
     /// Control records that were read, in no order, and a later one of the same key behind an earlier one.
@@ -137,7 +192,7 @@ impl Restoring {
             let (tenant, entry) = decode_ledger_entry(value)?;
             engine.load(tenant, &entry);
         }
-        self.controls.retain(|entry| !ahead.contains(&entry.position.offset));
+        self.controls.retain(|entry| !entry.position.is_among(ahead));
         self.controls.sort_by_key(|entry| entry.position);
         for entry in &self.controls {
             enricher.apply(&entry.tenant, &entry.control, entry.position);

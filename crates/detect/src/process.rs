@@ -24,7 +24,7 @@ use runtime::{Backoff, Component, Registry, Shutdown};
 use crate::{
     Config,
     inspect::Inspector,
-    ledger::Restoring,
+    ledger::{Restoring, origin_record, why_foreign},
     metrics::Metrics,
     snapshot::{Snapshots, Whose},
     watch::Watch,
@@ -58,6 +58,14 @@ pub enum DetectError {
         offset: u64,
         /// What is wrong with it.
         source: DecodeError,
+    },
+    /// The ledger's positions are places of another log, or of other partitions.
+    #[error("the ledger of partition {partition} does not belong to the events that are there: {why}")]
+    Foreign {
+        /// The partition.
+        partition: u32,
+        /// In what it differs, and what to do.
+        why: String,
     },
     /// Metrics cannot be registered.
     #[error("cannot start detection: {0}")]
@@ -249,9 +257,11 @@ impl Detect {
         let whose = Whose { events: broker::LogId(log_id.0), ledger: ledger_log_id, partition, partitions };
         let (low, high) = self.broker.watermarks(&self.topics.ledger, partition)?;
         let snapshot = self.snapshots.restore(&whose, low..=high, now(), &mut self.work);
-        let (mut restoring, from) = snapshot.map_or_else(Default::default, |(restoring, from)| (restoring, Some(from)));
+        let unread = || (Restoring::of(partition, partitions), None);
+        let (mut restoring, from) = snapshot.map_or_else(unread, |(restoring, from)| (restoring, Some(from)));
         let known = restoring.entries;
         let next = self.read_ledger(partition, from, &mut restoring)?;
+        self.check_origin(&whose, from.is_none(), restoring.origin)?;
         let (entries, read) = (restoring.entries, restoring.entries - known);
         let ahead = start..assignment.high;
         let undecodable = |source| DetectError::Decode { partition, offset: 0, source };
@@ -262,6 +272,22 @@ impl Detect {
         tracing::info!(partition, entries, read, took_ms, "the ledger is read");
         self.tell_time(assignment);
         Ok(())
+    }
+
+    /// Is the ledger of this log and of so many partitions? One that was read whole and does not say it is told to; a snapshot was of this log.
+    fn check_origin(&mut self, whose: &Whose, is_whole: bool, origin: Option<(LogId, u32)>) -> Result<(), DetectError> {
+        let Whose { events, partition, partitions, .. } = *whose;
+        let events = LogId(events.0);
+        match origin {
+            Some(found) => why_foreign(found, events, partitions)
+                .map_or(Ok(()), |why| Err(DetectError::Foreign { partition, why })),
+            None => {
+                if is_whole {
+                    self.work.origins.push(origin_record(events, partition, partitions)?);
+                }
+                Ok(())
+            }
+        }
     }
 
     /// Reads the ledger of a partition, from an offset or its beginning, to its end.

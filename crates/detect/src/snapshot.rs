@@ -87,7 +87,7 @@ impl Snapshots {
         work: &mut Work,
     ) -> Option<(Restoring, u64)> {
         let (path, partition) = (self.path(whose.partition)?, whose.partition);
-        let mut restoring = Restoring::default();
+        let mut restoring = Restoring::of(partition, whose.partitions);
         let restored = read::open(&path, whose, reach, now).and_then(|snapshot| {
             let offset = snapshot.head.ledger_offset;
             snapshot.restore(&mut restoring, work).map(|()| offset)

@@ -25,6 +25,8 @@ pub(crate) struct Work {
     pub(crate) findings: Findings,
     /// Control records that came into force and are not written to the ledger yet.
     pub(crate) controls: Vec<ControlEntry>,
+    /// What partitions of the ledger do not say of themselves yet, as records.
+    pub(crate) origins: Vec<Record>,
     /// The tenants met in each partition, so that their memory can be dropped when it goes.
     tenants: BTreeMap<u32, HashSet<String>>,
     /// Every control record of the ledger in each partition, by its key: the tables keep only what they need, a snapshot needs all.
@@ -36,7 +38,7 @@ pub(crate) struct Work {
 pub(crate) struct Outgoing {
     /// For the topic of alerts, in the order of the log.
     pub(crate) alerts: Vec<Record>,
-    /// For the ledger, before everything else: a start that finds what a merge has changed must find the merge.
+    /// For the ledger, before everything else: what it says of itself, and control records. A start that finds what a merge has changed must find the merge.
     pub(crate) controls: Vec<Record>,
     /// For the ledger, one a key: what is written twice because an answer got lost cannot overtake a newer value.
     pub(crate) ledger: Vec<Record>,
@@ -67,7 +69,8 @@ impl Work {
     /// Nothing is remembered yet.
     pub(crate) fn new(enricher: Enricher, engine: Engine) -> Work {
         let (findings, controls) = (Findings::default(), Vec::new());
-        Work { enricher, engine, findings, controls, tenants: BTreeMap::new(), in_ledger: BTreeMap::new() }
+        let (tenants, in_ledger) = (BTreeMap::new(), BTreeMap::new());
+        Work { enricher, engine, findings, controls, origins: Vec::new(), tenants, in_ledger }
     }
 
     /// The tenants of a partition, in no order.
@@ -98,7 +101,7 @@ impl Work {
         for entry in restoring.controls() {
             in_ledger.insert(entry.key(), entry.clone());
         }
-        let is_ahead = |entry: &&ControlEntry| ahead.contains(&entry.position.offset);
+        let is_ahead = |entry: &&ControlEntry| entry.position.is_among(ahead);
         let aliases = restoring.controls().iter().filter(|entry| matches!(entry.control, Control::Alias(_)));
         let regrouped: BTreeSet<String> = aliases.filter(is_ahead).map(|entry| entry.tenant.clone()).collect();
         let Work { enricher, engine, .. } = self;
@@ -187,7 +190,10 @@ impl Work {
 
     /// Is there anything to write?
     pub(crate) fn is_silent(&self) -> bool {
-        self.findings.alerts.is_empty() && self.findings.ledger.is_empty() && self.controls.is_empty()
+        self.findings.alerts.is_empty()
+            && self.findings.ledger.is_empty()
+            && self.controls.is_empty()
+            && self.origins.is_empty()
     }
 
     /// What was found, as records of a log with so many partitions.
@@ -201,7 +207,8 @@ impl Work {
             let value = codec::encode_alert(&alert)?;
             Ok(Record { partition: partition_of(tenant, partitions), key: Some(tenant.to_vec()), value: Some(value) })
         });
-        let controls = self.controls.iter().map(|entry| entry.record(partitions));
+        let origins = self.origins.iter().cloned().map(Ok);
+        let controls = origins.chain(self.controls.iter().map(|entry| entry.record(partitions)));
         let changes = self.findings.ledger.iter().map(|change| change_record(change, partitions));
         let (controls, changes) =
             (controls.collect::<Result<_, EncodeError>>()?, changes.collect::<Result<_, EncodeError>>()?);
@@ -213,6 +220,7 @@ impl Work {
     pub(crate) fn written(&mut self) {
         self.findings.clear();
         self.controls.clear();
+        self.origins.clear();
     }
 
     /// Everything before an offset of a partition is committed: what was closed there can never be asked for again.

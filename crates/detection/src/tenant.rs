@@ -108,7 +108,7 @@ impl Tenant {
                 });
             }
             // Decisions and aliases are enrichment's; what an alias changed here stands in the entries of its apps.
-            LedgerEntry::Control { .. } => {}
+            LedgerEntry::Control { .. } | LedgerEntry::Origin { .. } => {}
         }
     }
 

@@ -3,7 +3,7 @@
 //! An entry replaces the one with the same key. Detection is replay-idempotent because entries hold *positions*: "new" is true exactly
 //! for the event whose position is the stored one, so doing a stretch of the log again gives the same alerts and changes nothing.
 
-use crate::{Alert, AlertId, AlertState, AppRef, Control, EventId, Position, Timestamp, UserKey};
+use crate::{Alert, AlertId, AlertState, AppRef, Control, EventId, LogId, Position, Timestamp, UserKey};
 
 /// The first event of its kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -87,6 +87,8 @@ pub enum LedgerKey<'a> {
     Held(EventId),
     /// A decision, alias or table version in force, by its name.
     Control(&'a str),
+    /// Of which log the partition's positions are. Of no tenant.
+    Origin,
 }
 
 /// What an entry says.
@@ -162,6 +164,14 @@ pub enum LedgerEntry<'a> {
         /// What it says.
         control: Control,
     },
+    /// Of which log the positions of this partition of the ledger are: places of another log, or of another partition, would be mistaken for
+    /// places of this one.
+    Origin {
+        /// The log of the events.
+        events: LogId,
+        /// How many partitions it has: with another number, tenants live elsewhere.
+        partitions: u32,
+    },
 }
 
 impl LedgerEntry<'_> {
@@ -175,6 +185,7 @@ impl LedgerEntry<'_> {
             LedgerEntry::Connection { connection, .. } => LedgerKey::Connection(connection),
             LedgerEntry::Held { event_id, .. } => LedgerKey::Held(*event_id),
             LedgerEntry::Control { name, .. } => LedgerKey::Control(name),
+            LedgerEntry::Origin { .. } => LedgerKey::Origin,
         }
     }
 }

@@ -13,6 +13,23 @@ pub struct Position {
     pub index: u16,
 }
 
+impl Position {
+    /// Where stands what was remembered before this partition of this log began: in its first record, at an index that no event has.
+    pub const BEFORE_LOG: Position = Position { offset: 0, index: u16::MAX };
+
+    /// As `BEFORE_LOG`, for control records, whose order counts. Those of the log itself stand alone in their record, at index 0.
+    #[must_use]
+    pub const fn before_log(number: u16) -> Position {
+        Position { offset: 0, index: number }
+    }
+
+    /// Is this place of a control record among these offsets of the log, and not before all of them?
+    #[must_use]
+    pub fn is_among(self, offsets: &std::ops::Range<u64>) -> bool {
+        self.index == 0 && offsets.contains(&self.offset)
+    }
+}
+
 /// Prints `offset.index`.
 impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

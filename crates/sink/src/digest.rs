@@ -15,9 +15,9 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use broker::{Broker, ConsumeError, OpenError, RecordRef};
-use codec::{DecodeError, Topic, decode_ledger_entry, is_for_detection_alone};
-use event::LedgerEntry;
+use broker::{Broker, ConsumeError, OpenError, RecordRef, partition_of};
+use codec::{DecodeError, Topic, decode_ledger_entry, is_for_detection_alone, key_tenant};
+use event::{LedgerEntry, LogId};
 
 use file::Head;
 
@@ -40,6 +40,22 @@ pub enum DigestError {
         /// What is wrong with it.
         source: DecodeError,
     },
+    /// It was written for another log, or for other partitions. Halt.
+    #[error(
+        "the ledger of partition {partition} was written for the log {found} with {among} partitions, and the topic of events is the log {events} with {partitions}: run `daylight ledger repartition` if you gave it more; if the topic was made anew, restore it, or delete the topic of the ledger, too"
+    )]
+    Foreign {
+        /// The partition.
+        partition: u32,
+        /// The log that its positions are places of.
+        found: LogId,
+        /// How many partitions that had.
+        among: u32,
+        /// The log of the events.
+        events: LogId,
+        /// How many partitions it has.
+        partitions: u32,
+    },
 }
 
 /// Apps and control records of the ledger. Clones share them.
@@ -50,6 +66,9 @@ struct Shared {
     broker: Broker,
     topic: String,
     log_id: broker::LogId,
+    /// The log of the events.
+    events: LogId,
+    partitions: u32,
     /// Where the files are; `None` to keep none.
     folder: Option<PathBuf>,
     parts: Vec<Mutex<Part>>,
@@ -64,6 +83,8 @@ struct Part {
     next: Option<u64>,
     /// Up to which offset the file goes.
     in_file: Option<u64>,
+    /// The log that the positions are places of, and how many partitions it has.
+    origin: Option<(LogId, u32)>,
     /// Key → offset of its newest record.
     places: HashMap<Vec<u8>, u64>,
     /// Offset → key and value.
@@ -77,9 +98,10 @@ impl Digest {
     /// `OpenError` when the log is away.
     pub fn open(broker: Broker, topic_prefix: &str, folder: Option<PathBuf>) -> Result<Digest, OpenError> {
         let topic = Topic::Ledger.name(topic_prefix);
+        let events = LogId(broker.log_id(&Topic::Events.name(topic_prefix))?.0);
         let (log_id, partitions) = (broker.log_id(&topic)?, broker.partitions(&topic)?);
         let parts = (0..partitions).map(|_| Mutex::default()).collect();
-        Ok(Digest(Arc::new(Shared { broker, topic, log_id, folder, parts })))
+        Ok(Digest(Arc::new(Shared { broker, topic, log_id, events, partitions, folder, parts })))
     }
 
     /// Reads a partition to what is its end now, then shows every entry whose newest record stands at `from` or behind it, in the order of
@@ -146,11 +168,15 @@ impl Shared {
     fn read_from(&self, partition: u32, part: &mut Part) -> Result<(), DigestError> {
         let (mut flaw, from) = (None, part.next);
         let next = self.broker.read(&self.topic, partition, from, &mut |record| {
-            if let Err(source) = part.take(&record) {
+            if let Err(source) = part.take(&record, self.partitions) {
                 flaw.get_or_insert(DigestError::Decode { partition, offset: record.offset, source });
             }
         })?;
         flaw.map_or(Ok(()), Err)?;
+        let (events, partitions) = (self.events, self.partitions);
+        if let Some((found, among)) = part.origin.filter(|origin| *origin != (events, partitions)) {
+            return Err(DigestError::Foreign { partition, found, among, events, partitions });
+        }
         part.next = Some(next);
         Ok(())
     }
@@ -176,22 +202,29 @@ impl Shared {
     }
 
     fn head(&self, partition: u32, next: u64) -> Head {
-        let partitions = u32::try_from(self.parts.len()).unwrap_or(u32::MAX);
-        Head { log_id: self.log_id, partition, partitions, next }
+        let Shared { log_id, events, partitions, .. } = *self;
+        Head { log_id, events: events.0, partition, partitions, next }
     }
 }
 
 impl Part {
-    /// Takes one record, if it is about an app or a control record.
-    fn take(&mut self, record: &RecordRef<'_>) -> Result<(), DecodeError> {
+    /// Takes one record, if it is about an app or a control record, of a tenant that lives here among so many partitions.
+    fn take(&mut self, record: &RecordRef<'_>, partitions: u32) -> Result<(), DecodeError> {
         let key = record.key.unwrap_or_default();
         if is_for_detection_alone(key) {
+            return Ok(());
+        }
+        let tenant = key_tenant(key).unwrap_or_default();
+        if !tenant.is_empty() && partition_of(tenant.as_bytes(), partitions) != record.partition {
             return Ok(());
         }
         match record.value {
             Some(value) => {
                 // What cannot be read halts here, with its place.
-                decode_ledger_entry(value)?;
+                if let (_, LedgerEntry::Origin { events, partitions }) = decode_ledger_entry(value)? {
+                    self.origin = Some((events, partitions));
+                    return Ok(());
+                }
                 let before = self.places.insert(key.to_vec(), record.offset);
                 before.and_then(|before| self.entries.remove(&before));
                 self.entries.insert(record.offset, (key.to_vec(), value.to_vec()));

@@ -54,7 +54,7 @@ impl Restoring<'_> {
 
     fn read_ledger(&self, controls: &mut Found, enricher: &mut Enricher) -> Result<(), DigestError> {
         self.digest.read_on(self.partition, 0, &mut |tenant, entry| match entry {
-            LedgerEntry::Control { position, control, .. } if !self.ahead.contains(&position.offset) => {
+            LedgerEntry::Control { position, control, .. } if !position.is_among(&self.ahead) => {
                 controls.push((tenant.to_owned(), *position, control.clone()));
             }
             // What an app was called at first sight names it in later events that are nameless (Okta consents).

@@ -11,6 +11,7 @@ mod keys;
 mod ledger;
 mod merges;
 mod reload;
+mod repartition;
 mod reveal;
 mod shell;
 mod verify;

@@ -47,6 +47,10 @@ impl Group {
         self.give_free_partitions();
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.members.len()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.members.is_empty()
     }

@@ -75,6 +75,15 @@ impl Engine {
         self.ask(|answer| Command::EnsureTopic { spec: spec.clone(), answer })
     }
 
+    pub(crate) fn raise_partitions(&self, topic: &str, partitions: u32) -> Result<(), OpenError> {
+        self.ask(|answer| Command::RaisePartitions { name: topic.to_owned(), partitions, answer })
+    }
+
+    pub(crate) fn members(&self, group: &str) -> usize {
+        let state = self.shared.state();
+        state.groups.iter().filter(|((_, name), _)| name == group).map(|(_, group)| group.len()).sum()
+    }
+
     pub(crate) fn delete_topic(&self, topic: &str) -> Result<(), OpenError> {
         self.ask(|answer| Command::DeleteTopic { name: topic.to_owned(), answer })
     }

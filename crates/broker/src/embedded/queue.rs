@@ -32,6 +32,11 @@ pub(super) enum Command {
         spec: TopicSpec,
         answer: mpsc::Sender<Result<(), OpenError>>,
     },
+    RaisePartitions {
+        name: String,
+        partitions: u32,
+        answer: mpsc::Sender<Result<(), OpenError>>,
+    },
     DeleteTopic {
         name: String,
         answer: mpsc::Sender<Result<(), OpenError>>,

@@ -72,6 +72,28 @@ pub(super) fn ensure(shared: &Shared, spec: &TopicSpec) -> Result<(), TopicError
     Ok(())
 }
 
+/// Gives a topic more partitions, empty ones.
+pub(super) fn raise_partitions(shared: &Shared, name: &str, partitions: u32) -> Result<(), TopicError> {
+    let wrong = |reason: String| TopicError::Wrong(OpenError::Failed { place: shared.place.clone(), reason });
+    let mut guard = shared.store_mut();
+    let Some(store) = guard.as_mut() else { return Err(wrong("the store is away; retry later".to_owned())) };
+    let known = shared.state().topics.get(name).map(|topic| topic.row);
+    let row = known.ok_or_else(|| wrong(format!("topic {name} does not exist")))?;
+    if partitions < row.partitions || partitions > PARTITIONS_MAX {
+        let has = row.partitions;
+        return Err(wrong(format!(
+            "topic {name} has {has} partitions and can have up to {PARTITIONS_MAX}: {partitions} cannot be"
+        )));
+    }
+    let row = TopicRow { partitions, ..row };
+    store.open_topic(&row)?;
+    let mut batch = store.batch();
+    batch.put_meta(row::topic_key(name), row.encode());
+    batch.commit()?;
+    shared.state().topics.insert(name.to_owned(), Arc::new(Topic { name: name.to_owned(), row }));
+    Ok(())
+}
+
 /// Deletes the topic with its commits. A topic that does not exist is deleted already.
 pub(super) fn delete(shared: &Shared, name: &str) -> Result<(), TopicError> {
     let mut guard = shared.store_mut();

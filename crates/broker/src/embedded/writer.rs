@@ -148,7 +148,10 @@ impl Writer {
                     staging.commit(number, partition, group, committed);
                     waiting.push(Waiting::Commit { answer });
                 }
-                Command::EnsureTopic { .. } | Command::DeleteTopic { .. } | Command::EnforceRetention { .. } => {}
+                Command::EnsureTopic { .. }
+                | Command::RaisePartitions { .. }
+                | Command::DeleteTopic { .. }
+                | Command::EnforceRetention { .. } => {}
             }
         }
         result?;
@@ -178,6 +181,10 @@ impl Writer {
         match command {
             Command::EnsureTopic { spec, answer } => {
                 let result = topics::ensure(&self.shared, &spec);
+                answer.send(self.opened(result)).ok();
+            }
+            Command::RaisePartitions { name, partitions, answer } => {
+                let result = topics::raise_partitions(&self.shared, &name, partitions);
                 answer.send(self.opened(result)).ok();
             }
             Command::DeleteTopic { name, answer } => {

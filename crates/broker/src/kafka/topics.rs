@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use rdkafka::{
-    admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
+    admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication},
     client::DefaultClientContext,
     types::RDKafkaErrorCode,
 };
@@ -37,6 +37,41 @@ impl Engine {
             None | Some((_, RDKafkaErrorCode::UnknownTopicOrPartition)) => Ok(()),
             Some((topic, code)) => Err(self.failed(format!("deleting topic {topic}: {code}"))),
         }
+    }
+
+    /// Gives a topic more partitions, empty ones.
+    pub(crate) fn raise_partitions(&self, topic: &str, partitions: u32) -> Result<(), OpenError> {
+        let missing = || self.failed(format!("topic {topic} does not exist"));
+        let has = self.describe(topic)?.ok_or_else(missing)?.partitions;
+        if partitions < has {
+            return Err(self.failed(format!("topic {topic} has {has} partitions: {partitions} cannot be")));
+        }
+        if partitions > has {
+            let invalid = |error: std::num::TryFromIntError| self.failed(format!("topic {topic}: {error}"));
+            let total = usize::try_from(partitions).map_err(invalid)?;
+            let admin = self.admin()?;
+            let results = self.wait(admin.create_partitions(&[NewPartitions::new(topic, total)], &admin_options()))?;
+            if let Some((topic, code)) = results.into_iter().find_map(Result::err) {
+                return Err(self.failed(format!("giving topic {topic} more partitions: {code}")));
+            }
+        }
+        self.forget(topic);
+        let deadline = Instant::now() + CLUSTER_ANSWERS_WITHIN;
+        while Instant::now() < deadline {
+            if self.describe(topic)?.is_some_and(|found| found.partitions == partitions) {
+                return Ok(());
+            }
+        }
+        Err(self.failed(format!("topic {topic} was given partitions that cannot be seen")))
+    }
+
+    /// How many members a group has.
+    pub(crate) fn members(&self, group: &str) -> Result<usize, OpenError> {
+        let producer = self.producer.current();
+        let client = rdkafka::producer::Producer::client(&*producer);
+        let found = client.fetch_group_list(Some(group), CLUSTER_ANSWERS_WITHIN);
+        let found = found.map_err(|error| self.failed(format!("asking for the group {group}: {error}")))?;
+        Ok(found.groups().iter().map(|group| group.members().len()).sum())
     }
 
     fn create_topic(&self, spec: &TopicSpec) -> Result<Description, OpenError> {

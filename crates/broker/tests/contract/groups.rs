@@ -32,6 +32,21 @@ pub(crate) fn a_commit_and_its_metadata_are_there_after_opening_again(open: Open
     assert_eq!(seen[0], (0, 7, b"7".to_vec()), "reading goes on where the group was");
 }
 
+pub(crate) fn a_group_says_how_many_members_it_has(open: Open<'_>) {
+    let broker = open();
+    let topic = new_topic(&broker, 1, KEEP);
+    let group = format!("members-of-{topic}");
+    assert_eq!(broker.members(&group).unwrap(), 0);
+    let mut consumer = broker.consumer(&group, &topic, StartAt::Earliest).unwrap();
+    wait_for_partitions(&mut consumer, &mut Vec::new(), 1);
+    assert_eq!(broker.members(&group).unwrap(), 1);
+    drop(consumer);
+    let deadline = Instant::now() + DEADLINE;
+    while broker.members(&group).unwrap() > 0 {
+        assert!(Instant::now() < deadline, "whoever leaves is no member");
+    }
+}
+
 pub(crate) fn two_members_share_the_partitions_and_the_loser_cannot_commit(open: Open<'_>) {
     let broker = open();
     let topic = new_topic(&broker, 4, KEEP);

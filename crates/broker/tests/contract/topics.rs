@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use broker::{Broker, OpenError, StartAt, TopicSpec};
+use broker::{Broker, Cleanup, OpenError, StartAt, TopicSpec};
 
 use super::{DEADLINE, KEEP, Open, append, new_topic, read_all, record, wait_for_partitions};
 
@@ -46,6 +46,27 @@ pub(crate) fn partitions_are_fixed_when_the_topic_is_made(open: Open<'_>) {
     broker.ensure_topics(&[TopicSpec { name: topic.clone(), partitions: 4, cleanup: KEEP }]).expect("as it is");
     let error = broker.ensure_topics(&[TopicSpec { name: topic, partitions: 8, cleanup: KEEP }]).unwrap_err();
     assert!(matches!(error, OpenError::PartitionMismatch { found: 4, expected: 8, .. }), "{error}");
+}
+
+pub(crate) fn a_topic_gets_more_partitions_and_keeps_its_records_and_its_log_id(open: Open<'_>) {
+    let broker = open();
+    let topic = new_topic(&broker, 2, Cleanup::Compact);
+    let log_id = broker.log_id(&topic).unwrap();
+    append(&broker, &topic, vec![record(0, "a", "1"), record(1, "b", "2")]);
+    broker.raise_partitions(&topic, 2).expect("it has as many");
+    broker.raise_partitions(&topic, 5).unwrap();
+    broker.raise_partitions(&topic, 5).expect("done again");
+    let error = broker.raise_partitions(&topic, 3).unwrap_err().to_string();
+    assert!(error.contains("has 5 partitions"), "{error}");
+    assert!(broker.raise_partitions("no-such-topic", 3).is_err());
+    assert_eq!(append(&broker, &topic, vec![record(4, "c", "3"), record(1, "b", "4")]), [0, 1]);
+    drop(broker);
+
+    let broker = open();
+    broker.ensure_topics(&[TopicSpec { name: topic.clone(), partitions: 5, cleanup: Cleanup::Compact }]).unwrap();
+    assert_eq!((broker.partitions(&topic).unwrap(), broker.log_id(&topic).unwrap()), (5, log_id));
+    let values = |partition| read_all(&broker, &topic, partition).into_iter().rev().find_map(|(_, _, value)| value);
+    assert_eq!([0, 1, 2, 4].map(values), [Some(b"1".to_vec()), Some(b"4".to_vec()), None, Some(b"3".to_vec())]);
 }
 
 pub(crate) fn a_topic_that_does_not_exist_says_so(open: Open<'_>) {

@@ -344,6 +344,7 @@ impl Seed {
                 closed: self.flag(0).then(|| self.position(1)),
                 alerts,
             },
+            LedgerEntry::Origin { events: LogId(self.number(12)), partitions: self.low(13, 32) },
         ];
         entries.extend(controls.into_iter().map(|control| LedgerEntry::Control {
             name: self.text(7),

@@ -22,7 +22,7 @@ fn read_all(record: &[u8]) -> Result<Option<Vec<u8>>, DecodeError> {
         Some(Schema::FeedCursorV1) => codec::encode_feed_cursor(&codec::decode_feed_cursor(record)?),
         Some(Schema::BackfillV1) => codec::encode_backfill(&codec::decode_backfill(record)?),
         Some(Schema::IdentityV1) => codec::encode_identity(&codec::decode_identity(record)?),
-        Some(Schema::LedgerV1 | Schema::LedgerV2) => {
+        Some(Schema::LedgerV1 | Schema::LedgerV2 | Schema::LedgerV3) => {
             let (tenant, entry) = codec::decode_ledger_entry(record)?;
             codec::encode_ledger_entry(tenant, &entry)
         }

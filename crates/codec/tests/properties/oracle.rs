@@ -166,15 +166,22 @@ proptest! {
         let (tenant, entries) = seed.ledger(controls, alerts);
         for entry in entries {
             let ours = codec::encode_ledger_entry(tenant, &entry).unwrap();
-            let value = values::ledger(tenant, &entry);
-            assert_eq!(oracle_reads(Schema::LedgerV2, &ours), value);
+            let value = values::ledger(tenant, &entry, 3);
+            assert_eq!(oracle_reads(Schema::LedgerV3, &ours), value);
             assert_eq!(codec::decode_ledger_entry(&ours).unwrap(), (tenant, entry.clone()));
             for block_bytes in [None, Some(64)] {
-                let theirs = oracle_writes(Schema::LedgerV2, value.clone(), block_bytes);
+                let theirs = oracle_writes(Schema::LedgerV3, value.clone(), block_bytes);
                 assert_eq!(codec::decode_ledger_entry(&theirs).unwrap(), (tenant, entry.clone()));
-                if !matches!(&entry, LedgerEntry::Control { control, .. } if !is_of_version_1(control)) {
-                    let old = oracle_writes(Schema::LedgerV1, value.clone(), block_bytes);
-                    assert_eq!(codec::decode_ledger_entry(&old).unwrap(), (tenant, entry.clone()));
+                let first_version = match &entry {
+                    LedgerEntry::Origin { .. } => 3,
+                    LedgerEntry::Control { control, .. } if !is_of_version_1(control) => 2,
+                    _ => 1,
+                };
+                for (version, schema) in [(1, Schema::LedgerV1), (2, Schema::LedgerV2)] {
+                    if version >= first_version {
+                        let old = oracle_writes(schema, values::ledger(tenant, &entry, version), block_bytes);
+                        assert_eq!(codec::decode_ledger_entry(&old).unwrap(), (tenant, entry.clone()));
+                    }
                 }
             }
         }

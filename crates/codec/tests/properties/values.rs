@@ -256,8 +256,8 @@ pub(crate) fn identity(identity: &Identity) -> Value {
     ])
 }
 
-/// A ledger entry.
-pub(crate) fn ledger(tenant: &str, entry: &LedgerEntry<'_>) -> Value {
+/// A ledger entry, as a version of the schema has it.
+pub(crate) fn ledger(tenant: &str, entry: &LedgerEntry<'_>, version: u32) -> Value {
     let (set, value) = match entry {
         LedgerEntry::App { app, name, first_key, app_key, first } => (
             "app",
@@ -300,10 +300,19 @@ pub(crate) fn ledger(tenant: &str, entry: &LedgerEntry<'_>) -> Value {
             fields.extend(control_fields(control));
             ("control", record(fields))
         }
+        LedgerEntry::Origin { events, partitions } => (
+            "origin",
+            record(vec![("events", fixed(&events.0.to_be_bytes())), ("partitions", Value::Long((*partitions).into()))]),
+        ),
     };
     let mut fields = vec![("tenant", text(tenant))];
-    fields.extend(one_of(&["app", "pair", "episode", "connection", "held", "control"], set, value));
+    fields.extend(one_of(fields_of_ledger(version), set, value));
     record(fields)
+}
+
+fn fields_of_ledger(version: u32) -> &'static [&'static str] {
+    let fields = &["app", "pair", "episode", "connection", "held", "control", "origin"];
+    if version < 3 { &fields[..6] } else { fields }
 }
 
 fn held(entry: &LedgerEntry<'_>) -> Value {

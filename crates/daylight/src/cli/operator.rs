@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, builder::PossibleValue};
 
-use super::{AdminArgs, moment::moment};
+use super::{AdminArgs, RunArgs, moment::moment};
 use crate::service::History;
 
 /// Milliseconds in an hour.
@@ -167,6 +167,22 @@ pub(crate) enum LedgerCommand {
     /// it is not) and nothing is on its way. Which episodes were opened is asked of the alerts. A process that does not detect rebuilds and
     /// compares nothing: compare its hashes with those of `ledger hash`.
     Rebuild(LedgerRebuildArgs),
+    /// Give the log as many partitions as the configuration says, and move what belongs to tenants that live elsewhere among so many.
+    ///
+    /// Stop the processes that receive, let the others read to the end, stop them too; set [log] partitions; run this; start again. What is
+    /// done is said. Killed amid its work it is run again; until it has ended, no process starts. There can only be more partitions.
+    Repartition(LedgerRepartitionArgs),
+}
+
+/// Arguments of `ledger repartition`.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct LedgerRepartitionArgs {
+    /// Where the log is, and how many partitions it shall have.
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+    /// Only say what would be done, and what stands in the way.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 /// Arguments of `ledger rebuild`.

@@ -1,11 +1,12 @@
 //! `ledger hash` and `ledger rebuild`: compare what detection remembers with what the ledger, the log or ClickHouse would make of it.
+//! `ledger repartition`: lets the log have more partitions.
 
 use anyhow::{Context, bail};
 
 use crate::{
-    cli::{LedgerHashArgs, LedgerRebuildArgs},
+    cli::{LedgerHashArgs, LedgerRebuildArgs, LedgerRepartitionArgs},
     commands::{say, sql::ask, table},
-    service::{HashLine, HashRequest, RebuildAnswer, RebuildRequest, RebuiltLine},
+    service::{self, HashLine, HashRequest, RebuildAnswer, RebuildRequest, RebuiltLine},
 };
 
 pub(crate) async fn hash(args: LedgerHashArgs) -> anyhow::Result<()> {
@@ -63,4 +64,32 @@ pub(crate) async fn rebuild(args: LedgerRebuildArgs) -> anyhow::Result<()> {
         );
     }
     Ok(())
+}
+
+pub(crate) fn repartition(args: &LedgerRepartitionArgs) -> anyhow::Result<()> {
+    let config = service::prepare(args.run.config.as_deref())?;
+    let outcome = service::repartition(&config, args.dry_run)?;
+    let done = outcome.done;
+    let (gets, removed) = if args.dry_run { ("would get", "would be removed") } else { ("has got", "were removed") };
+    for (topic, before, now) in &done.raised {
+        say(&format!("{topic} had {before} partitions and {gets} {now}"));
+    }
+    if !done.copied.is_empty() {
+        let row = |copied: &detect::Copied| {
+            let [from, to, records] = [copied.from.to_string(), copied.to.to_string(), copied.records.to_string()];
+            [copied.topic.clone(), copied.tenant.clone(), from, to, records]
+        };
+        let rows: Vec<[String; 5]> = done.copied.iter().map(row).collect();
+        table(["topic", "tenant", "from", "to", "records"], &rows).iter().for_each(|line| say(line));
+    }
+    if done.removed > 0 {
+        say(&format!("{} keys {removed} from where they were", done.removed));
+    }
+    if done.raised.is_empty() && done.copied.is_empty() && done.removed == 0 {
+        say("everything lies where it belongs");
+    }
+    match outcome.obstacles.first() {
+        Some(first) => bail!("it cannot be done now: {first}"),
+        None => Ok(()),
+    }
 }

@@ -12,15 +12,19 @@ const DAY_MS: u64 = 86_400_000;
 
 /// Opens the log and makes the topics that are not there. Blocks.
 pub(crate) fn open(config: &LogConfig, folder: &DataFolder) -> anyhow::Result<Broker> {
-    let limits = Limits { queue_bytes_max: config.queue_bytes_max, ..Limits::default() };
-    let broker = if config.kafka.is_empty() {
-        Broker::open_embedded(&folder.log(), limits)?
-    } else {
-        Broker::connect_kafka(&config.kafka, kafka_settings::read(config)?, limits)?
-    };
+    let broker = connect(config, folder)?;
     let specs: Vec<TopicSpec> = Topic::ALL.iter().map(|topic| spec(*topic, config)).collect();
     broker.ensure_topics(&specs).context("cannot make the topics")?;
     Ok(broker)
+}
+
+/// Opens the log as it is. Blocks.
+pub(crate) fn connect(config: &LogConfig, folder: &DataFolder) -> anyhow::Result<Broker> {
+    let limits = Limits { queue_bytes_max: config.queue_bytes_max, ..Limits::default() };
+    if config.kafka.is_empty() {
+        return Ok(Broker::open_embedded(&folder.log(), limits)?);
+    }
+    Ok(Broker::connect_kafka(&config.kafka, kafka_settings::read(config)?, limits)?)
 }
 
 fn spec(topic: Topic, config: &LogConfig) -> TopicSpec {

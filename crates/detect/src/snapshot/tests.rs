@@ -50,7 +50,7 @@ fn what_was_written_comes_back() {
     let path = folder.path().join("ledger-3.snapshot");
     let work = remembering();
     written(&path, &work);
-    let (mut restored, mut restoring) = (self::work(), Restoring::default());
+    let (mut restored, mut restoring) = (self::work(), Restoring::of(0, 1));
     read::open(&path, &WHOSE, REACH, NOW).unwrap().restore(&mut restoring, &mut restored).unwrap();
     assert_eq!(restoring.entries, PEOPLE + 2);
     restored.restored(WHOSE.partition, restoring, &(0..0)).unwrap();

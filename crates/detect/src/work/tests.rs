@@ -160,7 +160,7 @@ impl World {
     /// A process starts, from its snapshot where there is one: it remembers what one remembers that has none.
     fn start(&mut self, catalogue: &Arc<Catalogue>) -> Work {
         let mut work = fresh(catalogue);
-        let mut restoring = Restoring::default();
+        let mut restoring = Restoring::of(0, 1);
         let mut from = 0;
         if let Ok(snapshot) = read::open(&self.snapshot(), &WHOSE, 0..=self.ledger.len() as u64, NOW) {
             from = usize::try_from(snapshot.head.ledger_offset).unwrap();
@@ -168,7 +168,7 @@ impl World {
             self.from_snapshots += 1;
         }
         let work = self.restored(work, restoring, from);
-        let rebuilt = self.restored(fresh(catalogue), Restoring::default(), 0);
+        let rebuilt = self.restored(fresh(catalogue), Restoring::of(0, 1), 0);
         assert_eq!(work.engine.state_hash(), rebuilt.engine.state_hash(), "the snapshot says something else");
         let keys = |work: &Work| work.controls_of(0).map(ControlEntry::key).collect::<Vec<_>>();
         assert_eq!(keys(&work), keys(&rebuilt), "the snapshot knows other control records");

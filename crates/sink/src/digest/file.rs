@@ -1,7 +1,7 @@
 //! The file of a digest: which partition of which log it is of, how far it goes, the entries, and a checksum over all of it.
 //!
 //! ```text
-//! magic 8 · version 2 · log id 16 · partition 4 · partitions 4 · next offset 8 · entries 8
+//! magic 8 · version 2 · log id 16 · events' log id 16 · partition 4 · partitions 4 · next offset 8 · entries 8
 //! entry  offset 8 · length of the key 4 · key · length of the value 4 · value
 //! SHA-256 of everything before, 32
 //! ```
@@ -31,6 +31,8 @@ const FILE_MODE: u32 = 0o600;
 pub(super) struct Head {
     /// The log of the ledger.
     pub(super) log_id: LogId,
+    /// The log of the events.
+    pub(super) events: u128,
     /// The partition.
     pub(super) partition: u32,
     /// How many there are: with another number, other tenants live here.
@@ -61,6 +63,7 @@ pub(super) fn write(folder: &Path, head: &Head, entries: &Entries) -> io::Result
     bytes.extend_from_slice(&MAGIC);
     bytes.extend_from_slice(&VERSION.to_be_bytes());
     bytes.extend_from_slice(&head.log_id.0.to_be_bytes());
+    bytes.extend_from_slice(&head.events.to_be_bytes());
     bytes.extend_from_slice(&head.partition.to_be_bytes());
     bytes.extend_from_slice(&head.partitions.to_be_bytes());
     bytes.extend_from_slice(&head.next.to_be_bytes());
@@ -117,6 +120,7 @@ fn take_head(rest: &mut &[u8]) -> Option<Head> {
     }
     Some(Head {
         log_id: LogId(u128::from_be_bytes(take(rest)?)),
+        events: u128::from_be_bytes(take(rest)?),
         partition: u32::from_be_bytes(take(rest)?),
         partitions: u32::from_be_bytes(take(rest)?),
         next: u64::from_be_bytes(take(rest)?),

@@ -13,8 +13,9 @@ use super::*;
 
 fn open(folder: &Path, partitions: u32) -> Broker {
     let broker = Broker::open_embedded(folder, Limits::default()).unwrap();
-    let spec = TopicSpec { name: "ledger".to_owned(), partitions, cleanup: Cleanup::Compact };
-    broker.ensure_topics(&[spec]).unwrap();
+    let kept = Cleanup::Delete { retention_ms: None, retention_bytes: None };
+    let spec = |name: &str, cleanup| TopicSpec { name: name.to_owned(), partitions, cleanup };
+    broker.ensure_topics(&[spec("ledger", Cleanup::Compact), spec("events", kept)]).unwrap();
     broker
 }
 
@@ -107,4 +108,30 @@ fn a_start_reads_on_from_the_file_and_without_one_that_fits_from_the_beginning()
     let elsewhere = open(&folder.path().join("another"), 1);
     let other = Digest::open(elsewhere, "", Some(files.clone())).unwrap();
     assert_eq!(shown(&other, 0), (Vec::new(), 0), "another log's file says nothing");
+}
+
+#[test]
+fn a_ledger_of_another_log_or_of_other_partitions_is_refused_and_a_stranger_passed_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let broker = open(folder.path(), 2);
+    let ours = partition_of(b"acme", 2);
+    let append_to = |partition: u32, tenant: &str, entry: &LedgerEntry<'_>| {
+        let value = Some(encode_ledger_entry(tenant, entry).unwrap());
+        let record = Record { partition, key: Some(ledger_key(tenant, entry.key())), value };
+        broker.append("ledger", record).unwrap().wait().unwrap();
+    };
+    let seen = |partition: u32| {
+        let mut seen = 0;
+        Digest::open(broker.clone(), "", None).unwrap().read_on(partition, 0, &mut |_, _| seen += 1).map(|_| seen)
+    };
+    append_to(1 - ours, "acme", &app("a", "One"));
+    append_to(ours, "acme", &app("a", "One"));
+    assert_eq!((seen(1 - ours).unwrap(), seen(ours).unwrap()), (0, 1));
+    let events = LogId(broker.log_id("events").unwrap().0);
+    for (events, partitions, is_refused) in [(events, 2, false), (events, 1, true), (LogId(5), 2, true)] {
+        append_to(0, "", &LedgerEntry::Origin { events, partitions });
+        let refused = seen(0).map_err(|error| error.to_string());
+        assert_eq!(refused.is_err(), is_refused, "{refused:?}");
+        assert!(!is_refused || refused.unwrap_err().contains("daylight ledger repartition"));
+    }
 }

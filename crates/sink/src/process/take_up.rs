@@ -203,6 +203,7 @@ impl Sink {
                 let topic = Topic::Ledger.name(&self.prefix);
                 NotTakenUp::Halt(SinkError::Decode { topic, partition, offset, source })
             }
+            error @ DigestError::Foreign { .. } => NotTakenUp::Halt(SinkError::Start(error.to_string())),
         })?;
         if resumed.is_other_log || is_moved {
             self.seek(partition, resumed.start)?;
