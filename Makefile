@@ -62,6 +62,14 @@ chaos: toolchain stack ## Kill, cut and lose by seed, then check that nothing is
 	$(CARGO) build --release --locked -p daylight -p chaos
 	target/release/chaos $(if $(SEED),--seed $(SEED)) $(if $(ENGINE),--engine $(ENGINE)) $(CHAOS)
 
+.PHONY: instructions
+instructions: toolchain ## Count the instructions of an event in each stage, beside the committed baseline (KEEP=yes: make it the baseline)
+	@command -v valgrind >/dev/null || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then apt-get update -qq && apt-get install -y -qq valgrind >/dev/null; \
+	  else echo "valgrind is missing. Install it with:  sudo apt-get install valgrind"; exit 1; fi; }
+	$(CARGO) build --release --locked -p daylight -p bench
+	target/release/bench instructions $(if $(KEEP),keep)
+
 .PHONY: check
 check: toolchain ## Format and lints, without a warning
 	$(CARGO) fmt --all --check

@@ -6,7 +6,7 @@ use std::{process::Command, time::Instant};
 use anyhow::{Context as _, bail, ensure};
 use serde::{Deserialize, Serialize};
 
-use crate::{accounting, drain, engine, parse};
+use crate::{accounting, drain, engine, parse, plain, stage};
 
 /// What was done, and what it took.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
@@ -40,6 +40,12 @@ pub(crate) fn run(words: &[String]) -> anyhow::Result<()> {
             let cpu_seconds = accounting::cpu(process)?.as_secs_f64();
             Told { count: drained.messages, bytes: drained.bytes, cpu_seconds, ..Told::default() }
         }
+        ["plain", bootstrap, topic, events, url, database] => {
+            let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+            let count = runtime.block_on(plain::copy(bootstrap, topic, events.parse()?, url, database))?;
+            let cpu_seconds = accounting::cpu(process)?.as_secs_f64();
+            Told { count, cpu_seconds, ..Told::default() }
+        }
         ["engine", pairs, events, seed] => {
             let observed = engine::observe(pairs.parse()?, events.parse()?, seed.parse()?)?;
             let cpu_seconds = observed.cpu.as_secs_f64();
@@ -48,6 +54,18 @@ pub(crate) fn run(words: &[String]) -> anyhow::Result<()> {
                 cpu_seconds,
                 seconds: cpu_seconds,
                 allocations: Some(observed.allocations),
+                ..Told::default()
+            }
+        }
+        ["stage", stage, rounds, seed] => {
+            let staged = stage::run(stage, rounds.parse()?, seed.parse()?)?;
+            let (cpu_seconds, allocations) = (staged.cpu.as_secs_f64(), Some(staged.allocations));
+            Told {
+                count: staged.events,
+                bytes: staged.bytes,
+                cpu_seconds,
+                seconds: cpu_seconds,
+                allocations,
                 ..Told::default()
             }
         }

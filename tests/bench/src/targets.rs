@@ -8,6 +8,8 @@ enum Compared {
     AtMost(&'static str, fn(&CostPerEvent) -> f64, f64),
     /// Our total with that of another: at most this share.
     Share { ours: &'static str, other: &'static str, at_most: f64 },
+    /// Theirs with ours, by a figure: at least so many times as much.
+    Times { ours: &'static str, other: &'static str, figure: fn(&CostPerEvent) -> f64, at_least: f64 },
     /// The totals of a ceiling with ours: at least this share.
     Ceiling { ours: &'static str, parts: [&'static str; 2], at_least: f64 },
 }
@@ -65,6 +67,24 @@ const TARGETS: &[(&str, Compared)] = &[
         "sink packed beside Kafka engine, RowBinary packed",
         Compared::Share { ours: "sink, packed, 800 apps", other: "Kafka engine, RowBinary, packed", at_most: 0.45 },
     ),
+    (
+        "plain Rust pipeline beside sink, packed, client",
+        Compared::Times {
+            ours: "sink, packed, 800 apps",
+            other: "plain Rust pipeline, packed",
+            figure: client,
+            at_least: 6.0,
+        },
+    ),
+    (
+        "plain Rust pipeline beside sink, packed, total",
+        Compared::Times {
+            ours: "sink, packed, 800 apps",
+            other: "plain Rust pipeline, packed",
+            figure: |cost| cost.total,
+            at_least: 3.0,
+        },
+    ),
 ];
 
 fn client(cost: &CostPerEvent) -> f64 {
@@ -85,8 +105,11 @@ fn ratio(name: &str, compared: &Compared, cost: &dyn Fn(&str) -> Option<CostPerE
     let (ours, other, target, is_least) = match compared {
         Compared::AtMost(case, figure, at_most) => (figure(&cost(case)?), *at_most, 1.0, false),
         Compared::Share { ours, other, at_most } => (cost(ours)?.total, cost(other)?.total, *at_most, false),
+        // The other over ours: the other way round than the rest, as is the ceiling.
+        Compared::Times { ours, other, figure, at_least } => {
+            (figure(&cost(other)?), figure(&cost(ours)?), *at_least, true)
+        }
         Compared::Ceiling { ours, parts: [one, two], at_least } => {
-            // The ceiling over ours: the other way round than the rest.
             let ceiling = cost(one)?.total + cost(two)?.total;
             (ceiling, cost(ours)?.total, *at_least, true)
         }
@@ -96,6 +119,7 @@ fn ratio(name: &str, compared: &Compared, cost: &dyn Fn(&str) -> Option<CostPerE
     let target = match compared {
         Compared::AtMost(_, _, at_most) => format!("≤ {at_most} µs"),
         Compared::Share { at_most, .. } => format!("≤ {at_most}×"),
+        Compared::Times { at_least, .. } => format!("≥ {at_least}×"),
         Compared::Ceiling { at_least, .. } => format!("≥ {at_least}"),
     };
     Some(Ratio { name: name.to_owned(), ours, other, ratio, target, met })
@@ -116,7 +140,7 @@ mod tests {
         for (name, compared) in TARGETS {
             let named = match compared {
                 Compared::AtMost(case, ..) => vec![*case],
-                Compared::Share { ours, other, .. } => vec![*ours, *other],
+                Compared::Share { ours, other, .. } | Compared::Times { ours, other, .. } => vec![*ours, *other],
                 Compared::Ceiling { ours, parts, .. } => vec![*ours, parts[0], parts[1]],
             };
             assert!(named.iter().all(|case| is_case(case)), "{name}: {named:?}");

@@ -3,14 +3,17 @@
 use std::time::Duration;
 
 use anyhow::ensure;
-use store::{Deduplication, EncodedBlock, EventRow, EventsBlock, InsertOutcome};
+use event::Position;
+use store::{Deduplication, EncodedBlock, EventsBlock, InsertOutcome};
 
 use crate::{
     accounting, alone,
+    json::{PEER_COLUMNS, PEER_ENGINE, PEER_ID},
     preload::{Form, Load},
     report::{BytesPerEvent, Measured},
+    row::row,
     stack::Stack,
-    workload::{Shape, Texts, Truth, Workload},
+    workload::{DELIVERY_EVENTS, Shape, Texts, Truth, Workload},
 };
 
 /// Rows of a block: what `sink` sends when there is enough.
@@ -47,6 +50,27 @@ pub(super) fn drain(stack: &mut Stack, form: Form) -> anyhow::Result<Measured> {
     })
 }
 
+/// The plain Rust pipeline, into the table that peers use.
+pub(super) fn plain(stack: &mut Stack, form: Form) -> anyhow::Result<Measured> {
+    let loaded = stack.load(Load { shape: Shape::of_apps(800), form, part: 1 })?;
+    let database = stack.new_database();
+    let servers = stack.servers()?;
+    servers.execute(&format!("CREATE DATABASE {database}"))?;
+    servers.execute(&format!("CREATE TABLE {database}.events ({PEER_COLUMNS}) {PEER_ENGINE}"))?;
+    let books = servers.books()?;
+    let (events, url) = (loaded.truth.events.to_string(), servers.clickhouse.url());
+    let told = alone::call(&["plain", &servers.kafka.bootstrap, &loaded.topic, &events, &url, &database])?;
+    let (_, mut cost) = servers.close(books, Some(&database))?;
+    cost.client = Duration::from_secs_f64(told.cpu_seconds);
+    let flaws = servers.flaws(&format!("{database}.events"), PEER_ID, loaded.truth)?;
+    let (incoming, log) = loaded.bytes_per_event();
+    let out = Some(servers.bytes_per_row(&database, "events")?);
+    let bytes = BytesPerEvent { incoming: Some(incoming), log: Some(log), out };
+    servers.execute(&format!("DROP DATABASE {database} SYNC"))?;
+    let (time, peak_rss_mib) = (Duration::from_secs_f64(told.seconds), Some(told.peak_rss_mib));
+    Ok(Measured { events: loaded.truth.events, time, cost, peak_rss_mib, bytes, flaws, ..Measured::default() })
+}
+
 pub(super) fn insert(stack: &mut Stack, apps: u32) -> anyhow::Result<Measured> {
     let (seed, events, database) = (stack.scale.seed, stack.scale.events, stack.new_database());
     let (blocks, truth) = blocks(apps, seed, events);
@@ -81,7 +105,8 @@ fn blocks(apps: u32, seed: u64, events: u64) -> (Vec<EncodedBlock>, Truth) {
         for number in (0..events).filter(|number| workload.tenant_of(*number) == tenant) {
             workload.with_event(number, &mut texts, |event| {
                 truth.add(event);
-                open.push(&row(event, number));
+                let position = Position { offset: number / DELIVERY_EVENTS, index: (number % DELIVERY_EVENTS) as u16 };
+                open.push(&row(event, event.app.id, position));
             });
             if open.rows() as u64 == BLOCK_ROWS {
                 blocks.push(open.take());
@@ -91,52 +116,4 @@ fn blocks(apps: u32, seed: u64, events: u64) -> (Vec<EncodedBlock>, Truth) {
     }
     blocks.retain(|block| block.rows > 0);
     (blocks, truth)
-}
-
-/// As `sink` writes it, but for what enrichment says.
-fn row<'a>(event: &'a event::Event<'a>, number: u64) -> EventRow<'a> {
-    EventRow {
-        event_id: event.event_id.0,
-        tenant: event.tenant,
-        source: event.source.index(),
-        stream: event.stream.index(),
-        connection: event.connection,
-        provider_tenant: event.provider_tenant,
-        kind: event.kind.index(),
-        native_id: event.native_id,
-        native_type: event.native_type,
-        session_id: event.session_id,
-        transaction_id: event.transaction_id,
-        occurred_at: event.occurred_at.0,
-        available_at: event.available_at.0,
-        received_at: event.received_at.0,
-        logged_at: event.received_at.0,
-        actor_type: event.actor_type.index(),
-        user_key: event.user_key.0,
-        app_key: event.app.id,
-        app_id_kind: event.app.id_kind.index(),
-        app_native_id: event.app.id,
-        app_name: event.app_name,
-        app_kind: event.app_kind.index(),
-        scopes: event.scopes.as_str(),
-        consent_type: event.consent_type.index(),
-        outcome: event.outcome.index(),
-        outcome_reason: event.outcome_reason,
-        auth_method: event.auth_method,
-        is_mfa: event.is_mfa,
-        ip: event.ip.0,
-        asn: event.asn,
-        as_org: event.as_org,
-        country: event.country,
-        city: event.city,
-        user_agent: event.user_agent,
-        ua_os: event.ua_os,
-        ua_browser: event.ua_browser,
-        tables_version: "v1",
-        log_id: 1,
-        partition: 0,
-        offset: number / 500,
-        index: (number % 500) as u16,
-        ..EventRow::EMPTY
-    }
 }

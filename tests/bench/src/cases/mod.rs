@@ -32,6 +32,8 @@ pub(crate) enum Work {
     Detect { apps: u32, form: Form },
     /// The detection engine, which knows so many pairs.
     Engine { pairs: u32 },
+    /// Pure code alone, as far as a stage.
+    Stage { stage: &'static str },
     /// Native events of a provider into domain events.
     Parse { provider: &'static str },
     /// `daylight ingest`, pages of so many events over HTTP.
@@ -40,6 +42,8 @@ pub(crate) enum Work {
     Drain { form: Form },
     /// Blocks that are ready are inserted.
     Insert { apps: u32 },
+    /// The plain Rust pipeline reads the same topic.
+    Plain { form: Form },
     /// ClickHouse reads a topic by itself.
     KafkaEngine { form: Form },
 }
@@ -56,6 +60,10 @@ pub(crate) const CASES: &[Case] = &[
     ours("detection engine, 1 k pairs", true, Work::Engine { pairs: 1_000 }),
     ours("detection engine, 1 M pairs", true, Work::Engine { pairs: 1_000_000 }),
     ours("detection engine, 10 M pairs", false, Work::Engine { pairs: 10_000_000 }),
+    ours("stage alone, decode", true, Work::Stage { stage: "decode" }),
+    ours("stage alone, decode to recognise", true, Work::Stage { stage: "recognise" }),
+    ours("stage alone, decode to observe", true, Work::Stage { stage: "observe" }),
+    ours("stage alone, decode to encode", true, Work::Stage { stage: "encode" }),
     ours("parse, okta", true, Work::Parse { provider: "okta" }),
     ours("parse, entra", true, Work::Parse { provider: "entra" }),
     ours("parse, google_workspace", true, Work::Parse { provider: "google_workspace" }),
@@ -67,6 +75,8 @@ pub(crate) const CASES: &[Case] = &[
     control("bare drain, one per record", true, Work::Drain { form: Form::Single }),
     control("bare insert, 800 apps", true, Work::Insert { apps: 800 }),
     control("bare insert, 20,000 apps", false, Work::Insert { apps: 20_000 }),
+    control("plain Rust pipeline, packed", false, Work::Plain { form: Form::Packed }),
+    control("plain Rust pipeline, one per record", false, Work::Plain { form: Form::Single }),
     peer("Kafka engine, JSONEachRow, one per message", true, Form::JsonSingle),
     peer("Kafka engine, JSONEachRow, packed", true, Form::JsonPacked),
     peer("Kafka engine, RowBinary, packed", true, Form::RowBinaryPacked),
@@ -90,10 +100,12 @@ pub(crate) fn run(work: &Work, stack: &mut Stack) -> anyhow::Result<Measured> {
         Work::Sink { apps, form } => sink::run(stack, apps, form),
         Work::Detect { apps, form } => detect::run(stack, apps, form),
         Work::Engine { pairs } => single::engine(stack, pairs),
+        Work::Stage { stage } => single::stage(stack, stage),
         Work::Parse { provider } => single::parse(stack, provider),
         Work::Ingest { of_page } => ingest::run(stack, of_page),
         Work::Drain { form } => controls::drain(stack, form),
         Work::Insert { apps } => controls::insert(stack, apps),
+        Work::Plain { form } => controls::plain(stack, form),
         Work::KafkaEngine { form } => peers::kafka_engine(stack, form),
     }
 }

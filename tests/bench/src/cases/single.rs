@@ -10,6 +10,8 @@ use crate::{
 
 /// Events that the engine observes, at least: less is over before the kernel has counted it.
 const OBSERVED_MIN: u64 = 2_000_000;
+/// How often the same 20,000 events go through a stage.
+const STAGE_ROUNDS: u64 = 40;
 /// Events that are parsed.
 const PARSED: u64 = 300_000;
 
@@ -19,6 +21,14 @@ pub(super) fn engine(stack: &Stack, pairs: u32) -> anyhow::Result<Measured> {
     let mut measured = measured(&told);
     measured.peak_rss_mib = Some(told.peak_rss_mib);
     measured.note = "one thread; memory with the workload's own".to_owned();
+    Ok(measured)
+}
+
+pub(super) fn stage(stack: &Stack, stage: &str) -> anyhow::Result<Measured> {
+    let told = alone::call(&["stage", stage, &STAGE_ROUNDS.to_string(), &stack.scale.seed.to_string()])?;
+    let mut measured = measured(&told);
+    measured.bytes.incoming = Some(told.bytes as f64 / told.count.max(1) as f64);
+    measured.note = "one thread, 20,000 events that go round".to_owned();
     Ok(measured)
 }
 

@@ -23,6 +23,8 @@ const GROUP: &str = "sink";
 const ID: &str = "toUInt64(bitAnd(event_id, 18446744073709551615))";
 /// A batch is full before it is this old, also on a machine that has other things to do: neighbours must not make the blocks small.
 const FLUSH_INTERVAL_MS: i64 = 10_000;
+/// With fewer events no batch gets full, and all of them would wait for their time: then it stays at its default.
+const EVENTS_MIN: u64 = 800_000;
 /// Topics without a record: what a start costs is measured on them.
 const EMPTY: &str = "empty.";
 
@@ -36,7 +38,7 @@ pub(super) fn run(stack: &mut Stack, apps: u32, form: Form) -> anyhow::Result<Me
     empty_ledger(&servers.broker, &loaded.prefix)?;
     prepare(servers, &database)?;
     let books = servers.books()?;
-    let daylight = setup(servers, &loaded.prefix, &database).start()?;
+    let daylight = setup(servers, &loaded.prefix, &database, loaded.truth.events).start()?;
     poll(ARRIVED_WITHIN, "every row is acknowledged", || has_rows(&daylight, loaded.truth.events))?;
     let client = accounting::cpu(daylight.process())?;
     let (time, mut cost) = servers.close(books, Some(&database))?;
@@ -71,16 +73,16 @@ fn start_up(stack: &mut Stack) -> anyhow::Result<Duration> {
     let servers = stack.servers()?;
     make_topics(&servers.broker, EMPTY)?;
     prepare(servers, &database)?;
-    let daylight = setup(servers, EMPTY, &database).start()?;
+    let daylight = setup(servers, EMPTY, &database, 0).start()?;
     let cpu = accounting::cpu(daylight.process())?;
     ensure!(daylight.stop()? == 0, "the sink did not stop as it should");
     Ok(cpu)
 }
 
-fn setup(servers: &Servers, prefix: &str, database: &str) -> Setup {
+fn setup(servers: &Servers, prefix: &str, database: &str, events: u64) -> Setup {
     let (bootstrap, url) = (&servers.kafka.bootstrap, servers.clickhouse.url());
     let setup = Setup::new().role("sink").kafka(bootstrap).set("log.topic_prefix", prefix).clickhouse(&url, database);
-    setup.set("sink.flush_interval_ms", FLUSH_INTERVAL_MS)
+    if events < EVENTS_MIN { setup } else { setup.set("sink.flush_interval_ms", FLUSH_INTERVAL_MS) }
 }
 
 /// The tables, so that they are not made while somebody counts.
