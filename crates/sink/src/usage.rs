@@ -7,9 +7,10 @@
 //! others, and the inventory says which they are: a list of what people bring in leaves them out, the number of active people does not.
 
 mod recount;
+mod sessions;
 
 use enrichment::Enriched;
-use event::{AppIdKind, AppKind, AppRef, Kind, Outcome, Source, Timestamp, session_key};
+use event::{AppIdKind, AppKind, AppRef, Kind, Outcome, Source, Timestamp};
 use hashbrown::{HashMap, HashSet};
 use store::{
     AppDayRow, AppDaysBlock, AppPersonDayRow, AppPersonDaysBlock, AppRow, AppSessionRow, AppSessionsBlock, AppsBlock,
@@ -17,6 +18,7 @@ use store::{
 };
 
 pub(crate) use recount::recount;
+use sessions::SessionKeys;
 
 /// Where a batch stands: part of the key of its counts.
 #[derive(Clone, Copy)]
@@ -38,6 +40,7 @@ pub(crate) struct Usage {
     texts: Texts,
     people: HashMap<(Cell, u64), (i64, i64)>,
     sessions: HashSet<(Cell, u64)>,
+    session_keys: SessionKeys,
     counts: HashMap<Cell, Counts>,
     apps: HashMap<(u32, u32), Seen>,
     blocks: Blocks,
@@ -133,7 +136,7 @@ impl Usage {
             (*first, *last) = ((*first).min(at), (*last).max(at));
         }
         if is_use && !sight.session_id.is_empty() {
-            self.sessions.insert((cell, session_key(sight.app.source, sight.session_id)));
+            self.sessions.insert((cell, self.session_keys.key(sight.app.source, sight.session_id)));
         }
         let reference = (sight.app.source, sight.app.id_kind, self.texts.number(sight.app.id));
         let seen = self.apps.entry((tenant, key)).or_insert_with(|| Seen {
@@ -201,6 +204,7 @@ impl Usage {
             });
         }
         self.texts.forget_if_large();
+        self.session_keys.clear();
         let Blocks { people, sessions, counts, apps } = &mut self.blocks;
         let blocks = [people.take(), sessions.take(), counts.take(), apps.take()];
         blocks.into_iter().filter(|block| block.rows > 0).collect()
@@ -212,11 +216,17 @@ fn day(at: Timestamp) -> u16 {
     u16::try_from(at.day().clamp(0, i64::from(u16::MAX))).unwrap_or(u16::MAX)
 }
 
-/// Texts by number, so that keys are small.
-#[derive(Default)]
+/// Texts by number, so that keys are small. The empty one, which is the rule for departments, is 0 and never looked up: comparing no bytes is
+/// not free (see `Dictionary` of `store`).
 struct Texts {
     numbers: HashMap<String, u32>,
     texts: Vec<String>,
+}
+
+impl Default for Texts {
+    fn default() -> Texts {
+        Texts { numbers: HashMap::new(), texts: vec![String::new()] }
+    }
 }
 
 impl Texts {
@@ -224,6 +234,9 @@ impl Texts {
     const KEPT_MAX: usize = 100_000;
 
     fn number(&mut self, text: &str) -> u32 {
+        if text.is_empty() {
+            return 0;
+        }
         if let Some(number) = self.numbers.get(text) {
             return *number;
         }
