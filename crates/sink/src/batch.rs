@@ -1,6 +1,6 @@
 //! A batch of one partition: filled record by record, sealed into a range of offsets and the blocks that hold it.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use codec::{BatchReader, DecodeError, LogRecord};
 use enrichment::Enricher;
@@ -128,10 +128,14 @@ impl Open {
         self.events.rows() >= config.batch_rows_max || self.bytes >= config.batch_bytes_max
     }
 
-    /// Is it old enough to go? Records without rows make it age too: their offsets are to be committed.
-    pub(crate) fn is_due(&self, config: &Config, now: Instant) -> bool {
-        self.opened_at
-            .is_some_and(|opened| now.duration_since(opened).as_millis() >= u128::from(config.flush_interval_ms))
+    /// When it is old enough to go. Records without rows make it age too: their offsets are to be committed.
+    pub(crate) fn due_since(&self, config: &Config) -> Option<Instant> {
+        self.opened_at.and_then(|opened| opened.checked_add(Duration::from_millis(config.flush_interval_ms)))
+    }
+
+    /// Bytes of its rows, as they were counted last.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// Takes a record of so many bytes. The offset counts as taken even if a flaw is found in an event: the rows before it are in the batch.

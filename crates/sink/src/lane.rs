@@ -94,15 +94,22 @@ impl Lane {
         }
     }
 
-    /// Must the open batch be sealed now?
-    pub(crate) fn must_seal(&self, config: &Config, now: Instant) -> bool {
+    /// Must the open batch be sealed now, because it is full or all that was planned?
+    pub(crate) fn must_seal(&self, config: &Config) -> bool {
         if self.open.is_empty() {
             return false;
         }
         match self.planned.front() {
             Some(range) => self.open.next() >= range.end,
-            None => self.open.is_full(config) || self.open.is_due(config, now),
+            None => self.open.is_full(config),
         }
+    }
+
+    /// Since when the open batch is old enough to go: what may be sealed where there is room to send it, and only there. Without room it would
+    /// wait all the same, and keep others from being read; open, it grows, and a slow server gets few large blocks instead of many small ones.
+    pub(crate) fn due_since(&self, config: &Config, now: Instant) -> Option<Instant> {
+        let is_free = self.planned.is_empty() && !self.open.is_empty();
+        self.open.due_since(config).filter(|since| is_free && *since <= now)
     }
 
     /// Seals the open batch; it waits from here on. `Err` names a range that was planned otherwise: the same token would name other rows.
@@ -208,6 +215,15 @@ impl Lane {
         let waits = || self.waiting.front().map(|batch| batch.first_logged_at);
         on_its_way.or_else(waits).unwrap_or_else(|| self.open.first_logged_at())
     }
+}
+
+/// Which of the partitions that are due are sealed: the oldest, as many as there is room to send; and those that were due at `overdue_since`
+/// already, room or not, because a partition with few events must not wait for ever behind others that fill one batch after the other.
+pub(crate) fn choose_due(mut due: Vec<(Instant, u32)>, room: usize, overdue_since: Option<Instant>) -> Vec<u32> {
+    due.sort_unstable();
+    let is_overdue = |since: Instant| overdue_since.is_some_and(|overdue| since <= overdue);
+    let chosen = (0..).zip(due).filter(|(place, (since, _))| *place < room || is_overdue(*since));
+    chosen.map(|(_, (_, partition))| partition).collect()
 }
 
 #[cfg(test)]

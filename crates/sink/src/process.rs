@@ -29,7 +29,7 @@ use crate::{
     grave::Grave,
     insert::{Lander, NotLanded},
     lag::{Lag, Place},
-    lane::{Lane, Room},
+    lane::{Lane, Room, choose_due},
     metrics::Metrics,
     plan::{RANGES_MAX, Range},
     side::Side,
@@ -40,6 +40,8 @@ use take_up::Left;
 const GROUP: &str = "sink";
 /// How long one poll waits: a landed batch is committed within this time.
 const POLL_TIMEOUT: Duration = Duration::from_millis(20);
+/// Intervals of `flush_interval_ms` for which a batch that is due waits for room to be sent, and grows, before it is sealed all the same.
+const ROOM_INTERVALS_MAX: u64 = 4;
 /// How long a stop waits for inserts that are on their way. What has not landed by then is sent again by the next start.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often a stop looks whether they have landed.
@@ -167,8 +169,8 @@ impl Sink {
                 break;
             }
             self.take_up_left()?;
-            self.seal_due()?;
             self.take_landed()?;
+            self.seal_due()?;
             self.plan_and_send();
             self.look();
         }
@@ -204,7 +206,7 @@ impl Sink {
     }
 
     fn poll(&mut self, shutdown: &Shutdown) -> Result<Polled, SinkError> {
-        let (all, enricher, lander, now) = (&mut self.taken, &mut self.enricher, &self.lander, Instant::now());
+        let (all, enricher, lander) = (&mut self.taken, &mut self.enricher, &self.lander);
         let mut dead: Vec<Dead> = Vec::new();
         let mut fatal = None;
         let polled = self.consumer.poll(POLL_TIMEOUT, lander.config.poll_records_max, &mut |record| {
@@ -215,7 +217,7 @@ impl Sink {
                 Ok(Some(flaw)) => dead.push(dead_record(&record, flaw)),
                 Err(error) => fatal = Some(error),
             }
-            if fatal.is_none() && lane.must_seal(&lander.config, now) {
+            if fatal.is_none() && lane.must_seal(&lander.config) {
                 fatal = lane.seal().err().map(|planned| unlike_planned(record.partition, planned));
             }
         })?;
@@ -232,10 +234,21 @@ impl Sink {
         Ok(polled)
     }
 
+    /// Seals what is full; of what is old enough the oldest, as much as there is room to send; and what has waited for room too long, or all of
+    /// it where the open batches come to as many bytes as may be on their way: then they wait sealed, and reading pauses.
     fn seal_due(&mut self) -> Result<(), SinkError> {
-        let now = Instant::now();
+        let (now, config) = (Instant::now(), &self.lander.config);
+        let lanes = || self.taken.values().map(|taken| &taken.lane);
+        let busy: usize = lanes().map(|lane| lane.in_flight() + lane.waiting()).sum();
+        let open_bytes: usize = lanes().map(|lane| lane.open.bytes()).sum();
+        let room = config.batches_in_flight_max.clamp(1, RANGES_MAX).saturating_sub(busy);
+        let patience = Duration::from_millis(config.flush_interval_ms.saturating_mul(ROOM_INTERVALS_MAX));
+        let overdue_since = if open_bytes < config.in_flight_bytes_max { now.checked_sub(patience) } else { Some(now) };
+        let due =
+            self.taken.iter().filter_map(|(partition, taken)| Some((taken.lane.due_since(config, now)?, *partition)));
+        let due = choose_due(due.collect(), room, overdue_since);
         for (partition, taken) in &mut self.taken {
-            if taken.lane.must_seal(&self.lander.config, now) {
+            if due.contains(partition) || taken.lane.must_seal(config) {
                 taken.lane.seal().map_err(|planned| unlike_planned(*partition, planned))?;
             }
         }

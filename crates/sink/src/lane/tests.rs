@@ -116,14 +116,14 @@ impl World {
                 Err(_) => self.lane.open.pass(offset, Timestamp(1)),
             }
             self.next += 1;
-            if self.lane.must_seal(&self.config, Instant::now()) {
+            if self.lane.must_seal(&self.config) {
                 self.lane.seal().unwrap();
             }
         }
     }
 
     fn grow_old(&mut self) {
-        if self.lane.must_seal(&self.config, Instant::now() + Duration::from_secs(60)) {
+        if self.lane.due_since(&self.config, Instant::now() + Duration::from_secs(60)).is_some() {
             self.lane.seal().unwrap();
         }
     }
@@ -264,8 +264,32 @@ fn rows_that_are_not_those_of_the_plan_are_never_sent_under_its_token() {
     let value = world.log[0].clone();
     let decoded = decode_log_record(&value).unwrap();
     world.lane.open.take(0, Timestamp(1), decoded, value.len(), &mut world.enricher).unwrap();
-    assert!(world.lane.must_seal(&world.config, Instant::now()));
+    assert!(world.lane.must_seal(&world.config));
     assert_eq!(world.lane.seal(), Err(*world.sent.values().next().unwrap()));
+}
+
+#[test]
+fn of_batches_that_are_due_the_oldest_go_as_far_as_there_is_room_and_those_that_waited_too_long() {
+    let now = Instant::now();
+    let later = |ms| now + Duration::from_millis(ms);
+    let due = || vec![(now, 3), (later(2), 0), (later(1), 7)];
+    assert_eq!(choose_due(due(), 2, None), [3, 7]);
+    assert!(choose_due(due(), 0, None).is_empty());
+    assert_eq!(choose_due(due(), 9, None), [3, 7, 0]);
+    assert_eq!(choose_due(due(), 0, Some(later(1))), [3, 7]);
+    assert_eq!(choose_due(due(), 1, Some(later(9))), [3, 7, 0]);
+}
+
+#[test]
+fn a_batch_that_is_old_and_not_full_is_due_and_need_not_go() {
+    let mut world = World::new(&[(3, false, true)]);
+    world.read(1);
+    let later = Instant::now() + Duration::from_secs(60);
+    assert!(world.lane.due_since(&world.config, Instant::now()).is_none());
+    assert!(world.lane.due_since(&world.config, later).is_some());
+    assert!(!world.lane.must_seal(&world.config));
+    world.lane.seal().unwrap();
+    assert!(world.lane.due_since(&world.config, later).is_none(), "there is nothing to seal");
 }
 
 #[test]
