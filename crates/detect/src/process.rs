@@ -339,15 +339,14 @@ impl Detect {
             self.snapshots.step(&self.work, now());
             return Ok(());
         }
+        if Mutation::LedgerAfterOffset.is_made() {
+            self.commit();
+        }
         let outgoing = self.work.outgoing(self.topics.partitions)?;
         let writer = Writer { broker: &self.broker, shutdown, component };
         if writer.append(&self.topics.alerts, outgoing.alerts)?.is_none() {
             return Ok(());
         }
-        if Mutation::LedgerAfterOffset.is_made() {
-            self.commit();
-        }
-        let writer = Writer { broker: &self.broker, shutdown, component };
         for changes in [outgoing.controls, outgoing.ledger] {
             let Some(written) = writer.append(&self.topics.ledger, changes)? else { return Ok(()) };
             for (partition, Written { next, records }) in written {
