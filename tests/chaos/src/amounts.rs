@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use crate::schedule::Engine;
 
+/// How long everything may take to come to rest.
+const RESTS_WITHIN: Duration = Duration::from_secs(300);
+
 /// How much.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Amounts {
@@ -29,6 +32,8 @@ pub struct Amounts {
     pub storm: Duration,
     /// Each trouble of ClickHouse so often.
     pub troubles: u64,
+    /// How long everything may take to come to rest. Generous: machines are shared.
+    pub rests_within: Duration,
     /// Tenants, each of which has one partition.
     pub tenants: u64,
 }
@@ -49,6 +54,7 @@ impl Amounts {
             stops: 0,
             storm: Duration::ZERO,
             troubles: 3,
+            rests_within: RESTS_WITHIN,
             tenants: 8,
         };
         match engine {
@@ -79,6 +85,7 @@ impl Amounts {
             stops: 0,
             storm: Duration::ZERO,
             troubles: 0,
+            rests_within: RESTS_WITHIN,
             tenants: 4,
         };
         match engine {

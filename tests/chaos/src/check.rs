@@ -26,7 +26,7 @@ pub enum Invariant {
     I4,
     /// Each new app has one alert id, told at least once and never after a 2xx that was seen; none for known apps.
     I5,
-    /// What detection remembers is what the ledger rebuilds.
+    /// What detection remembers is what the ledger, a clean pass over the log, and ClickHouse's rows rebuild, and the same after a start.
     I6,
     /// Usage and inventory equal their base.
     I7,
@@ -62,7 +62,7 @@ impl Invariant {
             Invariant::I3 => "each poisoned element is one dead letter",
             Invariant::I4 => "each record of the log has exactly its rows",
             Invariant::I5 => "each new app is one alert, told, and never again after its 2xx",
-            Invariant::I6 => "detection remembers what the ledger rebuilds",
+            Invariant::I6 => "detection remembers what ledger, log and ClickHouse rebuild",
             Invariant::I7 => "usage and inventory equal their base",
             Invariant::I8 => "a fresh probe passes, nothing lags, nothing has grown",
             Invariant::I9 => "accepted = landed + dead",
@@ -140,12 +140,15 @@ pub fn check(expected: &Expected, observed: &Observed) -> Verdict {
         sentences.iter().for_each(|sentence| verdict.find(invariant, sentence.clone()));
     }
     for memory in &observed.memories {
-        if memory.values.iter().any(|value| Some(value) != memory.values.first()) || memory.values.is_empty() {
+        if !memory.is_agreed() {
             verdict.find(Invariant::I6, format!("{} is remembered as {:?}", memory.tenant, memory.values));
         }
     }
     if observed.memories.is_empty() {
         verdict.find(Invariant::I6, "nobody told what is remembered".to_owned());
+    }
+    if observed.untold > 0 {
+        verdict.find(Invariant::I5, format!("a clean pass opens {} episodes that nobody was told of", observed.untold));
     }
     check_probe(observed, &mut verdict);
     check_sums(observed, &mut verdict);

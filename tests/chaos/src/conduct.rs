@@ -19,11 +19,9 @@ use crate::{
     observed::{Memory, Observed},
     report::Report,
     schedule::{Engine, Schedule, Track},
-    stage::{Stage, lock},
+    stage::{SOON, Stage, lock},
 };
 
-/// How long everything may take to come to rest. Generous: the machine is shared.
-const DRAINED_WITHIN: Duration = Duration::from_secs(300);
 /// How long the amounts may take, beyond which a run ends with those that it has.
 const AMOUNTS_WITHIN: Duration = Duration::from_secs(40 * 60);
 /// How often a line tells of the progress.
@@ -36,21 +34,27 @@ struct Progress {
     all: u64,
 }
 
-/// Runs a seed on an engine. `say` is given a line now and then.
+/// Runs a seed on an engine; its processes have these variables of the environment. `say` is given a line now and then.
 ///
 /// # Errors
 /// What could not be started, harmed or asked. What is wrong with the outcome is in the report.
-pub fn run(engine: Engine, seed: u64, amounts: &Amounts, say: &(dyn Fn(&str) + Sync)) -> anyhow::Result<Report> {
+pub fn run(
+    engine: Engine,
+    seed: u64,
+    amounts: &Amounts,
+    environment: &[(&str, &str)],
+    say: &(dyn Fn(&str) + Sync),
+) -> anyhow::Result<Report> {
     let began = Instant::now();
     let schedule = Schedule::new(seed, engine, amounts);
     say(schedule.to_string().trim_end());
-    let stage = Stage::start(engine, seed, amounts)?;
+    let stage = Stage::start(engine, seed, amounts, environment)?;
     let generator = Generator::new(seed, amounts.tenants, tests::events::now_ms() - 3_600_000);
     let client = Client::new(generator.clone(), seed, amounts.pages_per_second);
     suffer(&stage, &client, &schedule, amounts, say)?;
     say("no more faults: everybody comes back, and what is on its way arrives");
     stage.heal()?;
-    let (expected, observed) = look(&stage, &client, &generator, say)?;
+    let (expected, observed) = look(&stage, &client, &generator, amounts.rests_within, say)?;
     let verdict = check(&expected, &observed);
     Ok(Report { seed, engine, faults: stage.faults(), verdict, wall: began.elapsed() })
 }
@@ -70,7 +74,7 @@ fn suffer(
         let keeping = scope.spawn(|| stage.keep());
         let went = (|| {
             // The first rows and alerts have flowed before anybody is harmed.
-            poll(DRAINED_WITHIN, "the first rows land", || {
+            poll(SOON, "the first rows land", || {
                 let rows = number(stage, "SELECT count() FROM events")?;
                 ensure!(rows > 0 && client.acknowledged_pages() > 8, "{rows} rows");
                 Ok(())
@@ -154,18 +158,26 @@ fn look(
     stage: &Stage,
     client: &Client,
     generator: &Generator,
+    rests_within: Duration,
     say: &(dyn Fn(&str) + Sync),
 ) -> anyhow::Result<(Expected, Observed)> {
     let mut book = client.book();
-    drain(stage, &book.expected(generator))?;
-    let mut memories_found = agreed_memories(stage)?;
+    let drained = drain(stage, &book.expected(generator), rests_within);
+    if let Err(error) = drained {
+        // Whatever is missing is the checker's to tell, and no probe is needed to see that not all is well.
+        say(&format!("{error:#}"));
+        let (expected, (memories, untold)) = (book.expected(generator), memories(stage)?);
+        return Ok((expected, Observed { memories, untold, surprises: client.surprises(), ..observe(stage)? }));
+    }
+    let (mut memories_found, _) = agreed_memories(stage)?;
     // Whoever starts anew remembers the same.
     for member in stage.of_role("detect") {
         stage.kill(member, Duration::ZERO)?;
     }
     stage.heal()?;
-    drain(stage, &book.expected(generator))?;
-    for memory in agreed_memories(stage)? {
+    drain(stage, &book.expected(generator), rests_within)?;
+    let (again, untold) = agreed_memories(stage)?;
+    for memory in again {
         match memories_found.iter_mut().find(|known| known.tenant == memory.tenant) {
             Some(known) => known.values.extend(memory.values),
             None => memories_found.push(memory),
@@ -179,7 +191,7 @@ fn look(
     client.send_some(stage, 2 * generator.tenants());
     book = client.book();
     let expected = book.expected(generator);
-    let drained = drain(stage, &expected);
+    let drained = drain(stage, &expected, rests_within);
     let probe_took = drained.is_ok().then(|| began.elapsed());
     let probed = poll(PROBE_WITHIN, "the counters add up", || {
         let sums = sums(stage)?.since(before);
@@ -189,14 +201,17 @@ fn look(
     let sums = probed.or_else(|_| sums(stage).map(|now| now.since(before)))?;
     say("looking at everything");
     let observed = observe(stage)?;
-    Ok((expected, Observed { memories: memories_found, probe_took, sums, surprises: client.surprises(), ..observed }))
+    Ok((
+        expected,
+        Observed { memories: memories_found, untold, probe_took, sums, surprises: client.surprises(), ..observed },
+    ))
 }
 
 /// Waits until nothing is on its way any more: cheap questions only. What is still missing after the deadline is the checker's to tell.
-fn drain(stage: &Stage, expected: &Expected) -> anyhow::Result<()> {
+fn drain(stage: &Stage, expected: &Expected, within: Duration) -> anyhow::Result<()> {
     let acknowledged = expected.acknowledged();
     let poison = expected.poison.values().filter(|is_acknowledged| **is_acknowledged).count();
-    poll(DRAINED_WITHIN, "everything is drained", || {
+    poll(within, "everything is drained", || {
         lock(&stage.clickhouse).revive()?;
         let events = number(stage, "SELECT uniqExact(event_id) FROM events")?;
         ensure!(events >= acknowledged, "{events} of {acknowledged} events");
@@ -213,12 +228,11 @@ fn drain(stage: &Stage, expected: &Expected) -> anyhow::Result<()> {
 }
 
 /// What is remembered, asked until all say the same, or for so long: a tick may be on its way.
-fn agreed_memories(stage: &Stage) -> anyhow::Result<Vec<Memory>> {
+fn agreed_memories(stage: &Stage) -> anyhow::Result<(Vec<Memory>, u64)> {
     let agreed = poll(Duration::from_secs(90), "all remember the same", || {
-        let memories = memories(stage)?;
-        let is_same = |memory: &Memory| memory.values.windows(2).all(|two| two.first() == two.last());
-        ensure!(!memories.is_empty() && memories.iter().all(is_same), "they do not");
-        Ok(memories)
+        let (memories, untold) = memories(stage)?;
+        ensure!(!memories.is_empty() && memories.iter().all(Memory::is_agreed) && untold == 0, "they do not");
+        Ok((memories, untold))
     });
     agreed.or_else(|_| memories(stage))
 }

@@ -57,7 +57,7 @@ fn run() -> anyhow::Result<ExitCode> {
         let mut amounts = if arguments.short { Amounts::short(*engine) } else { Amounts::promised(*engine) };
         amounts.events = arguments.events.unwrap_or(amounts.events);
         println!("again: make chaos SEED={seed} ENGINE={}", engine.name());
-        let report = conduct::run(*engine, seed, &amounts, &|line| println!("{line}"));
+        let report = conduct::run(*engine, seed, &amounts, &[], &|line| println!("{line}"));
         reports.push(report.with_context(|| format!("seed {seed}, engine {}", engine.name()))?);
         // After each engine, so that what the first has shown is not lost with the second.
         let all: Vec<Value> = reports.iter().map(Report::json).collect();

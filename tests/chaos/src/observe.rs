@@ -124,22 +124,32 @@ fn verify(stage: &Stage, observed: &mut Observed) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What everybody who detects remembers, beside what the ledger rebuilds.
+/// What everybody who detects remembers, beside what the ledger rebuilds, a clean pass over the log, and one over the rows of ClickHouse; and how
+/// many episodes such a pass opens that nobody was told of.
 ///
 /// # Errors
 /// When somebody does not tell.
-pub fn memories(stage: &Stage) -> anyhow::Result<Vec<Memory>> {
-    let mut all: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for member in stage.of_role("detect") {
-        let lines = typed(member, &["ledger", "hash", "--rebuild", "--json"])?;
-        for line in lines.as_array().into_iter().flatten() {
+pub fn memories(stage: &Stage) -> anyhow::Result<(Vec<Memory>, u64)> {
+    let (mut all, mut untold): (BTreeMap<String, Vec<(String, String)>>, u64) = (BTreeMap::new(), 0);
+    let mut note = |answer: &Value, key: &str, who: String| {
+        for line in answer.as_array().into_iter().flatten() {
             let text = |key: &str| line.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
             let known = all.entry(text("tenant")).or_default();
             // Who does not have the tenant's partition remembers nothing of it.
-            known.extend([text("hash"), text("rebuilt_hash")].into_iter().filter(|hash| !hash.is_empty()));
+            known.extend(Some((who.clone(), text(key))).filter(|(_, hash)| !hash.is_empty()));
         }
+    };
+    for member in stage.of_role("detect") {
+        let hashes = typed(member, &["ledger", "hash", "--rebuild", "--json"])?;
+        note(&hashes, "hash", member.name());
+        note(&hashes, "rebuilt_hash", "ledger".to_owned());
     }
-    Ok(all.into_iter().map(|(tenant, values)| Memory { tenant, values }).collect())
+    for (role, history) in [("detect", "log"), ("sink", "clickhouse")] {
+        let answer = typed(stage.one(role)?, &["ledger", "rebuild", "--from", history, "--json"])?;
+        note(answer.get("lines").unwrap_or(&Value::Null), "rebuilt_hash", history.to_owned());
+        untold += answer.get("untold").and_then(Value::as_u64).with_context(|| format!("no rebuild: {answer}"))?;
+    }
+    Ok((all.into_iter().map(|(tenant, values)| Memory { tenant, values }).collect(), untold))
 }
 
 /// Records that the sinks have not landed.

@@ -81,8 +81,8 @@ pub struct Partition {
 pub struct Memory {
     /// The tenant.
     pub tenant: String,
-    /// Who → hash.
-    pub values: Vec<String>,
+    /// Who, and the hash of what they know.
+    pub values: Vec<(String, String)>,
 }
 
 /// Counters of everybody, over the last stretch, which nobody harmed.
@@ -125,6 +125,8 @@ pub struct Observed {
     pub alert_rows: BTreeMap<(String, String), u64>,
     /// By tenant.
     pub memories: Vec<Memory>,
+    /// Episodes that a clean pass over the history opens and nobody was told of.
+    pub untold: u64,
     /// Sentences of `daylight verify` on usage and inventory.
     pub usage_differences: Vec<String>,
     /// How long a fresh event took to be a row and a delivered alert.
@@ -139,4 +141,14 @@ pub struct Observed {
     pub leaks: Vec<String>,
     /// Answers of ingest that should never come.
     pub surprises: Vec<String>,
+}
+
+impl Memory {
+    /// Does everybody who was asked know the same?
+    #[must_use]
+    pub fn is_agreed(&self) -> bool {
+        let mut hashes = self.values.iter().map(|(_, hash)| hash);
+        let first = hashes.next();
+        first.is_some() && hashes.all(|hash| Some(hash) == first)
+    }
 }

@@ -60,6 +60,8 @@ pub enum Deed {
         number: u64,
         /// How long it stays away.
         away_ms: u64,
+        /// Does it meet much at once before, and is nothing that it writes to the log taken any more?
+        is_unheard: bool,
     },
     /// `kill -9` of ClickHouse in the middle of an insert.
     KillClickhouse {
@@ -124,7 +126,10 @@ impl Deed {
 impl fmt::Display for Deed {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Deed::KillProcess { role, number, away_ms } => write!(to, "kill {role} {number}, away {away_ms} ms"),
+            Deed::KillProcess { role, number, away_ms, is_unheard } => {
+                let how = if *is_unheard { ", unheard before" } else { "" };
+                write!(to, "kill {role} {number}{how}, away {away_ms} ms")
+            }
             Deed::KillClickhouse { after_us: Some(after_us), away_ms } => {
                 write!(to, "kill ClickHouse {after_us} µs into an insert, away {away_ms} ms")
             }
@@ -199,10 +204,13 @@ fn processes(seed: u64, engine: Engine, amounts: &Amounts) -> Track {
     let places: Vec<(&'static str, u64)> =
         engine.roles().iter().flat_map(|(role, count)| (0..*count).map(move |number| (*role, number))).collect();
     // Each in turn, so that a short schedule meets every role, too.
-    let mut kills: Vec<Deed> = (0..amounts.process_kills)
-        .zip(places.iter().cycle())
-        .map(|(_, (role, number))| Deed::KillProcess { role, number: *number, away_ms: dice.within(0..AWAY_MAX_MS) })
-        .collect();
+    let count = u64::try_from(places.len()).unwrap_or(1).max(1);
+    let kill = |(nth, (role, number)): (u64, &(&'static str, u64))| {
+        // By turns, of those who write to the log what they have worked out.
+        let is_unheard = matches!(*role, "detect" | "notify") && (nth / count + number).is_multiple_of(2);
+        Deed::KillProcess { role, number: *number, away_ms: dice.within(0..AWAY_MAX_MS), is_unheard }
+    };
+    let mut kills: Vec<Deed> = (0..amounts.process_kills).zip(places.iter().cycle()).map(kill).collect();
     // Whoever is no member of a group has no session.
     let members: Vec<_> = places.iter().filter(|(role, _)| *role != "ingest" && *role != "run").collect();
     let sleeps = (0..amounts.stops).zip(members.iter().cycle());

@@ -50,6 +50,7 @@ const CLICKHOUSE_WEATHER: &[(Fault, u64)] = &[
     (Fault::CutResponse, 8),
     (Fault::HoldResponse, 3),
     (Fault::DelayRequest, 3),
+    (Fault::ForgetRows, 10),
 ];
 /// Of a thousand posts to the receiver.
 const RECEIVER_WEATHER: &[(Fault, u64)] = &[
@@ -61,10 +62,10 @@ const RECEIVER_WEATHER: &[(Fault, u64)] = &[
     (Fault::DelayResponse, 20),
 ];
 /// Of a thousand produces, and of a thousand commits.
-const KAFKA_WEATHER: &[(Fault, u64)] = &[
-    (Fault::DropRequest, 2),
-    (Fault::LoseResponse, 15),
-    (Fault::CutResponse, 2),
+pub(crate) const KAFKA_WEATHER: &[(Fault, u64)] = &[
+    (Fault::DropRequest, 3),
+    (Fault::LoseResponse, 30),
+    (Fault::CutResponse, 3),
     (Fault::HoldResponse, 1),
     (Fault::DelayResponse, 2),
 ];
@@ -158,10 +159,6 @@ impl Stage {
 
     /// The network is as bad as it will be.
     pub fn storm_network(&self) {
-        let weather = |shares: &[(Fault, u64)]| Weather {
-            per_thousand: shares.iter().copied().collect(),
-            hold: Duration::from_secs(2),
-        };
         for (place, proxy) in self.proxies() {
             match place {
                 "clickhouse" => proxy.schedule(weather(CLICKHOUSE_WEATHER)),
@@ -332,6 +329,11 @@ impl Member {
     }
 }
 
+/// What is drawn for each exchange.
+pub(crate) fn weather(shares: &[(Fault, u64)]) -> Weather {
+    Weather { per_thousand: shares.iter().copied().collect(), hold: Duration::from_secs(2) }
+}
+
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -349,5 +351,6 @@ const fn fault_name(fault: Fault) -> &'static str {
         Fault::HoldResponse => "hold_response",
         Fault::DelayRequest => "delay_request",
         Fault::DelayResponse => "delay_response",
+        Fault::ForgetRows => "forget_rows",
     }
 }

@@ -9,7 +9,7 @@ const SEED: u64 = 20_261_122;
 
 fn every_invariant_holds(engine: Engine) -> anyhow::Result<()> {
     let seed = std::env::var("DAYLIGHT_TESTS_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(SEED);
-    let report = conduct::run(engine, seed, &Amounts::short(engine), &|line| eprintln!("{line}"))?;
+    let report = conduct::run(engine, seed, &Amounts::short(engine), &[], &|line| eprintln!("{line}"))?;
     eprintln!("{report}");
     anyhow::ensure!(report.verdict.is_sound(), "seed {seed}, engine {}: {report}", engine.name());
     Ok(())

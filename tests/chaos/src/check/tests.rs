@@ -28,7 +28,7 @@ fn make_sound() -> (Expected, Observed) {
     let book = Book { pages: (0..PAGES).map(|page| (page, sent(page))).collect() };
     let expected = book.expected(&generator);
     let mut observed = Observed {
-        memories: vec![Memory { tenant: "tenant0".to_owned(), values: vec!["a1".to_owned(); 3] }],
+        memories: vec![Memory { tenant: "tenant0".to_owned(), values: vec![("a".to_owned(), "a1".to_owned()); 3] }],
         probe_took: Some(Duration::from_secs(1)),
         sums: Sums {
             read: 12,
@@ -182,8 +182,9 @@ const DOCTORED: &[Doctored] = &[
         observed.alert_rows.values_mut().for_each(|ids| *ids = 2);
     }),
     ("detection remembers something else", Invariant::I6, |_, observed| {
-        observed.memories[0].values.push("b2".to_owned());
+        observed.memories[0].values.push(("log".to_owned(), "b2".to_owned()));
     }),
+    ("an alert that a clean pass would have told", Invariant::I5, |_, observed| observed.untold = 1),
     ("nobody remembers", Invariant::I6, |_, observed| observed.memories.clear()),
     ("usage differs", Invariant::I7, |_, observed| observed.usage_differences.push("app_days".to_owned())),
     ("no probe passes", Invariant::I8, |_, observed| observed.probe_took = None),

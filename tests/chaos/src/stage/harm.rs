@@ -8,14 +8,17 @@ use std::{
 use anyhow::{Context, bail, ensure};
 use tests::{
     poll,
-    servers::{Clickhouse, Trouble},
+    servers::{Clickhouse, Fault, Trouble},
 };
 
-use super::{DATABASE, Member, SESSION, SOON, Stage, lock};
+use super::{DATABASE, KAFKA_WEATHER, Member, SESSION, SOON, Stage, lock, weather};
 use crate::schedule::Deed;
 
 /// How long a kill waits for an insert.
 const INSERT_WITHIN: Duration = Duration::from_secs(20);
+/// How long a process stands before it is unheard, and how long it is. Its session is longer than both.
+const STANDS: Duration = Duration::from_millis(1_500);
+const UNHEARD: Duration = Duration::from_millis(800);
 /// Kills that met no insert, before the next deed.
 const MISSES_MAX: usize = 20;
 
@@ -26,8 +29,14 @@ impl Stage {
     /// Who does not come back.
     pub fn harm(&self, deed: &Deed) -> anyhow::Result<()> {
         match deed {
-            Deed::KillProcess { role, number, away_ms } => {
-                self.kill(self.member(role, *number)?, Duration::from_millis(*away_ms))?;
+            Deed::KillProcess { role, number, away_ms, is_unheard } => {
+                let member = self.member(role, *number)?;
+                if *is_unheard {
+                    self.kill_unheard(member, Duration::from_millis(*away_ms))?;
+                    self.count("process_kill_unheard");
+                } else {
+                    self.kill(member, Duration::from_millis(*away_ms))?;
+                }
                 self.count(&format!("process_kill_{role}"));
             }
             Deed::KillClickhouse { after_us, away_ms } => {
@@ -72,6 +81,23 @@ impl Stage {
         let _turn = lock(&member.turn);
         let _disturbed = self.disturb_by(member);
         member.process.kill9()?;
+        thread::sleep(away);
+        self.start_again(member)
+    }
+
+    /// As `kill`, but the process first stands until much waits for it, then goes on while nothing that it writes to the log is taken: whoever
+    /// says that work is done before its results are durable has said so when the kill comes.
+    fn kill_unheard(&self, member: &Member, away: Duration) -> anyhow::Result<()> {
+        let _turn = lock(&member.turn);
+        let _disturbed = self.disturb_by(member);
+        let proxy = self.kafka_proxy.as_ref().context("there is no log to be unheard by")?;
+        member.process.pause()?;
+        thread::sleep(STANDS);
+        proxy.schedule_of("Produce", weather(&[(Fault::DropRequest, 1_000)]));
+        member.process.resume()?;
+        thread::sleep(UNHEARD);
+        member.process.kill9()?;
+        proxy.schedule_of("Produce", weather(KAFKA_WEATHER));
         thread::sleep(away);
         self.start_again(member)
     }

@@ -28,7 +28,7 @@ impl Stage {
     ///
     /// # Errors
     /// Who does not come up.
-    pub fn start(engine: Engine, seed: u64, amounts: &Amounts) -> anyhow::Result<Stage> {
+    pub fn start(engine: Engine, seed: u64, amounts: &Amounts, environment: &[(&str, &str)]) -> anyhow::Result<Stage> {
         let (clickhouse, receiver) = (Clickhouse::start()?, Receiver::start()?);
         let host = |url: &str| url.trim_start_matches("http://").split('/').next().unwrap_or_default().to_owned();
         let before = |upstream: &str, place: u64| FaultProxy::start(upstream, Protocol::Http, seed.wrapping_add(place));
@@ -46,6 +46,7 @@ impl Stage {
             clickhouse: clickhouse_proxy.url(),
             kafka: kafka.as_ref().map(|(_, proxy)| proxy.address().to_owned()),
             tenants: amounts.tenants,
+            environment: environment.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect(),
         };
         let mut members = Vec::new();
         for (role, count) in engine.roles() {
@@ -125,6 +126,7 @@ pub(super) struct Plan {
     clickhouse: String,
     kafka: Option<String>,
     tenants: u64,
+    environment: Vec<(String, String)>,
 }
 
 impl Plan {
@@ -139,6 +141,9 @@ impl Plan {
         for tenant in 0..self.tenants {
             setup = setup.tenant(&tenant_id(tenant));
             setup = setup.connection(&connection_id(tenant), &tenant_id(tenant), "okta", &org(tenant));
+        }
+        for (name, value) in &self.environment {
+            setup = setup.env(name, value);
         }
         if let Some(kafka) = &self.kafka {
             let session_ms = i64::try_from(SESSION.as_millis()).unwrap_or(i64::MAX);

@@ -6,7 +6,10 @@ use std::{
     sync::atomic::Ordering,
 };
 
-use super::{CHUNK_BYTES, Fault, RESPONSE_LOST, Shared};
+use super::{CHUNK_BYTES, Fault, RESPONSE_LOST, Shared, lock};
+
+/// What a server answers that believes the rows to be there.
+const BELIEVED: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 
 impl Shared {
     /// One request and its response. `None` when the connection is over.
@@ -14,7 +17,17 @@ impl Shared {
         let mut request = read_request(client)?;
         let first_bytes = request.get(..request.len().min(4_096)).unwrap_or_default();
         let (is_meant, fate) = (self.is_meant(first_bytes), self.fate(first_bytes));
+        let token = token_of(first_bytes);
+        if token.as_ref().is_some_and(|token| lock(&self.forgotten).remove(token)) {
+            client.write_all(BELIEVED).ok()?;
+            return None;
+        }
         match fate.fault {
+            Some(Fault::ForgetRows) => {
+                lock(&self.forgotten).insert(token?);
+                self.count(&fate);
+                return None;
+            }
             Some(Fault::DropRequest) => {
                 self.count(&fate);
                 return None;
@@ -63,6 +76,14 @@ impl Shared {
         self.cut_by_server.fetch_add(if is_whole { 0 } else { count }, Ordering::Relaxed);
         is_whole.then_some(response)
     }
+}
+
+/// The token of an insert that is deduplicated by it: by any other, nobody may be told that its rows are there.
+fn token_of(first_bytes: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(first_bytes);
+    let line = text.lines().next().filter(|line| line.contains("deduplicate_insert=enable"))?;
+    let (_, token) = line.split_once("insert_deduplication_token=")?;
+    token.split(['&', ' ']).next().map(str::to_owned)
 }
 
 /// A whole request, told to be the last of its connection; nothing when the client has ended.
