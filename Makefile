@@ -70,6 +70,12 @@ instructions: toolchain ## Count the instructions of an event in each stage, bes
 	$(CARGO) build --release --locked -p daylight -p bench
 	target/release/bench instructions $(if $(KEEP),keep)
 
+.PHONY: chaos-selftest
+chaos-selftest: toolchain stack ## Make one mistake after the other in Daylight, and see that make chaos finds each
+	$(CARGO) build --release --locked -p chaos
+	$(CARGO) build --release --locked -p daylight --features mutations --target-dir target/mutations
+	DAYLIGHT_TESTS_BINARY=$(CURDIR)/target/mutations/release/daylight target/release/chaos --selftest $(if $(SEED),--seed $(SEED)) $(CHAOS)
+
 .PHONY: check
 check: toolchain ## Format and lints, without a warning
 	$(CARGO) fmt --all --check

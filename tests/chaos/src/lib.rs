@@ -15,4 +15,5 @@ pub mod observe;
 pub mod observed;
 pub mod report;
 pub mod schedule;
+pub mod selftest;
 pub mod stage;

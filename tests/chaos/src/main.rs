@@ -5,7 +5,7 @@
 use std::{path::PathBuf, process::ExitCode, time::SystemTime};
 
 use anyhow::Context;
-use chaos::{amounts::Amounts, conduct, report::Report, schedule::Engine};
+use chaos::{amounts::Amounts, conduct, report::Report, schedule::Engine, selftest};
 use clap::{Parser, ValueEnum};
 use serde_json::Value;
 
@@ -29,6 +29,12 @@ struct Arguments {
     /// The few faults of a test run, instead of all that is promised.
     #[arg(long)]
     short: bool,
+    /// Makes one mistake after the other and sees each found. Daylight must be built with `mutations`, and `DAYLIGHT_TESTS_BINARY` name it.
+    #[arg(long)]
+    selftest: bool,
+    /// Of the mistakes, only those whose name holds this.
+    #[arg(long, default_value = "")]
+    mistake: String,
     /// Events to be acknowledged at least.
     #[arg(long)]
     events: Option<u64>,
@@ -47,6 +53,13 @@ fn main() -> ExitCode {
 fn run() -> anyhow::Result<ExitCode> {
     let arguments = Arguments::parse();
     let seed = arguments.seed.unwrap_or_else(seed_of_now);
+    if arguments.selftest {
+        let trials = selftest::run(seed, &arguments.mistake, &|line| println!("{line}"));
+        println!();
+        selftest::table(&trials).iter().for_each(|line| println!("{line}"));
+        let is_right = trials.iter().all(selftest::Trial::is_right);
+        return Ok(if is_right { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+    }
     let engines: &[Engine] = match arguments.engine {
         Choice::Kafka => &[Engine::Kafka],
         Choice::Embedded => &[Engine::Embedded],

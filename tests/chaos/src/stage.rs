@@ -50,7 +50,16 @@ const CLICKHOUSE_WEATHER: &[(Fault, u64)] = &[
     (Fault::CutResponse, 8),
     (Fault::HoldResponse, 3),
     (Fault::DelayRequest, 3),
-    (Fault::ForgetRows, 10),
+];
+/// Of a thousand inserts of events: the one table whose rows a server may believe to have.
+const EVENTS_WEATHER: &[(Fault, u64)] = &[
+    (Fault::DropRequest, 15),
+    (Fault::CutRequest, 2),
+    (Fault::LoseResponse, 80),
+    (Fault::CutResponse, 15),
+    (Fault::HoldResponse, 5),
+    (Fault::DelayRequest, 5),
+    (Fault::ForgetRows, 30),
 ];
 /// Of a thousand posts to the receiver.
 const RECEIVER_WEATHER: &[(Fault, u64)] = &[
@@ -161,7 +170,10 @@ impl Stage {
     pub fn storm_network(&self) {
         for (place, proxy) in self.proxies() {
             match place {
-                "clickhouse" => proxy.schedule(weather(CLICKHOUSE_WEATHER)),
+                "clickhouse" => {
+                    proxy.schedule_of("deduplicate_insert=enable", weather(EVENTS_WEATHER));
+                    proxy.schedule(weather(CLICKHOUSE_WEATHER));
+                }
                 "receiver" => proxy.schedule(weather(RECEIVER_WEATHER)),
                 "kafka" => {
                     proxy.schedule_of("Produce", weather(KAFKA_WEATHER));
