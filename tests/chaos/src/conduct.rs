@@ -1,7 +1,7 @@
 //! One run: start, send, harm; then stop, drain, look, check.
 
 use std::{
-    sync::atomic::{AtomicU64, Ordering},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
     thread,
     time::{Duration, Instant},
 };
@@ -32,6 +32,8 @@ const TELL_EVERY: Duration = Duration::from_secs(5);
 struct Progress {
     done: AtomicU64,
     all: u64,
+    /// Did a deed fail? Then nobody waits for the others.
+    has_failed: AtomicBool,
 }
 
 /// Runs a seed on an engine; its processes have these variables of the environment. `say` is given a line now and then.
@@ -68,7 +70,7 @@ fn suffer(
     say: &(dyn Fn(&str) + Sync),
 ) -> anyhow::Result<()> {
     let all = schedule.tracks.iter().map(|track| u64::try_from(track.steps.len()).unwrap_or(0)).sum();
-    let progress = Progress { done: AtomicU64::new(0), all };
+    let progress = Progress { done: AtomicU64::new(0), all, has_failed: AtomicBool::new(false) };
     thread::scope(|scope| {
         let sending = scope.spawn(|| client.run(stage));
         let keeping = scope.spawn(|| stage.keep());
@@ -112,7 +114,14 @@ fn play(stage: &Stage, track: &Track, progress: &Progress, say: &(dyn Fn(&str) +
             progress.all,
             step.deed
         ));
-        harmed.with_context(|| step.deed.to_string())?;
+        if let Err(error) = harmed {
+            progress.has_failed.store(true, Ordering::Relaxed);
+            say(&format!("it failed: {error:#}"));
+            return Err(error.context(step.deed.to_string()));
+        }
+        if progress.has_failed.load(Ordering::Relaxed) {
+            return Ok(());
+        }
     }
     Ok(())
 }
@@ -146,6 +155,9 @@ fn wait_for_amounts(
             ));
         }
         if done >= progress.all && events >= amounts.events && lost >= amounts.lost_responses {
+            return Ok(());
+        }
+        if progress.has_failed.load(Ordering::Relaxed) {
             return Ok(());
         }
         ensure!(Instant::now() < deadline, "the amounts are not reached: {events} events, {lost} lost, {done} deeds");
