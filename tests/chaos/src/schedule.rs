@@ -60,7 +60,7 @@ pub enum Deed {
         number: u64,
         /// How long it stays away.
         away_ms: u64,
-        /// Does it meet much at once before, and is nothing that it writes to the log taken any more?
+        /// Is nothing that it writes taken any more, for a while before?
         is_unheard: bool,
     },
     /// `kill -9` of ClickHouse in the middle of an insert.
@@ -206,8 +206,8 @@ fn processes(seed: u64, engine: Engine, amounts: &Amounts) -> Track {
     // Each in turn, so that a short schedule meets every role, too.
     let count = u64::try_from(places.len()).unwrap_or(1).max(1);
     let kill = |(nth, (role, number)): (u64, &(&'static str, u64))| {
-        // By turns, of those who write to the log what they have worked out.
-        let is_unheard = matches!(*role, "detect" | "notify") && (nth / count + number).is_multiple_of(2);
+        // By turns, of those who commit what they have worked out elsewhere.
+        let is_unheard = *role != "ingest" && (nth / count + number).is_multiple_of(2);
         Deed::KillProcess { role, number: *number, away_ms: dice.within(0..AWAY_MAX_MS), is_unheard }
     };
     let mut kills: Vec<Deed> = (0..amounts.process_kills).zip(places.iter().cycle()).map(kill).collect();

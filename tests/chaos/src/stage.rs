@@ -51,8 +51,10 @@ const CLICKHOUSE_WEATHER: &[(Fault, u64)] = &[
     (Fault::HoldResponse, 3),
     (Fault::DelayRequest, 3),
 ];
+/// What inserts of events say of themselves, and no others.
+pub(crate) const EVENT_INSERTS: &str = "deduplicate_insert=enable";
 /// Of a thousand inserts of events: the one table whose rows a server may believe to have.
-const EVENTS_WEATHER: &[(Fault, u64)] = &[
+pub(crate) const EVENTS_WEATHER: &[(Fault, u64)] = &[
     (Fault::DropRequest, 15),
     (Fault::CutRequest, 2),
     (Fault::LoseResponse, 80),
@@ -171,7 +173,7 @@ impl Stage {
         for (place, proxy) in self.proxies() {
             match place {
                 "clickhouse" => {
-                    proxy.schedule_of("deduplicate_insert=enable", weather(EVENTS_WEATHER));
+                    proxy.schedule_of(EVENT_INSERTS, weather(EVENTS_WEATHER));
                     proxy.schedule(weather(CLICKHOUSE_WEATHER));
                 }
                 "receiver" => proxy.schedule(weather(RECEIVER_WEATHER)),

@@ -11,14 +11,14 @@ use tests::{
     servers::{Clickhouse, Fault, Trouble},
 };
 
-use super::{DATABASE, KAFKA_WEATHER, Member, SESSION, SOON, Stage, lock, weather};
+use super::{DATABASE, EVENT_INSERTS, EVENTS_WEATHER, KAFKA_WEATHER, Member, SESSION, SOON, Stage, lock, weather};
 use crate::schedule::Deed;
 
 /// How long a kill waits for an insert.
 const INSERT_WITHIN: Duration = Duration::from_secs(20);
 /// How long a process stands before it is unheard, and how long it is. Its session is longer than both.
 const STANDS: Duration = Duration::from_millis(1_500);
-const UNHEARD: Duration = Duration::from_millis(800);
+const UNHEARD: Duration = Duration::from_millis(1_200);
 /// Kills that met no insert, before the next deed.
 const MISSES_MAX: usize = 20;
 
@@ -85,19 +85,22 @@ impl Stage {
         self.start_again(member)
     }
 
-    /// As `kill`, but the process first stands until much waits for it, then goes on while nothing that it writes to the log is taken: whoever
-    /// says that work is done before its results are durable has said so when the kill comes.
+    /// As `kill`, but the process first stands until much waits for it, then goes on while nothing that it writes is taken: whoever says that
+    /// work is done before its results are durable has said so when the kill comes. `sink` writes to ClickHouse, others to the log.
     fn kill_unheard(&self, member: &Member, away: Duration) -> anyhow::Result<()> {
         let _turn = lock(&member.turn);
         let _disturbed = self.disturb_by(member);
-        let proxy = self.kafka_proxy.as_ref().context("there is no log to be unheard by")?;
+        let (proxy, writes, usual) = match (&self.kafka_proxy, member.role) {
+            (Some(kafka), "detect" | "notify") => (kafka, "Produce", KAFKA_WEATHER),
+            _ => (&self.clickhouse_proxy, EVENT_INSERTS, EVENTS_WEATHER),
+        };
         member.process.pause()?;
         thread::sleep(STANDS);
-        proxy.schedule_of("Produce", weather(&[(Fault::DropRequest, 1_000)]));
+        proxy.schedule_of(writes, weather(&[(Fault::DropRequest, 1_000)]));
         member.process.resume()?;
         thread::sleep(UNHEARD);
         member.process.kill9()?;
-        proxy.schedule_of("Produce", weather(KAFKA_WEATHER));
+        proxy.schedule_of(writes, weather(usual));
         thread::sleep(away);
         self.start_again(member)
     }
