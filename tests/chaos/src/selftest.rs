@@ -73,7 +73,10 @@ fn attempt(mistake: &'static str, seed: u64, say: &(dyn Fn(&str) + Sync)) -> Tri
     let amounts = Amounts { rests_within, ..Amounts::short(Engine::Kafka) };
     let report = conduct::run(Engine::Kafka, seed, &amounts, &[(VARIABLE, mistake)], say);
     let (verdict, failure) = match report {
-        Ok(report) => (report.verdict, String::new()),
+        Ok(report) => {
+            say(&report.to_string());
+            (report.verdict, String::new())
+        }
         Err(error) => (Verdict::default(), format!("{error:#}")),
     };
     let found_by: Vec<Invariant> = Invariant::ALL.into_iter().filter(|invariant| !verdict.holds(*invariant)).collect();
