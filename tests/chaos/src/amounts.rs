@@ -32,6 +32,8 @@ pub struct Amounts {
     pub storm: Duration,
     /// Each trouble of ClickHouse so often.
     pub troubles: u64,
+    /// How long the faults may take, beyond which a run ends without a verdict.
+    pub lasts_within: Duration,
     /// How long everything may take to come to rest. Generous: machines are shared.
     pub rests_within: Duration,
     /// Tenants, each of which has one partition.
@@ -54,6 +56,7 @@ impl Amounts {
             stops: 0,
             storm: Duration::ZERO,
             troubles: 3,
+            lasts_within: Duration::from_secs(40 * 60),
             rests_within: RESTS_WITHIN,
             tenants: 8,
         };
@@ -85,6 +88,7 @@ impl Amounts {
             stops: 0,
             storm: Duration::ZERO,
             troubles: 0,
+            lasts_within: Duration::from_secs(10 * 60),
             rests_within: RESTS_WITHIN,
             tenants: 4,
         };

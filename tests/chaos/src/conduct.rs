@@ -22,8 +22,6 @@ use crate::{
     stage::{SOON, Stage, lock},
 };
 
-/// How long the amounts may take, beyond which a run ends with those that it has.
-const AMOUNTS_WITHIN: Duration = Duration::from_secs(40 * 60);
 /// How often a line tells of the progress.
 const TELL_EVERY: Duration = Duration::from_secs(5);
 
@@ -73,7 +71,11 @@ fn suffer(
     let progress = Progress { done: AtomicU64::new(0), all, has_failed: AtomicBool::new(false) };
     thread::scope(|scope| {
         let sending = scope.spawn(|| client.run(stage));
-        let keeping = scope.spawn(|| stage.keep());
+        let keeping = scope.spawn(|| {
+            let kept = stage.keep();
+            progress.has_failed.fetch_or(kept.is_err(), Ordering::Relaxed);
+            kept
+        });
         let went = (|| {
             // The first rows and alerts have flowed before anybody is harmed.
             poll(SOON, "the first rows land", || {
@@ -134,7 +136,7 @@ fn wait_for_amounts(
     progress: &Progress,
     say: &(dyn Fn(&str) + Sync),
 ) -> anyhow::Result<()> {
-    let deadline = Instant::now() + AMOUNTS_WITHIN;
+    let deadline = Instant::now() + amounts.lasts_within;
     let mut told = Instant::now();
     loop {
         let (events, lost) = (client.acknowledged_pages() * PAGE_EVENTS, stage.lost_responses());

@@ -28,7 +28,7 @@ pub const SOON: Duration = Duration::from_secs(240);
 /// After how long Kafka gives the partitions of a silent member to another.
 pub const SESSION: Duration = Duration::from_secs(6);
 /// A receiver's 2xx counts as seen when its reader lived on for so long: it has to be written down, and a disk may be slow.
-const SEEN_AFTER: Duration = Duration::from_secs(5);
+const SEEN_AFTER: Duration = Duration::from_secs(10);
 
 /// How long a receiver refuses the same alerts, and how long until it refuses others. Seconds.
 const REFUSING_S: u64 = 25;

@@ -16,7 +16,7 @@ use super::{FaultProxy, Protocol, free_port, is_running, keeper::Keeper, say, si
 use crate::tls::ServerCertificate;
 
 /// How long the server may take until it answers. It takes 3 to 5 s on two idle cores.
-const READY_WITHIN: Duration = Duration::from_secs(90);
+const READY_WITHIN: Duration = Duration::from_secs(240);
 /// Any 16 bytes in base64: one cluster a folder, nobody compares them.
 const CLUSTER_ID: &str = "MkU3OEVBNTcwNTJENDM2Qg";
 /// An `ApiVersions` request, version 0, correlation id 1, no client id: what a server answers first when it is ready.
