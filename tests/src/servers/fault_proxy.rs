@@ -14,7 +14,7 @@ mod http;
 mod kafka;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     net::{Shutdown, TcpListener, TcpStream},
     sync::{
         Arc, Mutex, PoisonError,
@@ -63,7 +63,7 @@ pub enum Fault {
     DelayRequest,
     /// The response waits for `hold`, and then arrives.
     DelayResponse,
-    /// Of inserts by token alone: the request never arrives, and its repetition under that token is answered with success without being passed
+    /// Of inserts by token alone: the request never arrives, and each repetition under that token is answered with success without being passed
     /// on. That is what a ClickHouse does which was killed after it had written the token down and before it committed the rows; real kills
     /// show it once in 65 or less, which is too rare to rest a test on.
     ForgetRows,
@@ -95,8 +95,8 @@ struct Shared {
     exchanges: AtomicU64,
     under_way: AtomicU64,
     cut_by_server: AtomicU64,
-    /// Tokens of inserts that were forgotten, and have not been asked about again.
-    forgotten: Mutex<BTreeSet<String>>,
+    /// Tokens of inserts that came → were their rows forgotten?
+    tokens: Mutex<BTreeMap<String, bool>>,
     /// By the text of the schedule.
     faults: Mutex<BTreeMap<(String, Fault), u64>>,
     /// The schedule of the empty text meets only exchanges that hold this one; empty for all.
@@ -129,7 +129,7 @@ impl FaultProxy {
             exchanges: AtomicU64::new(0),
             under_way: AtomicU64::new(0),
             cut_by_server: AtomicU64::new(0),
-            forgotten: Mutex::default(),
+            tokens: Mutex::default(),
             faults: Mutex::default(),
             only: Mutex::default(),
             is_over: AtomicBool::new(false),

@@ -18,14 +18,14 @@ impl Shared {
         let first_bytes = request.get(..request.len().min(4_096)).unwrap_or_default();
         let (is_meant, fate) = (self.is_meant(first_bytes), self.fate(first_bytes));
         let token = token_of(first_bytes);
-        if token.as_ref().is_some_and(|token| lock(&self.forgotten).remove(token)) {
-            client.write_all(BELIEVED).ok()?;
-            return None;
-        }
         match fate.fault {
             Some(Fault::ForgetRows) => {
-                lock(&self.forgotten).insert(token?);
-                self.count(&fate);
+                // Only before any attempt went on: of one that may still run, no server would say that it is done.
+                if lock(&self.tokens).insert(token.clone()?, true).is_some_and(|was_forgotten| !was_forgotten) {
+                    lock(&self.tokens).insert(token?, false);
+                } else {
+                    self.count(&fate);
+                }
                 return None;
             }
             Some(Fault::DropRequest) => {
@@ -34,6 +34,11 @@ impl Shared {
             }
             Some(Fault::DelayRequest) => self.hold(fate.hold),
             _ => {}
+        }
+        // Also of an attempt that was held meanwhile.
+        if token.is_some_and(|token| *lock(&self.tokens).entry(token).or_insert(false)) {
+            client.write_all(BELIEVED).ok()?;
+            return None;
         }
         let mut server = self.connect()?;
         if fate.fault == Some(Fault::CutRequest) {
