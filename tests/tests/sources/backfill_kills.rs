@@ -2,13 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use tests::{fakes::FakeOkta, poll};
 
 use crate::{
     backfill::{ago, past, typed},
     log,
-    polled::{SOON, polling_okta},
+    polled::{SOON, has_come, polling_okta},
 };
 
 const EVENTS: u64 = 100_000;
@@ -72,5 +72,36 @@ fn killing_the_poller_50_times_during_a_100_000_event_back_fill_loses_and_double
     let asked = okta.asked().iter().filter(|asked| asked.status == 200 && asked.parameter("until").is_some()).count();
     println!("{asked} pages fetched for {}, {} events written twice", EVENTS / 1_000, found.doubled());
     ensure!(found.doubled() == 0, "{} of {EVENTS} events are in the log more than once", found.doubled());
+    Ok(())
+}
+
+/// What a kill between the log and the cursor leaves, made by hand: pages that are in the log, and a cursor from before them.
+#[test]
+fn pages_that_are_in_the_log_and_not_in_the_cursor_are_fetched_again_and_not_written_again() -> anyhow::Result<()> {
+    let okta = FakeOkta::start()?;
+    for number in 0..60 {
+        okta.store(past(number, 10 * DAY_MS - i64::try_from(number)? * 20_000));
+    }
+    let ingest = polling_okta(&okta).start()?;
+    okta.allow_history(4);
+    typed(&ingest, &["okta", "--since", &ago(11 * DAY_MS), "--no-wait"])?;
+    has_come(&ingest, 20)?;
+    ensure!(ingest.stop()? == 0);
+    let is_older = |(name, _): &(&String, &event::FeedCursor)| name.starts_with("backfill:");
+    let found = log::of_folder(ingest.data())?;
+    let older = found.cursors.iter().find(is_older).context("no cursor of the back-fill")?.1.clone();
+    okta.allow_history(3);
+    ingest.restart()?;
+    has_come(&ingest, 15)?;
+    ensure!(ingest.stop()? == 0);
+    log::write_cursor(ingest.data(), &older)?;
+    okta.allow_history(usize::MAX);
+    ingest.restart()?;
+    let out = typed(&ingest, &["okta"])?;
+    ensure!(out.contains("okta: done") && out.contains("60 events fetched, 15 of them were there already"), "{out}");
+    ensure!(ingest.stop()? == 0);
+    let found = log::of_folder(ingest.data())?;
+    found.is_exactly(&okta.ids())?;
+    ensure!(found.doubled() == 0, "{} events were written again", found.doubled());
     Ok(())
 }
