@@ -43,6 +43,7 @@ pub fn decode_log_record(record: &[u8]) -> Result<LogRecord<'_>, DecodeError> {
         | Schema::LedgerV2
         | Schema::LedgerV3
         | Schema::FeedCursorV1
-        | Schema::BackfillV1 => Err(DecodeError::WrongSchema { expected: "events or control", found: schema }),
+        | Schema::BackfillV1
+        | Schema::DeadLetterV2 => Err(DecodeError::WrongSchema { expected: "events or control", found: schema }),
     }
 }

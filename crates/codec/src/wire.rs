@@ -39,7 +39,7 @@ pub enum Schema {
     AlertV1,
     /// `delivery.avsc`, version 1.
     DeliveryV1,
-    /// `dead_letter.avsc`, version 1.
+    /// `dead_letter.avsc`, version 1: read, and no longer written.
     DeadLetterV1,
     /// `identity.avsc`, version 1.
     IdentityV1,
@@ -55,6 +55,8 @@ pub enum Schema {
     BackfillV1,
     /// `ledger.avsc`, version 3: says of which log its positions are.
     LedgerV3,
+    /// `dead_letter.avsc`, version 2: says when a dead letter was put through again.
+    DeadLetterV2,
 }
 
 impl Schema {
@@ -72,6 +74,7 @@ impl Schema {
         Schema::FeedCursorV1,
         Schema::BackfillV1,
         Schema::LedgerV3,
+        Schema::DeadLetterV2,
     ];
 
     /// The id in the frame.
@@ -91,6 +94,7 @@ impl Schema {
                 Schema::FeedCursorV1 => 10,
                 Schema::BackfillV1 => 11,
                 Schema::LedgerV3 => 12,
+                Schema::DeadLetterV2 => 13,
             }
     }
 
@@ -116,6 +120,7 @@ impl Schema {
             Schema::FeedCursorV1 => "feed_cursor.v1",
             Schema::BackfillV1 => "backfill.v1",
             Schema::LedgerV3 => "ledger.v3",
+            Schema::DeadLetterV2 => "dead_letter.v2",
         }
     }
 
@@ -127,7 +132,7 @@ impl Schema {
             Schema::ControlV1 => include_str!("../../../schemas/avro/released/control.v1.avsc"),
             Schema::AlertV1 => include_str!("../../../schemas/avro/alert.avsc"),
             Schema::DeliveryV1 => include_str!("../../../schemas/avro/delivery.avsc"),
-            Schema::DeadLetterV1 => include_str!("../../../schemas/avro/dead_letter.avsc"),
+            Schema::DeadLetterV1 => include_str!("../../../schemas/avro/released/dead_letter.v1.avsc"),
             Schema::IdentityV1 => include_str!("../../../schemas/avro/identity.avsc"),
             Schema::LedgerV1 => include_str!("../../../schemas/avro/released/ledger.v1.avsc"),
             Schema::ControlV2 => include_str!("../../../schemas/avro/control.avsc"),
@@ -135,6 +140,7 @@ impl Schema {
             Schema::FeedCursorV1 => include_str!("../../../schemas/avro/feed_cursor.avsc"),
             Schema::BackfillV1 => include_str!("../../../schemas/avro/backfill.avsc"),
             Schema::LedgerV3 => include_str!("../../../schemas/avro/ledger.avsc"),
+            Schema::DeadLetterV2 => include_str!("../../../schemas/avro/dead_letter.avsc"),
         }
     }
 }

@@ -16,7 +16,7 @@ use ingest::parse::{readable_provider, readable_providers};
 pub(crate) use connections::{ConnectionsCheckArgs, ConnectionsCommand, ConnectionsListArgs};
 pub(crate) use operator::{
     AppsArgs, BackfillArgs, DecideArgs, InitArgs, LedgerCommand, LedgerHashArgs, LedgerRebuildArgs,
-    LedgerRepartitionArgs, MergeArgs, ReloadArgs, RevealArgs, VerifyArgs,
+    LedgerRepartitionArgs, MergeArgs, ReconcileArgs, RedriveArgs, ReloadArgs, RevealArgs, VerifyArgs,
 };
 
 /// Which SaaS people really use, while they start to use it.
@@ -79,11 +79,22 @@ pub(crate) enum Command {
     Reload(ReloadArgs),
     /// Ask ClickHouse (read only).
     Sql(SqlArgs),
-    /// Compare the log with the tables: each event is there once, and usage and inventory say what the events say.
+    /// Compare the log with the tables: each event is there once, usage and inventory say what the events say, alerts and ledger agree.
     ///
-    /// Exit code 0 if so, 1 with a line for each thing that is wrong. It reads the whole log and every event of the table; the sink may go
-    /// on meanwhile.
+    /// Exit code 0 if so, 1 with a line for each thing that is wrong. It reads the whole log, the ledger, and every event of the table; all
+    /// roles may go on meanwhile, and what is on its way is left out.
     Verify(VerifyArgs),
+    /// Put dead letters through again, after whatever was wrong with them is mended: each once.
+    ///
+    /// They take the path of any delivery of their connection, with the time at which they were received. What is rejected still stays the
+    /// dead letter that it is. Text that is not JSON was masked and cannot be put through; rows that a table refused are stored by
+    /// `reconcile --refused`. Killed and typed again, it goes on: nothing is put through twice.
+    Redrive(RedriveArgs),
+    /// Mend what `verify` finds: rows from the log, as long as it holds them; usage and inventory from the events of the table.
+    ///
+    /// Prints what was mended: nothing, if all is well. Exit code 1 if something is wrong still. The sink may go on meanwhile. Rows that
+    /// somebody has deleted on purpose come back while the log holds them.
+    Reconcile(ReconcileArgs),
     /// What detection never forgets.
     #[command(subcommand)]
     Ledger(LedgerCommand),

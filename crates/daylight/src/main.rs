@@ -55,6 +55,8 @@ fn dispatch(command: Command) -> anyhow::Result<()> {
         Command::Reveal(args) => block_on(commands::reveal::run(args)),
         Command::Reload(args) => block_on(commands::reload::run(args)),
         Command::Verify(args) => block_on(commands::verify::run(args)),
+        Command::Redrive(args) => block_on(commands::redrive::run(args)),
+        Command::Reconcile(args) => block_on(commands::reconcile::run(args)),
         Command::Ledger(LedgerCommand::Hash(args)) => block_on(commands::ledger::hash(args)),
         Command::Ledger(LedgerCommand::Rebuild(args)) => block_on(commands::ledger::rebuild(args)),
         Command::Ledger(LedgerCommand::Repartition(args)) => commands::ledger::repartition(&args),

@@ -53,4 +53,14 @@ pub struct DeadLetter {
     pub sha256: [u8; 32],
     /// Can `redrive` put it through again? Not where strings were masked or the text was cut.
     pub is_redrivable: bool,
+    /// When it was put through again; missing while nobody has. The latest record about an id counts.
+    pub redriven_at: Timestamp,
+}
+
+impl DeadLetter {
+    /// The record that says that this one was put through. Its text is in no use any more, so it is not kept.
+    #[must_use]
+    pub fn redriven(&self, at: Timestamp) -> DeadLetter {
+        DeadLetter { scrubbed: String::new(), redriven_at: at, ..self.clone() }
+    }
 }

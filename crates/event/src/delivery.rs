@@ -9,7 +9,8 @@ closed_set! {
         Pending => "pending",
         /// The receiver said 2xx: never again.
         Delivered => "delivered",
-        /// Not tried any more: the receiver is gone from the configuration.
+        /// Not tried any more. Nobody writes it: `notify` goes on until the receiver has said 2xx, and a receiver that is gone from the
+        /// configuration has nobody left who could. The word stays because a released schema keeps its symbols.
         GivenUp => "given_up",
     }
 }

@@ -6,6 +6,7 @@
 //!                 └─► people not heard of before ─► `identities`                                    ┘
 //! ```
 
+mod again;
 mod recall;
 
 use std::{
@@ -19,6 +20,9 @@ use event::{DeadLetter, Event, Identity, ParseWarnings, RejectReason, Source, Ti
 use hashbrown::HashSet;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
+
+use again::Again;
+pub(crate) use again::Formed;
 
 use crate::{
     Config,
@@ -278,6 +282,8 @@ struct Delivery<'a> {
     receipt: Receipt,
     entries: HashSet<(u128, u64)>,
     people: HashSet<(u128, u64)>,
+    /// Set where a dead letter is put through again.
+    again: Option<Again<'a>>,
     /// The first failure inside a visitor, which cannot return one.
     failure: Option<AcceptError>,
 }
@@ -307,6 +313,7 @@ impl<'a> Delivery<'a> {
             receipt: Receipt::default(),
             entries: HashSet::new(),
             people: HashSet::new(),
+            again: None,
             failure: None,
         }
     }
@@ -333,7 +340,9 @@ impl<'a> Delivery<'a> {
                 Outcome::Event(event, identities) => self.event(event, identities),
                 Outcome::Ignored { native_type } => {
                     self.receipt.ignored += 1;
-                    self.acceptor.count_ignored(&self.connection.id, native_type);
+                    if self.again.is_none() {
+                        self.acceptor.count_ignored(&self.connection.id, native_type);
+                    }
                     Ok(())
                 }
                 Outcome::Rejected { reason, detail } => self.reject(element, reason, detail),
@@ -350,7 +359,8 @@ impl<'a> Delivery<'a> {
         let mut event = event.clone();
         clamp(&mut event, self.received_at);
         let entry = (event.event_id.0, content_hash(&event));
-        if self.entries.contains(&entry) || self.acceptor.is_written(entry.0, entry.1) {
+        let is_logged = self.again.as_ref().is_some_and(|again| again.logged.contains(&entry.0));
+        if is_logged || self.entries.contains(&entry) || self.acceptor.is_written(entry.0, entry.1) {
             self.receipt.duplicates += 1;
             return Ok(());
         }
@@ -419,6 +429,10 @@ impl<'a> Delivery<'a> {
     /// Writes a dead letter, once for the same bytes.
     fn reject(&mut self, element: &Element<'_>, reason: RejectReason, detail: String) -> Result<(), AcceptError> {
         self.receipt.rejected += 1;
+        if let Some(again) = &mut self.again {
+            again.rejected.get_or_insert((reason, detail));
+            return Ok(());
+        }
         self.acceptor.metrics.rejected.with_label_values(&[&self.connection.id, reason.as_str()]).inc();
         let sha256: [u8; 32] = Sha256::digest(element.bytes).into();
         let id = dead_letter_id(&self.connection.id, &sha256);
@@ -441,6 +455,7 @@ impl<'a> Delivery<'a> {
             scrubbed: scrubbed.text,
             sha256,
             is_redrivable: scrubbed.is_redrivable,
+            redriven_at: Timestamp::MISSING,
         };
         let value = codec::encode_dead_letter(&letter).map_err(|error| AcceptError::Internal(error.to_string()))?;
         self.entries.insert((id.0, 0));

@@ -16,6 +16,7 @@ mod metrics;
 pub mod parse;
 mod poll;
 mod process;
+mod redrive;
 mod rivals;
 mod server;
 mod window;
@@ -30,3 +31,4 @@ pub use poll::{
     PollConfig, PollError, check,
 };
 pub use process::{Ingest, IngestError, Setup};
+pub use redrive::{RedriveAnswer, RedriveError, RedriveLine, RedriveRequest, Redriver};

@@ -16,6 +16,7 @@ use crate::{
     hub::{self, Hub},
     metrics::{HubMetrics, Metrics},
     poll::{self, BackfillDesk, PollError, Polling},
+    redrive::Redriver,
     server::Door,
 };
 
@@ -60,6 +61,7 @@ pub struct Ingest {
     hubs: Vec<Hub>,
     hub_metrics: HubMetrics,
     polling: Polling,
+    redriver: Redriver,
 }
 
 /// What `ingest` is given by whoever starts it.
@@ -115,10 +117,13 @@ impl Ingest {
         let tick_interval = Duration::from_millis(config.tick_interval_ms.max(1));
         let acceptor = Arc::new(acceptor);
         let polling = Polling::open(&setup, plans, &connections, &acceptor)?;
-        let door = Door::new(config, Arc::new(connections), acceptor, metrics);
+        let connections = Arc::new(connections);
+        let redriver =
+            Redriver::new(setup.broker.clone(), setup.topic_prefix, Arc::clone(&acceptor), Arc::clone(&connections));
+        let door = Door::new(config, connections, acceptor, metrics);
         let events = Topic::Events.name(setup.topic_prefix);
         let (broker, partitions) = (setup.broker, setup.partitions);
-        Ok(Ingest { listener, door, broker, events, partitions, tick_interval, hubs, hub_metrics, polling })
+        Ok(Ingest { listener, door, broker, events, partitions, tick_interval, hubs, hub_metrics, polling, redriver })
     }
 
     /// The address that was bound, with the port that the system chose where 0 was asked for.
@@ -127,6 +132,12 @@ impl Ingest {
     /// When the system cannot tell.
     pub fn address(&self) -> std::io::Result<SocketAddr> {
         self.listener.local_addr()
+    }
+
+    /// Puts dead letters through again, when somebody asks for it.
+    #[must_use]
+    pub fn redriver(&self) -> Redriver {
+        self.redriver.clone()
     }
 
     /// Serves until asked to stop, then waits a short while for deliveries that are in work.

@@ -40,6 +40,7 @@ impl Dead {
             scrubbed: String::new(),
             sha256,
             is_redrivable: false,
+            redriven_at: Timestamp::MISSING,
         }
     }
 

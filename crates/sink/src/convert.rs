@@ -116,7 +116,7 @@ pub(crate) fn with_alert_row(alert: &Alert, push: &mut dyn FnMut(&AlertRow<'_>))
 }
 
 /// The row of a dead letter.
-pub(crate) fn dead_letter_row(letter: &DeadLetter) -> DeadLetterRow<'_> {
+pub(crate) fn dead_letter_row(letter: &DeadLetter, logged_at: Timestamp) -> DeadLetterRow<'_> {
     DeadLetterRow {
         dead_letter_id: letter.id.0,
         tenant: &letter.tenant,
@@ -128,6 +128,8 @@ pub(crate) fn dead_letter_row(letter: &DeadLetter) -> DeadLetterRow<'_> {
         scrubbed: &letter.scrubbed,
         sha256: letter.sha256,
         is_redrivable: letter.is_redrivable,
+        redriven_at: letter.redriven_at.0,
+        inserted_at: logged_at.0,
     }
 }
 

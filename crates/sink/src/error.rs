@@ -14,7 +14,7 @@ pub enum SinkError {
     /// The log cannot be read.
     #[error("cannot read the log: {0}")]
     Consume(#[from] ConsumeError),
-    /// A record was written by a newer version.
+    /// A record was written by a newer version: its partition halts, and no other.
     #[error("{topic}, partition {partition}, offset {offset}: {source}")]
     Decode {
         /// The topic.

@@ -75,6 +75,7 @@ impl RefusedRow {
             scrubbed: String::new(),
             sha256,
             is_redrivable: false,
+            redriven_at: Timestamp::MISSING,
         };
         Ok(RefusedRow { table: one.table, letter })
     }

@@ -21,6 +21,7 @@ use crate::{
     grave::{Grave, NotBuried, RefusedRow},
     landing::{Answer, Beginning, Landing, REFUSED_ROWS_MAX, Report, Step},
     metrics::Metrics,
+    standing::Standing,
     usage::{BatchPlace, recount},
 };
 
@@ -36,7 +37,7 @@ pub(crate) struct Lander {
     /// The wish to stop.
     pub(crate) shutdown: Shutdown,
     /// Says how ClickHouse fares.
-    pub(crate) component: runtime::Component,
+    pub(crate) component: Standing,
     /// Where rows go that a table refuses.
     pub(crate) grave: Grave,
     /// The run of the server that answered last.

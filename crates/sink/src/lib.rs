@@ -20,9 +20,11 @@ mod lane;
 mod metrics;
 mod plan;
 mod process;
+mod reconcile;
 mod restore;
 mod resume;
 mod side;
+mod standing;
 mod usage;
 mod verify;
 
@@ -30,4 +32,5 @@ pub use config::Config;
 pub use digest::{Digest, DigestError};
 pub use error::SinkError;
 pub use process::Sink;
-pub use verify::{Finding, Flaw, PartitionCheck, Verification, VerifyError, verify};
+pub use reconcile::{MendedRows, ReconcileError, ReconcileRequest, Reconciler, Reconciliation};
+pub use verify::{AlertCheck, Finding, Flaw, PartitionCheck, Verification, VerifyError, verify};

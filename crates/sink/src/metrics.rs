@@ -47,6 +47,8 @@ pub(crate) struct Metrics {
     pub(crate) lag: IntGauge,
     /// How long the oldest of them has waited.
     pub(crate) oldest_age: Gauge,
+    /// Partitions that halted at a record that this version cannot read.
+    pub(crate) halted: IntGauge,
 }
 
 impl Metrics {
@@ -93,6 +95,10 @@ impl Metrics {
                 "daylight_sink_oldest_unlanded_age_seconds",
                 "How long the oldest record that is not in the table has been in the log.",
             )?,
+            halted: IntGauge::new(
+                "daylight_sink_partitions_halted",
+                "Partitions that stand at a record of a newer version; the others go on.",
+            )?,
         };
         // An alert asks by how much it grew: a series that is born with its first row has not grown.
         for table in TABLES {
@@ -110,6 +116,7 @@ impl Metrics {
         registry.register(Box::new(metrics.in_flight.clone()))?;
         registry.register(Box::new(metrics.lag.clone()))?;
         registry.register(Box::new(metrics.oldest_age.clone()))?;
+        registry.register(Box::new(metrics.halted.clone()))?;
         Ok(metrics)
     }
 }

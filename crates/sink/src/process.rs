@@ -33,6 +33,7 @@ use crate::{
     metrics::Metrics,
     plan::{RANGES_MAX, Range},
     side::Side,
+    standing::Standing,
 };
 use take_up::Left;
 
@@ -70,6 +71,15 @@ struct Taken {
     lane: Lane,
     inserts: JoinSet<Landed>,
     is_paused: bool,
+    /// Does it stand at a record that this version cannot read? What came before lands.
+    is_halted: bool,
+}
+
+impl Taken {
+    /// Must reading be paused or resumed?
+    fn must_pause(&self, is_crowded: bool) -> bool {
+        self.is_paused != is_crowded && !self.is_halted
+    }
 }
 
 /// What became of a batch.
@@ -102,6 +112,7 @@ impl Sink {
         let consumer = broker.consumer(GROUP, &events, StartAt::Earliest)?;
         let metrics = Metrics::register(registry).map_err(|error| SinkError::Start(error.to_string()))?;
         let grave = Grave { broker: broker.clone(), topic: Topic::DeadLetters.name(prefix) };
+        let component = Standing::new(component, metrics.halted.clone());
         let lander = Lander { client, config, metrics, shutdown, component, grave, mark: Arc::default() };
         let prefix = prefix.to_owned();
         Ok(Sink {
@@ -157,6 +168,7 @@ impl Sink {
                 Ok(Polled::Revoked(revoked)) => {
                     self.taken.retain(|partition, _| !revoked.contains(partition));
                     self.left.forget(&revoked);
+                    self.lander.component.forget(Topic::Events.as_str(), &revoked);
                 }
                 Ok(Polled::Records(_)) => backoff.reset(),
                 Err(SinkError::Consume(ConsumeError::Unavailable { reason })) => {
@@ -189,7 +201,7 @@ impl Sink {
     /// Reads on only while no sealed batch waits for room.
     fn pause_or_resume(&mut self) -> Result<(), SinkError> {
         let is_crowded = self.taken.values().any(|taken| taken.lane.waiting() > 0);
-        for (partition, taken) in self.taken.iter_mut().filter(|(_, taken)| taken.is_paused != is_crowded) {
+        for (partition, taken) in self.taken.iter_mut().filter(|(_, taken)| taken.must_pause(is_crowded)) {
             let place = [*partition];
             let done = if is_crowded { self.consumer.pause(&place) } else { self.consumer.resume(&place) };
             match done {
@@ -207,14 +219,22 @@ impl Sink {
 
     fn poll(&mut self, shutdown: &Shutdown) -> Result<Polled, SinkError> {
         let (all, enricher, lander) = (&mut self.taken, &mut self.enricher, &self.lander);
-        let mut dead: Vec<Dead> = Vec::new();
+        let (mut dead, mut halted): (Vec<Dead>, Vec<(u32, SinkError)>) = (Vec::new(), Vec::new());
         let mut fatal = None;
         let polled = self.consumer.poll(POLL_TIMEOUT, lander.config.poll_records_max, &mut |record| {
             let Some(taken) = all.get_mut(&record.partition).filter(|_| fatal.is_none()) else { return };
+            if taken.is_halted {
+                return;
+            }
             let lane = &mut taken.lane;
             match take(lane, &record, enricher) {
                 Ok(None) => {}
                 Ok(Some(flaw)) => dead.push(dead_record(&record, flaw)),
+                Err(error @ SinkError::Decode { .. }) => {
+                    taken.is_halted = true;
+                    halted.push((record.partition, error));
+                    return;
+                }
                 Err(error) => fatal = Some(error),
             }
             if fatal.is_none() && lane.must_seal(&lander.config) {
@@ -223,6 +243,11 @@ impl Sink {
         })?;
         if let Some(error) = fatal {
             return Err(error);
+        }
+        for (partition, error) in halted {
+            self.lander.component.halt(Topic::Events.as_str(), partition, error.to_string());
+            // Only so that nothing is read for nothing.
+            self.consumer.pause(&[partition]).ok();
         }
         let topic = Topic::DeadLetters.name(&self.prefix);
         for record in dead {

@@ -4,7 +4,7 @@
 //! committed after the rows are stored.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
@@ -46,10 +46,10 @@ impl Block {
         }
     }
 
-    fn take(&mut self, value: &[u8]) -> Result<(), DecodeError> {
+    fn take(&mut self, value: &[u8], logged_at: Timestamp) -> Result<(), DecodeError> {
         match self {
             Block::Alerts(block) => with_alert_row(&decode_alert(value)?, &mut |row| block.push(row)),
-            Block::DeadLetters(block) => block.push(&dead_letter_row(&decode_dead_letter(value)?)),
+            Block::DeadLetters(block) => block.push(&dead_letter_row(&decode_dead_letter(value)?, logged_at)),
             Block::Identities(block) => block.push(&identity_row(&decode_identity(value)?)),
         }
         Ok(())
@@ -83,6 +83,8 @@ pub(crate) struct Side {
     /// Partition → (first offset in the block, next offset to commit).
     progress: BTreeMap<u32, (u64, u64)>,
     opened_at: Option<Instant>,
+    /// Partitions that stand at a record that this version cannot read.
+    halted: BTreeSet<u32>,
 }
 
 impl Side {
@@ -99,7 +101,17 @@ impl Side {
         let name = topic.name(prefix);
         let log_id = LogId(broker.log_id(&name)?.0);
         let consumer = broker.consumer(GROUP, &name, StartAt::Earliest)?;
-        Ok(Side { consumer, block, topic: name, log_id, lander, runtime, progress: BTreeMap::new(), opened_at: None })
+        Ok(Side {
+            consumer,
+            block,
+            topic: name,
+            log_id,
+            lander,
+            runtime,
+            progress: BTreeMap::new(),
+            opened_at: None,
+            halted: BTreeSet::new(),
+        })
     }
 
     /// Works on this thread until asked to stop.
@@ -111,7 +123,11 @@ impl Side {
                 Ok(Polled::Records(_)) => backoff.reset(),
                 Ok(Polled::Assigned(_)) => {}
                 // Its rows in the block are stored, and stored again by its new owner.
-                Ok(Polled::Revoked(revoked)) => self.progress.retain(|partition, _| !revoked.contains(partition)),
+                Ok(Polled::Revoked(revoked)) => {
+                    self.progress.retain(|partition, _| !revoked.contains(partition));
+                    self.halted.retain(|partition| !revoked.contains(partition));
+                    self.lander.component.forget(&self.topic, &revoked);
+                }
                 Err(SinkError::Consume(ConsumeError::Unavailable { reason })) => {
                     tracing::warn!(topic = self.topic, %reason, "the log cannot be read, trying again");
                     shutdown.sleep(backoff.next_wait());
@@ -131,15 +147,17 @@ impl Side {
     fn poll(&mut self) -> Result<Polled, SinkError> {
         let (block, progress, metrics, topic) =
             (&mut self.block, &mut self.progress, &self.lander.metrics, &self.topic);
-        let mut fatal = None;
+        let (halted, mut newly_halted) = (&mut self.halted, Vec::new());
         let polled = self.consumer.poll(POLL_TIMEOUT, POLL_RECORDS_MAX, &mut |record| {
-            if fatal.is_some() {
+            if halted.contains(&record.partition) {
                 return;
             }
             let (partition, offset) = (record.partition, record.offset);
-            match record.value.map(|value| block.take(value)) {
+            match record.value.map(|value| block.take(value, Timestamp(record.logged_at_ms))) {
                 Some(Err(source)) if source.must_halt() => {
-                    fatal = Some(SinkError::Decode { topic: topic.clone(), partition, offset, source });
+                    halted.insert(partition);
+                    let error = SinkError::Decode { topic: topic.clone(), partition, offset, source };
+                    newly_halted.push((partition, error));
                     return;
                 }
                 Some(Err(error)) => {
@@ -152,7 +170,12 @@ impl Side {
             let next = offset + 1;
             progress.entry(partition).and_modify(|(_, end)| *end = next).or_insert((offset, next));
         })?;
-        fatal.map_or(Ok(polled), Err)
+        for (partition, error) in newly_halted {
+            self.lander.component.halt(&self.topic, partition, error.to_string());
+            // Only so that nothing is read for nothing.
+            self.consumer.pause(&[partition]).ok();
+        }
+        Ok(polled)
     }
 
     fn flush(&mut self) -> Result<(), SinkError> {

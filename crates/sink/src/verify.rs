@@ -1,26 +1,26 @@
-//! Checks what has become of the log: each event at its one place in `events`, nothing at any other, and usage and inventory as their base
-//! says. `daylight verify` and the tests that break things call the same function.
+//! Checks what has become of the log: each event at its one place in `events` and nothing at any other, usage and inventory as their base
+//! says, alerts and ledger as they vouch for each other. `daylight verify`, `daylight reconcile` and the tests that break things call the same
+//! functions.
 //!
-//! The log is read once more, up to where the sink has committed: it alone knows which records have how many events. What lies before its
-//! oldest record can only be checked for rows that are there twice.
+//! May run while events land: compared is what has settled, which is told by the offsets that were committed before the tables are asked.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod alerts;
+pub(crate) mod records;
 
 use broker::{Broker, ConsumeError, OpenError};
-use codec::{LogRecord, Topic, decode_log_record};
+use codec::Topic;
 use event::LogId;
 use serde::{Deserialize, Serialize};
-use store::{Client, StoreError, StoredRecord, UsageDifference};
+use store::{Client, Settled, StoreError, UsageDifference};
 use tokio::runtime::Handle;
 
-use crate::plan::{Plan, Range};
+pub use alerts::AlertCheck;
+use records::{Walk, check_partition};
 
-/// The group whose offsets tell how far the rows should have come.
-const GROUP: &str = "sink";
-/// Records that are asked for at once.
-const RECORDS_AT_ONCE: u64 = 50_000;
-/// Findings of a partition that are listed; all are counted.
-const LISTED_MAX: usize = 100;
+/// Days of usage that are compared at once: the server holds their people in memory.
+const DAYS_AT_ONCE: u16 = 7;
+/// Findings of one kind that are listed; all are counted.
+pub(crate) const LISTED_MAX: usize = 100;
 
 /// Why nothing could be checked.
 #[derive(Debug, thiserror::Error)]
@@ -54,7 +54,12 @@ pub enum Flaw {
     Doubled,
     /// Rows of no event.
     Stray,
+    /// Events that the table refused: they are dead letters, so this is not wrong, and never listed.
+    Refused,
 }
+
+/// Hears of a record that is not what it should be, or that was refused: its offset, and how.
+pub(crate) type Tell<'a> = &'a mut dyn FnMut(u64, Flaw);
 
 /// A record whose rows are not its events.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
@@ -103,156 +108,97 @@ pub struct Verification {
     pub partitions: Vec<PartitionCheck>,
     /// Usage and inventory that differ from their base, a sentence each.
     pub usage: Vec<String>,
+    /// Alerts, and what the ledger knows of them.
+    pub alerts: AlertCheck,
+}
+
+impl PartitionCheck {
+    /// Is every event of it at its one place?
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        self.missing + self.doubled + self.stray == 0
+    }
 }
 
 impl Verification {
     /// Is everything as it should be?
     #[must_use]
     pub fn is_sound(&self) -> bool {
-        let is_sound = |check: &PartitionCheck| check.missing + check.doubled + check.stray == 0;
-        self.usage.is_empty() && self.partitions.iter().all(is_sound)
+        self.usage.is_empty() && self.alerts.wrong == 0 && self.partitions.iter().all(PartitionCheck::is_sound)
     }
 }
 
-/// Checks. Blocks, for as long as it takes to read the log and every event of the table. May run beside the sink: what lands meanwhile is
-/// left out.
+/// Checks. Blocks, for as long as it takes to read the log, the ledger, and every event of the table. May run beside the sink: what lands
+/// meanwhile is left out.
 ///
 /// # Errors
 /// `VerifyError` when log or ClickHouse cannot be asked.
 pub fn verify(broker: &Broker, prefix: &str, client: &Client, runtime: &Handle) -> Result<Verification, VerifyError> {
-    let topic = Topic::Events.name(prefix);
+    let (topic, dead_letters) = (Topic::Events.name(prefix), Topic::DeadLetters.name(prefix));
     let log_id = LogId(broker.log_id(&topic)?.0);
+    let walk = Walk { broker, topic: &topic, dead_letters: &dead_letters, log_id, client, runtime };
     let mut found = Verification::default();
     for partition in 0..broker.partitions(&topic)? {
-        found.partitions.push(check_partition(broker, &topic, log_id, partition, client, runtime)?);
+        found.partitions.push(check_partition(&walk, partition, &mut |_, _| {})?);
     }
-    if let Some((first, last)) = runtime.block_on(client.days_of_events())? {
-        let differences = runtime.block_on(client.usage_differences(first, last))?;
-        found.usage = differences.iter().map(sentence).collect();
-    }
+    found.usage = differences(client, &settled(log_id, &found.partitions), runtime)?.iter().map(sentence).collect();
+    found.alerts = alerts::check(broker, prefix, client, runtime)?;
     Ok(found)
 }
 
-fn check_partition(
-    broker: &Broker,
-    topic: &str,
-    log_id: LogId,
-    partition: u32,
+/// Up to where the sink has committed: asked before the tables are, so that what lies below is stored.
+pub(crate) fn settled(log_id: LogId, partitions: &[PartitionCheck]) -> Settled {
+    let landed = |check: &PartitionCheck| if check.is_other_log { 0 } else { check.landed_to };
+    Settled { log_id: log_id.0, landed: partitions.iter().map(landed).collect() }
+}
+
+/// Where usage and inventory differ from the events. Asked twice: tables that are written while they are read can only disagree by chance in
+/// the same way once.
+pub(crate) fn differences(
     client: &Client,
+    settled: &Settled,
     runtime: &Handle,
-) -> Result<PartitionCheck, VerifyError> {
-    let (low, end) = broker.watermarks(topic, partition)?;
-    let mut check = PartitionCheck { partition, low, landed_to: low, end, ..PartitionCheck::default() };
-    let committed = broker.committed(GROUP, topic, partition)?;
-    if let Some(committed) = &committed {
-        let plan = Plan::parse(&committed.metadata)
-            .map_err(|error| VerifyError::Plan { partition, reason: error.to_string() })?;
-        check.is_other_log = plan.as_ref().is_some_and(|plan| plan.log_id != log_id);
-        if !check.is_other_log {
-            check.landed_to = committed.offset;
-            let shown = |range: &Range| format!("{}-{}", range.start, range.end);
-            check.planned = plan.iter().flat_map(|plan| &plan.ranges).map(shown).collect();
+) -> Result<Vec<UsageDifference>, StoreError> {
+    let first = ask_differences(client, settled, runtime)?;
+    if first.is_empty() {
+        return Ok(first);
+    }
+    let second = ask_differences(client, settled, runtime)?;
+    Ok(second.into_iter().filter(|found| first.iter().any(|known| is_same_cell(known, found))).collect())
+}
+
+fn ask_differences(client: &Client, settled: &Settled, runtime: &Handle) -> Result<Vec<UsageDifference>, StoreError> {
+    let days = runtime.block_on(client.days_of_usage())?;
+    let mut found = Vec::new();
+    for (first, last) in stretches(&days) {
+        found.extend(runtime.block_on(client.usage_differences(settled, first, last))?);
+    }
+    found.extend(runtime.block_on(client.inventory_differences(settled))?);
+    Ok(found)
+}
+
+/// Days in stretches of `DAYS_AT_ONCE`, both borders included; where there are none, none are asked for.
+fn stretches(days: &[u16]) -> Vec<(u16, u16)> {
+    let mut found: Vec<(u16, u16)> = Vec::new();
+    for day in days {
+        match found.last_mut() {
+            Some((first, last)) if day - *first < DAYS_AT_ONCE => *last = *day,
+            _ => found.push((*day, *day)),
         }
     }
-    let expected = if check.landed_to > low {
-        events_of(broker, topic, partition, low..check.landed_to)?
-    } else {
-        BTreeMap::new()
+    found
+}
+
+fn is_same_cell(one: &UsageDifference, other: &UsageDifference) -> bool {
+    let cell = |difference: &UsageDifference| {
+        let UsageDifference { table, tenant, app_key, department, day, what, .. } = difference.clone();
+        (table, tenant, app_key, department, day, what)
     };
-    let refused =
-        runtime.block_on(client.refused_origins(&format!("record:{}/{partition}/", Topic::Events.as_str())))?;
-    let refused = refused_by_record(&refused);
-    let mut start = 0;
-    while start < check.landed_to.max(low) {
-        let records = start..(start + RECORDS_AT_ONCE).min(check.landed_to.max(low));
-        start = records.end;
-        let stored = runtime.block_on(client.stored_records(log_id.0, partition, records.clone()))?;
-        compare(&mut check, &expected, &refused, &stored, records);
-    }
-    Ok(check)
+    cell(one) == cell(other)
 }
 
-/// Offset → how many events the record has; records without any are left out. A record that cannot be read to its end has those before the
-/// flaw, as in `batch`.
-fn events_of(
-    broker: &Broker,
-    topic: &str,
-    partition: u32,
-    records: std::ops::Range<u64>,
-) -> Result<BTreeMap<u64, u64>, ConsumeError> {
-    let mut events = BTreeMap::new();
-    broker.read(topic, partition, Some(records.start), &mut |record| {
-        if !records.contains(&record.offset) {
-            return;
-        }
-        if let Ok(LogRecord::Events(batch)) = decode_log_record(record.value.unwrap_or_default()) {
-            let count = batch.take_while(Result::is_ok).count();
-            if count > 0 {
-                events.insert(record.offset, u64::try_from(count).unwrap_or(u64::MAX));
-            }
-        }
-    })?;
-    Ok(events)
-}
-
-/// `record:events/3/41/7` → record 41 has a refused event 7.
-fn refused_by_record(origins: &[String]) -> BTreeMap<u64, BTreeSet<u64>> {
-    let mut refused: BTreeMap<u64, BTreeSet<u64>> = BTreeMap::new();
-    for origin in origins {
-        let mut words = origin.rsplit('/').map(str::parse);
-        if let (Some(Ok(index)), Some(Ok(offset))) = (words.next(), words.next()) {
-            refused.entry(offset).or_default().insert(index);
-        }
-    }
-    refused
-}
-
-/// Compares a stretch of records. Before `check.low` the log cannot say what should be there.
-fn compare(
-    check: &mut PartitionCheck,
-    expected: &BTreeMap<u64, u64>,
-    refused: &BTreeMap<u64, BTreeSet<u64>>,
-    stored: &[StoredRecord],
-    records: std::ops::Range<u64>,
-) {
-    let find = |check: &mut PartitionCheck, offset, flaw, rows: u64| {
-        if rows == 0 {
-            return;
-        }
-        match flaw {
-            Flaw::Missing => check.missing += rows,
-            Flaw::Doubled => check.doubled += rows,
-            Flaw::Stray => check.stray += rows,
-        }
-        if check.findings.len() < LISTED_MAX {
-            check.findings.push(Finding { offset, flaw, rows });
-        }
-    };
-    for record in stored {
-        find(check, record.offset, Flaw::Doubled, record.rows.saturating_sub(record.indexes));
-        if record.offset < check.low {
-            continue;
-        }
-        find(check, record.offset, Flaw::Stray, strays(record, expected.get(&record.offset).copied().unwrap_or(0)));
-    }
-    let stored: BTreeMap<u64, &StoredRecord> = stored.iter().map(|record| (record.offset, record)).collect();
-    for (offset, events) in expected.range(records) {
-        let there = stored.get(offset).map_or(0, |record| record.indexes - strays(record, *events));
-        let dead = refused.get(offset).map_or(0, |indexes| u64::try_from(indexes.len()).unwrap_or(u64::MAX));
-        let absent = events.saturating_sub(there);
-        check.events += events;
-        check.refused += dead.min(absent);
-        find(check, *offset, Flaw::Missing, absent.saturating_sub(dead));
-    }
-}
-
-/// Indexes of a record beyond its events: at least so many.
-fn strays(record: &StoredRecord, events: u64) -> u64 {
-    let is_beyond = u64::from(record.last_index) >= events;
-    if is_beyond { record.indexes.saturating_sub(events).max(1) } else { 0 }
-}
-
-fn sentence(difference: &UsageDifference) -> String {
+/// A difference, as a person reads it.
+pub(crate) fn sentence(difference: &UsageDifference) -> String {
     let UsageDifference { table, tenant, app_key, department, day, what, base, derived } = difference;
     format!(
         "{table}: {tenant}, {app_key}, department {department:?}, day {day}: {what}: {base} by the events, {derived} in the table"
@@ -263,50 +209,9 @@ fn sentence(difference: &UsageDifference) -> String {
 mod tests {
     use super::*;
 
-    fn record(offset: u64, rows: u64, indexes: u64, last_index: u16) -> StoredRecord {
-        StoredRecord { offset, rows, indexes, last_index }
-    }
-
     #[test]
-    fn each_record_is_compared_with_its_events() {
-        let expected = BTreeMap::from([(10, 5), (11, 3), (12, 2), (14, 1), (15, 4), (16, 3)]);
-        let refused =
-            refused_by_record(&["record:events/0/15/2".into(), "record:events/0/15/2".into(), "nonsense".into()]);
-        let stored = [
-            // Before the log begins: twice is twice, and nobody knows how many there should be.
-            record(3, 9, 8, 200),
-            record(10, 5, 5, 4),
-            record(11, 4, 3, 2),
-            record(12, 1, 1, 1),
-            // No record of events.
-            record(13, 1, 1, 0),
-            record(15, 3, 3, 3),
-            // One is missing, and one is there that should not be.
-            record(16, 3, 3, 9),
-        ];
-        let mut check = PartitionCheck { low: 10, landed_to: 17, ..PartitionCheck::default() };
-        compare(&mut check, &expected, &refused, &stored, 0..17);
-        let found: Vec<(u64, Flaw, u64)> =
-            check.findings.iter().map(|finding| (finding.offset, finding.flaw, finding.rows)).collect();
-        let expected_findings = [
-            (3, Flaw::Doubled, 1),
-            (11, Flaw::Doubled, 1),
-            (13, Flaw::Stray, 1),
-            (16, Flaw::Stray, 1),
-            (12, Flaw::Missing, 1),
-            (14, Flaw::Missing, 1),
-            (16, Flaw::Missing, 1),
-        ];
-        assert_eq!(found, expected_findings);
-        assert_eq!((check.events, check.refused, check.missing, check.doubled, check.stray), (18, 1, 3, 2, 2));
-        assert!(!Verification { partitions: vec![check], usage: vec![] }.is_sound());
-    }
-
-    #[test]
-    fn findings_are_listed_up_to_a_limit_and_all_counted() {
-        let expected: BTreeMap<u64, u64> = (0..1_000).map(|offset| (offset, 2)).collect();
-        let mut check = PartitionCheck { landed_to: 1_000, ..PartitionCheck::default() };
-        compare(&mut check, &expected, &BTreeMap::new(), &[], 0..1_000);
-        assert_eq!((check.findings.len(), check.missing), (LISTED_MAX, 2_000));
+    fn days_are_asked_for_in_stretches_that_leave_out_what_nobody_used() {
+        assert_eq!(stretches(&[]), []);
+        assert_eq!(stretches(&[3, 4, 9, 10, 11, 400]), [(3, 9), (10, 11), (400, 400)]);
     }
 }

@@ -75,6 +75,31 @@ fn a_table_that_refuses_every_row_halts_the_sink_and_nothing_is_lost() {
     stack.stop();
 }
 
+#[test]
+fn a_record_of_a_newer_version_halts_its_partition_and_no_other() {
+    let stack = Stack::start();
+    append(&stack, 0..4);
+    let newer =
+        |partition| broker::Record { partition, key: None, value: Some(vec![0, 0x44, 0x41, 0xff, 0xff, 1, 2, 3]) };
+    stack.append(newer(0));
+    stack.broker.append("t.alerts", newer(1)).unwrap().wait().unwrap();
+    let health = runtime::Health::new();
+    let running = stack.run_as(health.component("sink"));
+    running.wait("the two partitions halt", || running.metric("daylight_sink_partitions_halted") == 2.0);
+    append(&stack, 4..8);
+    // What came before is in the table, what comes after is not; the other partition goes on.
+    running.wait("the other partition has landed", || {
+        stack.ask("SELECT _partition, count(), uniqExact(_offset, _index) FROM events GROUP BY 1 ORDER BY 1")
+            == format!("0\t{0}\t{0}\n1\t{1}\t{1}", 4 * EVENTS, 8 * EVENTS)
+    });
+    let reasons = health.reasons();
+    assert!(reasons.len() == 1 && reasons[0].1.contains("halts"), "{reasons:?}");
+    let check = stack.verify().partitions[0].clone();
+    assert_eq!((check.landed_to, check.end, check.is_sound()), (4, 9, true));
+    running.stop().unwrap();
+    stack.stop();
+}
+
 /// (what begins it, what ends it), statements of SQL.
 const TROUBLES: &[(&str, &str)] = &[
     (

@@ -20,6 +20,8 @@ mod rows;
 mod server;
 mod split;
 mod usage;
+mod usage_check;
+mod usage_mend;
 mod verify;
 
 pub use client::{Client, Parameter};
@@ -39,4 +41,6 @@ pub use readback::StoredPosition;
 pub use rows::*;
 pub use server::{EmbeddedServer, HostCommand, KEPT_FREE_BYTES, ServerError, ServerOptions, engine_arguments};
 pub use usage::{ActivePeople, AppUsage};
-pub use verify::{StoredRecord, UsageDifference};
+pub use usage_check::{DIFFERENCES_MAX, Settled, UsageDifference};
+pub use usage_mend::{Cell, CellCounts, SessionOfDay, StoredSession};
+pub use verify::StoredRecord;

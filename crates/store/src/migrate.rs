@@ -52,6 +52,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(6, "0006_usage"),
     migration!(7, "0007_views"),
     migration!(8, "0008_aliases"),
+    migration!(9, "0009_redriven"),
 ];
 
 /// What a run has done.

@@ -101,6 +101,8 @@ async fn dead_letters_and_identities_come_back_whole_and_once() {
         scrubbed: "{\"a\": 1}",
         sha256: [0x61; 32],
         is_redrivable: true,
+        redriven_at: 0,
+        inserted_at: MS,
     });
     stack.insert_twice(&letters.take()).await;
     let sql = "SELECT dead_letter_id, tenant, connection, reason, detail, origin, scrubbed, sha256, is_redrivable FROM dead_letters FINAL";
@@ -157,6 +159,8 @@ async fn a_dead_letter_is_gone_after_14_days() {
         scrubbed: "",
         sha256: [0; 32],
         is_redrivable: false,
+        redriven_at: 0,
+        inserted_at: now_ms(),
     };
     letters.push(&letter);
     letters.push(&DeadLetterRow { dead_letter_id: 2, received_at: now_ms() - 13 * DAY_MS, ..letter });

@@ -11,7 +11,7 @@
 --
 -- What each may do, and no more:
 --   migrator       makes and widens tables; `daylight migrate` uses it, no process that runs for long
---   ingest_writer  what `sink` needs: inserts, and reading back what it has inserted
+--   ingest_writer  what `sink` needs: inserts, reading back what it has inserted, and mending it when somebody asks for that
 --   reader         questions of people about a tenant's apps: no names, no texts of events
 --   grafana        the same for dashboards, bounded in time and memory
 --   revealer       `daylight reveal` and erasure: the only one that sees names
@@ -28,6 +28,17 @@ GRANT INSERT ON daylight.* TO ingest_writer;
 REVOKE INSERT ON daylight.schema_migrations FROM ingest_writer;
 -- Reading back coordinates, and nothing that names a person or holds the text of an event.
 GRANT SELECT(event_id, received_at, _log_id, _partition, _offset, _index) ON daylight.events TO ingest_writer;
+-- What `verify` and `reconcile` compare with usage and inventory, and what they mend: no names of people, no texts.
+GRANT SELECT(tenant, source, kind, outcome, occurred_at, user_key, session_id, department, app_key, app_id_kind, app_native_id, app_name, app_kind, category, is_first_party) ON daylight.events TO ingest_writer;
+GRANT SELECT(alert_id) ON daylight.alerts TO ingest_writer;
+GRANT SELECT ON daylight.apps TO ingest_writer;
+GRANT SELECT ON daylight.app_days TO ingest_writer;
+GRANT SELECT ON daylight.app_sessions TO ingest_writer;
+GRANT SELECT ON daylight.app_person_days TO ingest_writer;
+GRANT ALTER DELETE ON daylight.events TO ingest_writer;
+GRANT ALTER DELETE ON daylight.apps TO ingest_writer;
+GRANT ALTER DELETE ON daylight.app_sessions TO ingest_writer;
+GRANT ALTER DELETE ON daylight.app_person_days TO ingest_writer;
 
 GRANT SELECT ON daylight.events TO reader, grafana;
 GRANT SELECT ON daylight.alerts TO reader, grafana;
@@ -42,7 +53,7 @@ GRANT SELECT ON daylight.app_inventory TO reader, grafana;
 GRANT SELECT ON daylight.decisions_in_force TO reader, grafana;
 GRANT SELECT ON daylight.aliases_in_force TO reader, grafana;
 -- Of a dead letter its reason and origin, never its text.
-GRANT SELECT(dead_letter_id, tenant, connection, reason, origin, received_at, is_redrivable) ON daylight.dead_letters TO reader, grafana;
+GRANT SELECT(dead_letter_id, tenant, connection, reason, origin, received_at, is_redrivable, redriven_at) ON daylight.dead_letters TO reader, grafana;
 
 GRANT SELECT, ALTER DELETE ON daylight.identities TO revealer;
 GRANT SELECT, INSERT ON daylight.reveals TO revealer;
@@ -55,13 +66,13 @@ GRANT SELECT, INSERT ON daylight.reveals TO revealer;
 -- `users_without_row_policies_can_read_rows = false` in the server's configuration (`access_control_improvements`) to hold for a table that
 -- is added later.
 CREATE ROW POLICY IF NOT EXISTS all_tenants ON daylight.events USING 1 TO ingest_writer, migrator;
-CREATE ROW POLICY IF NOT EXISTS all_tenants ON daylight.alerts USING 1 TO migrator;
+CREATE ROW POLICY IF NOT EXISTS all_tenants ON daylight.alerts USING 1 TO ingest_writer, migrator;
 CREATE ROW POLICY IF NOT EXISTS all_tenants ON daylight.decisions USING 1 TO migrator;
 CREATE ROW POLICY IF NOT EXISTS all_tenants ON daylight.aliases USING 1 TO migrator;
-CREATE ROW POLICY IF NOT EXISTS all_tenants ON daylight.apps USING 1 TO migrator;
-CREATE ROW POLICY IF NOT EXISTS all_tenants ON daylight.app_days USING 1 TO migrator;
-CREATE ROW POLICY IF NOT EXISTS all_tenants ON daylight.app_sessions USING 1 TO migrator;
-CREATE ROW POLICY IF NOT EXISTS all_tenants ON daylight.app_person_days USING 1 TO migrator;
+CREATE ROW POLICY IF NOT EXISTS all_tenants ON daylight.apps USING 1 TO ingest_writer, migrator;
+CREATE ROW POLICY IF NOT EXISTS all_tenants ON daylight.app_days USING 1 TO ingest_writer, migrator;
+CREATE ROW POLICY IF NOT EXISTS all_tenants ON daylight.app_sessions USING 1 TO ingest_writer, migrator;
+CREATE ROW POLICY IF NOT EXISTS all_tenants ON daylight.app_person_days USING 1 TO ingest_writer, migrator;
 CREATE ROW POLICY IF NOT EXISTS all_tenants ON daylight.dead_letters USING 1 TO migrator;
 CREATE ROW POLICY IF NOT EXISTS all_tenants ON daylight.identities USING 1 TO revealer, migrator;
 CREATE ROW POLICY IF NOT EXISTS all_tenants ON daylight.reveals USING 1 TO revealer, migrator;

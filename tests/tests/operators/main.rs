@@ -10,6 +10,7 @@ mod init;
 mod keys;
 mod ledger;
 mod merges;
+mod redrive;
 mod reload;
 mod repartition;
 mod reveal;

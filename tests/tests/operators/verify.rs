@@ -1,4 +1,4 @@
-//! `verify`: quiet when all is well, a table and exit code 1 when it is not.
+//! `verify`: quiet when all is well, a table and exit code 1 when it is not. `reconcile`: mends it, and says what.
 
 use std::time::Duration;
 
@@ -34,5 +34,23 @@ fn rows_that_are_lost_or_there_twice_are_told_and_end_with_1() -> anyhow::Result
     for word in ["3 events without a row", "2 rows beyond the first", "! app_days: acme"] {
         ensure!(said.out.contains(word), "{word:?} is not told: {}", said.out);
     }
-    refused(&daylight, &["verify", "--json"], 1, &["the tables are not what the log says"])
+    refused(&daylight, &["verify", "--json"], 1, &["the tables are not what the log says"])?;
+    // Said, then mended, then nothing is left to do.
+    clickhouse
+        .execute("INSERT INTO verified.app_days SELECT * REPLACE (rows + 9 AS rows) FROM verified.app_days FINAL")?;
+    let said = type_to(&daylight, &["reconcile", "--dry-run"])?;
+    ensure!(said.code == 1 && said.out.contains("would mend app_days: acme"), "{} {}", said.out, said.err);
+    let said = typed(&daylight, &["reconcile"])?;
+    ensure!(said.contains("mended app_days: acme"), "{said}");
+    typed(&daylight, &["verify"])?;
+    ensure!(daylight.number("SELECT count() FROM events")? == 40, "not every row once");
+    let said = typed(&daylight, &["reconcile"])?;
+    ensure!(!said.contains("mended ") && !said.contains('!'), "{said}");
+    // An alert that the table has lost.
+    let alerts = daylight.number("SELECT count() FROM alerts FINAL")?;
+    ensure!(alerts > 0, "there is no alert to lose");
+    clickhouse.execute("ALTER TABLE verified.alerts DELETE WHERE 1 SETTINGS mutations_sync = 2")?;
+    let said = type_to(&daylight, &["verify"])?;
+    ensure!(said.code == 1 && said.out.contains("is in the log and not in the table"), "{} {}", said.out, said.err);
+    Ok(())
 }

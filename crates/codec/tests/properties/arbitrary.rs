@@ -289,6 +289,7 @@ impl Seed {
             scrubbed: self.owned(4),
             sha256,
             is_redrivable: self.flag(5),
+            redriven_at: self.time(6),
         }
     }
 

@@ -18,7 +18,9 @@ fn read_all(record: &[u8]) -> Result<Option<Vec<u8>>, DecodeError> {
         },
         Some(Schema::AlertV1) => codec::encode_alert(&codec::decode_alert(record)?),
         Some(Schema::DeliveryV1) => codec::encode_delivery(&codec::decode_delivery(record)?),
-        Some(Schema::DeadLetterV1) => codec::encode_dead_letter(&codec::decode_dead_letter(record)?),
+        Some(Schema::DeadLetterV1 | Schema::DeadLetterV2) => {
+            codec::encode_dead_letter(&codec::decode_dead_letter(record)?)
+        }
         Some(Schema::FeedCursorV1) => codec::encode_feed_cursor(&codec::decode_feed_cursor(record)?),
         Some(Schema::BackfillV1) => codec::encode_backfill(&codec::decode_backfill(record)?),
         Some(Schema::IdentityV1) => codec::encode_identity(&codec::decode_identity(record)?),

@@ -4,7 +4,7 @@ use apache_avro::{
     Schema as AvroSchema, reader::datum::GenericDatumReader, types::Value, writer::datum::GenericDatumWriter,
 };
 use codec::{BatchHeader, BatchWriter, LogRecord, Schema, decode_log_record};
-use event::{Control, Event, LedgerEntry, TableName};
+use event::{Control, DeadLetter, Event, LedgerEntry, TableName, Timestamp};
 use proptest::{collection::vec, prelude::*};
 
 use crate::{
@@ -150,7 +150,10 @@ proptest! {
         let letter = seed.dead_letter();
         let ours = codec::encode_dead_letter(&letter).unwrap();
         let value = values::dead_letter(&letter);
-        agrees(Schema::DeadLetterV1, &ours, value, &letter, |record| codec::decode_dead_letter(record).unwrap());
+        agrees(Schema::DeadLetterV2, &ours, value, &letter, |record| codec::decode_dead_letter(record).unwrap());
+        let old = oracle_writes(Schema::DeadLetterV1, values::dead_letter_v1(&letter), None);
+        let open = DeadLetter { redriven_at: Timestamp::MISSING, ..letter };
+        assert_eq!(codec::decode_dead_letter(&old).unwrap(), open, "version 1 is still read");
     }
 
     #[test]

@@ -229,6 +229,13 @@ pub(crate) fn backfill(order: &Backfill) -> Value {
 
 /// A dead letter.
 pub(crate) fn dead_letter(letter: &DeadLetter) -> Value {
+    let Value::Record(mut fields) = dead_letter_v1(letter) else { panic!("a dead letter is a record") };
+    fields.push(("redriven_at".to_owned(), time(letter.redriven_at)));
+    Value::Record(fields)
+}
+
+/// A dead letter as version 1 knew it.
+pub(crate) fn dead_letter_v1(letter: &DeadLetter) -> Value {
     record(vec![
         ("id", event_id(letter.id)),
         ("tenant", text(&letter.tenant)),

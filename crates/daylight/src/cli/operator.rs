@@ -153,6 +153,49 @@ pub(crate) struct VerifyArgs {
     pub(crate) json: bool,
 }
 
+/// Arguments of `redrive`.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct RedriveArgs {
+    /// Whom to ask: a process that receives events.
+    #[command(flatten)]
+    pub(crate) admin: AdminArgs,
+    /// Only those of this tenant.
+    #[arg(long, default_value = "")]
+    pub(crate) tenant: String,
+    /// Only those of this connection.
+    #[arg(long, default_value = "")]
+    pub(crate) connection: String,
+    /// Only those that were rejected for this reason.
+    #[arg(long, value_parser = event::RejectReason::NAMES.to_vec())]
+    pub(crate) reason: Option<String>,
+    /// Only those received since: a day (`2027-03-01`, its beginning in UTC) or a time before now (`3d`, `12h`).
+    #[arg(long, value_parser = since)]
+    pub(crate) since: Option<Since>,
+    /// Only say what would become of them.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// As JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Arguments of `reconcile`.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct ReconcileArgs {
+    /// Whom to ask: the process that runs the sink.
+    #[command(flatten)]
+    pub(crate) admin: AdminArgs,
+    /// Only say what is wrong.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Also store rows that a table has refused, after it was mended.
+    #[arg(long)]
+    pub(crate) refused: bool,
+    /// As JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 /// What can be asked of the ledger.
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum LedgerCommand {
@@ -233,6 +276,25 @@ pub(crate) struct InitArgs {
     pub(crate) data_folder: PathBuf,
 }
 
+/// From when on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Since {
+    /// This time, in milliseconds since 1970.
+    AtMs(i64),
+    /// So many milliseconds before now.
+    AgoMs(i64),
+}
+
+impl Since {
+    /// The time, in milliseconds since 1970.
+    pub(crate) const fn at_ms(self, now_ms: i64) -> i64 {
+        match self {
+            Since::AtMs(at_ms) => at_ms,
+            Since::AgoMs(ago_ms) => now_ms.saturating_sub(ago_ms),
+        }
+    }
+}
+
 /// When a decision ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Expiry {
@@ -256,6 +318,14 @@ impl Expiry {
 fn statuses() -> Vec<PossibleValue> {
     let value = |name: &'static str| PossibleValue::new(name).hide(name == event::Status::Unreviewed.as_str());
     event::Status::NAMES.iter().map(|name| value(name)).collect()
+}
+
+fn since(text: &str) -> Result<Since, String> {
+    match expiry(text) {
+        Ok(Expiry::AtMs(at_ms)) => Ok(Since::AtMs(at_ms)),
+        Ok(Expiry::InMs(ago_ms)) => Ok(Since::AgoMs(ago_ms)),
+        Err(_) => Err("write a day as 2027-03-01, or a time before now as 3d or 12h".to_owned()),
+    }
 }
 
 fn expiry(text: &str) -> Result<Expiry, String> {

@@ -12,6 +12,8 @@ pub(crate) mod init;
 pub(crate) mod ledger;
 pub(crate) mod merge;
 pub(crate) mod parse;
+pub(crate) mod reconcile;
+pub(crate) mod redrive;
 pub(crate) mod reload;
 pub(crate) mod replay;
 pub(crate) mod reveal;

@@ -1,7 +1,7 @@
 //! `verify`: a line for each partition, one for each thing that is wrong, and exit code 1 if there is any.
 
 use anyhow::{Context, bail};
-use sink::{Flaw, PartitionCheck, Verification};
+use sink::{AlertCheck, Flaw, PartitionCheck, Verification};
 
 use crate::{
     cli::VerifyArgs,
@@ -18,7 +18,12 @@ pub(crate) async fn run(args: VerifyArgs) -> anyhow::Result<()> {
         let head = ["PARTITION", "EVENTS", "REFUSED", "MISSING", "DOUBLED", "STRAY", "LANDED TO", "LOG ENDS AT"];
         table(head, &rows).iter().for_each(|line| say(line));
         found.partitions.iter().flat_map(findings).for_each(|line| say(&line));
-        found.usage.iter().for_each(|line| say(&plain(&format!("! {line}"))));
+        let AlertCheck { logged, episodes, unsettled, .. } = &found.alerts;
+        say(&format!("{logged} alerts in the log, {episodes} episodes in the ledger"));
+        if *unsettled > 0 {
+            note(&format!("{unsettled} alerts are not compared: detection has not come so far, or does not run"));
+        }
+        found.usage.iter().chain(&found.alerts.findings).for_each(|line| say(&plain(&format!("! {line}"))));
     }
     for check in found.partitions.iter().filter(|check| check.is_other_log) {
         note(&format!("partition {}: the sink has not begun with this log yet", check.partition));
@@ -51,6 +56,7 @@ fn findings(check: &PartitionCheck) -> Vec<String> {
             Flaw::Missing => "events without a row",
             Flaw::Doubled => "rows beyond the first at their place",
             Flaw::Stray => "rows of no event",
+            Flaw::Refused => "events that the table refused",
         };
         format!("! partition {}, record {}: {} {what}", check.partition, finding.offset, finding.rows)
     });

@@ -23,8 +23,8 @@ use serde::{Serialize, de::DeserializeOwned};
 use store::Client;
 
 use super::{
-    apps::Lister, backfill, decide::Decider, merge::Merger, noted::Noter, rebuild::Rebuilder, refused::Refused,
-    remembered::Rememberer, reveal::Revealer, verify::Verifier,
+    apps::Lister, backfill, decide::Decider, merge::Merger, noted::Noter, rebuild::Rebuilder, redrive::Redriving,
+    refused::Refused, remembered::Rememberer, reveal::Revealer, verify::Verifier,
 };
 
 /// A question is a sentence or two.
@@ -53,10 +53,12 @@ pub(crate) struct Admin {
     pub(crate) rememberer: Rememberer,
     /// Rebuilds what detection remembers.
     pub(crate) rebuilder: Rebuilder,
-    /// Compares the log with the tables.
+    /// Compares the log with the tables, and mends them.
     pub(crate) verifier: Verifier,
     /// Orders history.
     pub(crate) backfills: BackfillDesk,
+    /// Puts dead letters through again.
+    pub(crate) redriving: Redriving,
 }
 
 impl Admin {
@@ -74,6 +76,8 @@ impl Admin {
             .route("/v1/ledger/rebuild", post(ledger_rebuild))
             .route("/v1/verify", post(verify))
             .route("/v1/backfill", post(backfill))
+            .route("/v1/reconcile", post(reconcile))
+            .route("/v1/redrive", post(redrive))
             .layer(DefaultBodyLimit::max(QUESTION_BYTES_MAX))
             .route_layer(middleware::from_fn_with_state(Arc::clone(&admin), authenticate))
             .with_state(admin)
@@ -136,6 +140,16 @@ async fn verify(State(admin): State<Arc<Admin>>, body: String) -> Response {
 async fn backfill(State(admin): State<Arc<Admin>>, body: String) -> Response {
     let desk = admin.backfills.clone();
     finish(body, move |asked| backfill::answer(desk, asked, now())).await
+}
+
+/// Makes the tables what the log says.
+async fn reconcile(State(admin): State<Arc<Admin>>, body: String) -> Response {
+    finish(body, move |request| admin.verifier.clone().reconcile(request)).await
+}
+
+/// Puts dead letters through again.
+async fn redrive(State(admin): State<Arc<Admin>>, body: String) -> Response {
+    finish(body, move |request| admin.redriving.clone().redrive(request)).await
 }
 
 /// Says what detection remembers.

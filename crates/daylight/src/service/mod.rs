@@ -17,6 +17,7 @@ mod log;
 mod merge;
 mod noted;
 mod rebuild;
+mod redrive;
 mod refused;
 mod remembered;
 mod repartition;
@@ -51,6 +52,7 @@ use follower::Follower;
 use merge::Merger;
 use noted::Noter;
 use rebuild::Rebuilder;
+use redrive::Redriving;
 use remembered::Rememberer;
 use reveal::Revealer;
 use tables::Tables;
@@ -130,8 +132,9 @@ pub(crate) async fn run(config: Config, roles: &[Role]) -> anyhow::Result<()> {
     let tables = Arc::new(Tables::load(&config, &folder, catalogue)?);
     let (health, registry) = (Health::new(), Registry::new());
     let inspector = roles.contains(&Role::Detect).then(detect::Inspector::default);
-    let backfills = ingest::BackfillDesk::default();
-    let part = Part { config, folder, broker, clients, tables, health, registry, shutdown, inspector, backfills };
+    let (backfills, redriving) = (ingest::BackfillDesk::default(), Redriving::default());
+    let part =
+        Part { config, folder, broker, clients, tables, health, registry, shutdown, inspector, backfills, redriving };
     let hosted = clickhouse.as_mut().and_then(|clickhouse| clickhouse.server.take());
     let hosted_process_id = hosted.as_ref().map_or(0, EmbeddedServer::process_id);
     let component = hosted.is_some().then(|| part.health.component("clickhouse"));
@@ -163,6 +166,8 @@ struct Part {
     inspector: Option<detect::Inspector>,
     /// Where history is ordered, once this process polls.
     backfills: ingest::BackfillDesk,
+    /// Puts dead letters through again, where this process receives.
+    redriving: Redriving,
 }
 
 impl Part {
@@ -278,9 +283,13 @@ impl Part {
                 broker: self.broker.clone(),
                 prefix: self.config.log.topic_prefix.clone(),
                 client: client.clone(),
+                enricher: self.tables.enricher(),
+                config: self.config.sink.clone(),
+                shutdown: self.shutdown.clone(),
                 turn: Arc::default(),
             },
             backfills: self.backfills.clone(),
+            redriving: self.redriving.clone(),
             client,
         };
         let listen = self.config.admin.listen;
@@ -329,6 +338,7 @@ impl Part {
             registry: &self.registry,
         };
         let ingest = ingest::Ingest::bind(setup).await?;
+        self.redriving.set(ingest.redriver());
         let address = format!("http://{}", ingest.address()?);
         let (shutdown, component) = (self.shutdown.clone(), self.health.component("ingest"));
         running.spawn(async move { ingest.serve(shutdown, component).await.map_err(anyhow::Error::from) });

@@ -175,6 +175,7 @@ impl Sink {
     fn take_up(&mut self, assignment: &Assignment, is_moved: bool) -> Result<(), NotTakenUp> {
         let partition = assignment.partition;
         self.taken.remove(&partition);
+        self.lander.component.forget(Topic::Events.as_str(), &[partition]);
         let resumed = self.resume(assignment.committed.as_ref(), assignment.low, partition)?;
         if resumed.is_other_log {
             tracing::warn!(partition, "what is committed belongs to another log: this one is read from its beginning");
@@ -199,9 +200,11 @@ impl Sink {
         self.enricher.forget(|tenant| partition_of(tenant.as_bytes(), partitions) == partition);
         restoring.restore(&mut self.enricher).map_err(|error| match error {
             DigestError::Consume(error) => error.into(),
-            DigestError::Decode { partition, offset, source } => {
+            DigestError::Decode { partition: _, offset, source } => {
                 let topic = Topic::Ledger.name(&self.prefix);
-                NotTakenUp::Halt(SinkError::Decode { topic, partition, offset, source })
+                let error = SinkError::Decode { topic, partition, offset, source };
+                self.lander.component.halt(Topic::Events.as_str(), partition, error.to_string());
+                NotTakenUp::NotYet(error.to_string())
             }
             error @ DigestError::Foreign { .. } => NotTakenUp::Halt(SinkError::Start(error.to_string())),
         })?;
@@ -213,7 +216,7 @@ impl Sink {
             self.lander.component.ready();
         }
         let lane = Lane::new(self.log_id, partition, resumed);
-        self.taken.insert(partition, Taken { lane, inserts: JoinSet::new(), is_paused: false });
+        self.taken.insert(partition, Taken { lane, inserts: JoinSet::new(), is_paused: false, is_halted: false });
         Ok(())
     }
 

@@ -16,7 +16,7 @@ use catalog::Catalogue;
 use codec::{BatchHeader, BatchWriter, Topic};
 use enrichment::Enricher;
 use event::{AppIdKind, AppRef, Event, EventId, Kind, Outcome, Source, Timestamp, UserKey};
-use runtime::{Health, Registry, Shutdown};
+use runtime::{Component, Health, Registry, Shutdown};
 use sink::{Config, Digest, Sink, Verification};
 use store::{Client, Connection, DatabaseName, EmbeddedServer, HostCommand, MIGRATIONS, ServerOptions};
 use tempfile::TempDir;
@@ -56,14 +56,25 @@ impl Running {
 
     /// Starts it.
     pub(crate) fn start(broker: &Broker, url: &str, handle: &Handle, config: Config) -> Running {
+        Running::start_as(broker, url, handle, config, Health::new().component("sink"))
+    }
+
+    /// Starts it, and it says how it fares.
+    pub(crate) fn start_as(
+        broker: &Broker,
+        url: &str,
+        handle: &Handle,
+        config: Config,
+        component: Component,
+    ) -> Running {
         let connection = Connection {
             url: url.to_owned(),
             database: DatabaseName::parse("daylight").unwrap(),
             user: String::new(),
             password: String::new(),
         };
-        let enricher = Enricher::new(Arc::new(Catalogue::embedded().unwrap()));
-        let (shutdown, component) = (Shutdown::new(), Health::new().component("sink"));
+        let enricher = enricher();
+        let shutdown = Shutdown::new();
         let client = client_of(connection);
         let (registry, stop) = (Registry::new(), shutdown.clone());
         let digest = Digest::open(broker.clone(), "t.", None).unwrap();
@@ -207,6 +218,12 @@ impl Stack {
         Running::start(&self.broker, &self.server.url(), self.runtime.handle(), Running::config())
     }
 
+    /// The same, and it says how it fares.
+    pub(crate) fn run_as(&self, component: Component) -> Running {
+        let (url, config) = (self.server.url(), Running::config());
+        Running::start_as(&self.broker, &url, self.runtime.handle(), config, component)
+    }
+
     /// `kill -9`, and another start on the same data.
     pub(crate) fn kill_server(&mut self) {
         self.server.kill();
@@ -241,6 +258,10 @@ impl Stack {
         drop(self.client);
         self.runtime.block_on(self.server.stop());
     }
+}
+
+pub(crate) fn enricher() -> Enricher {
+    Enricher::new(Arc::new(Catalogue::embedded().unwrap()))
 }
 
 fn client_of(connection: Connection) -> Client {

@@ -29,5 +29,9 @@ native_block! {
         sha256: [u8; 32] => Fixed<[u8; 32]>, "FixedString(32)";
         /// Can `redrive` put it through again?
         is_redrivable: bool => Fixed<bool>, "Bool";
+        /// When it was put through again; 0: nobody has.
+        redriven_at: i64 => Fixed<i64>, TIME;
+        /// When the log took the record: of two about one id, the later one stays.
+        inserted_at: i64 => Fixed<i64>, TIME;
     }
 }
