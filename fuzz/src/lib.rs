@@ -70,6 +70,10 @@ pub fn codec_record(bytes: &[u8]) {
         let again = codec::encode_backfill(&order).expect("what was read can be written");
         assert_eq!(codec::decode_backfill(&again).as_ref(), Ok(&order));
     }
+    if let Ok(gap) = codec::decode_gap(bytes) {
+        let again = codec::encode_gap(&gap).expect("what was read can be written");
+        assert_eq!(codec::decode_gap(&again).as_ref(), Ok(&gap));
+    }
     if let Ok(identity) = codec::decode_identity(bytes) {
         let again = codec::encode_identity(&identity).expect("what was read can be written");
         assert_eq!(codec::decode_identity(&again).as_ref(), Ok(&identity));

@@ -4,7 +4,7 @@
 //! endian), numbers have a fixed width (big endian), members of closed sets are one byte, their place in wire order. So every key can
 //! be read back in one way only. The bytes are permanent: a change would double every entry of a compacted topic.
 
-use event::{AlertId, LedgerKey, UserKey};
+use event::{AlertId, Gap, LedgerKey, UserKey};
 
 /// What a key is about: its first byte. Never used again for anything else.
 #[derive(Clone, Copy)]
@@ -21,6 +21,7 @@ enum About {
     Delivery = 32,
     FeedCursor = 48,
     Backfill = 49,
+    Gap = 64,
 }
 
 /// The key of a ledger entry in the topic `ledger`.
@@ -83,6 +84,13 @@ pub fn key_tenant(key: &[u8]) -> Option<&str> {
     std::str::from_utf8(rest.get(..length)?).ok()
 }
 
+/// The key of a gap in the topic `gaps`: the same gap, found again, replaces itself.
+#[must_use]
+pub fn gap_key(gap: &Gap) -> Vec<u8> {
+    let key = Key::new(About::Gap, &gap.tenant).text(&gap.connection).text(&gap.feed);
+    key.bytes(&[gap.reason.index()]).bytes(&gap.from.0.to_be_bytes()).0
+}
+
 /// A key in the making.
 struct Key(Vec<u8>);
 
@@ -111,6 +119,16 @@ mod tests {
 
     #[test]
     fn keys_are_these_bytes_for_ever() {
+        let gap = Gap {
+            tenant: "ab".into(),
+            connection: "c".into(),
+            feed: "f".into(),
+            reason: event::GapReason::NotKept,
+            from: event::Timestamp(5),
+            to: event::Timestamp(6),
+            detail: "x".into(),
+            noted_at: event::Timestamp(7),
+        };
         let app = AppRef { source: Source::Entra, id_kind: AppIdKind::ClientId, id: "x1" };
         for (key, bytes) in [
             (ledger_key("ab", LedgerKey::App(app)), &b"\x01\0\0\0\x02ab\x02\x01\0\0\0\x02x1"[..]),
@@ -127,6 +145,7 @@ mod tests {
             (delivery_key("ab", AlertId(3), "r"), b"\x20\0\0\0\x02ab\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x03\0\0\0\x01r"),
             (feed_cursor_key("ab", "c", "f"), b"\x30\0\0\0\x02ab\0\0\0\x01c\0\0\0\x01f"),
             (backfill_key("ab", "c"), b"\x31\0\0\0\x02ab\0\0\0\x01c"),
+            (gap_key(&gap), b"\x40\0\0\0\x02ab\0\0\0\x01c\0\0\0\x01f\x01\0\0\0\0\0\0\0\x05"),
         ] {
             assert_eq!(key, bytes);
         }

@@ -19,6 +19,7 @@ mod delivery;
 mod error;
 mod event_record;
 mod feed_cursor;
+mod gap;
 mod identity;
 mod key;
 mod ledger;
@@ -37,9 +38,10 @@ pub use delivery::{decode_delivery, encode_delivery};
 pub use error::{DecodeError, EncodeError, Flaw};
 pub use event_record::{BatchHeader, EVENTS_PER_RECORD_MAX};
 pub use feed_cursor::{decode_feed_cursor, encode_feed_cursor};
+pub use gap::{decode_gap, encode_gap};
 pub use identity::{decode_identity, encode_identity};
 pub use key::{
-    backfill_key, delivery_key, feed_cursor_key, identity_key, is_for_detection_alone, key_tenant, ledger_key,
+    backfill_key, delivery_key, feed_cursor_key, gap_key, identity_key, is_for_detection_alone, key_tenant, ledger_key,
 };
 pub use ledger::{decode_ledger_entry, encode_ledger_entry};
 pub use log_record::{LogRecord, decode_log_record};

@@ -13,6 +13,8 @@ pub enum Topic {
     Deliveries,
     /// How far each poller has come. Compacted.
     Cursors,
+    /// Times of which a connection could not tell everything. Compacted.
+    Gaps,
     /// What could not be read.
     DeadLetters,
     /// Who a pseudonym is. Compacted and restricted.
@@ -21,12 +23,13 @@ pub enum Topic {
 
 impl Topic {
     /// Every topic.
-    pub const ALL: [Topic; 7] = [
+    pub const ALL: [Topic; 8] = [
         Topic::Events,
         Topic::Ledger,
         Topic::Alerts,
         Topic::Deliveries,
         Topic::Cursors,
+        Topic::Gaps,
         Topic::DeadLetters,
         Topic::Identities,
     ];
@@ -40,6 +43,7 @@ impl Topic {
             Topic::Alerts => "alerts",
             Topic::Deliveries => "deliveries",
             Topic::Cursors => "cursors",
+            Topic::Gaps => "gaps",
             Topic::DeadLetters => "dead_letters",
             Topic::Identities => "identities",
         }
@@ -54,6 +58,6 @@ impl Topic {
     /// Does it keep the last record of each key only?
     #[must_use]
     pub const fn is_compacted(self) -> bool {
-        matches!(self, Topic::Ledger | Topic::Deliveries | Topic::Cursors | Topic::Identities)
+        matches!(self, Topic::Ledger | Topic::Deliveries | Topic::Cursors | Topic::Gaps | Topic::Identities)
     }
 }

@@ -57,6 +57,8 @@ pub enum Schema {
     LedgerV3,
     /// `dead_letter.avsc`, version 2: says when a dead letter was put through again.
     DeadLetterV2,
+    /// `gap.avsc`, version 1.
+    GapV1,
 }
 
 impl Schema {
@@ -75,6 +77,7 @@ impl Schema {
         Schema::BackfillV1,
         Schema::LedgerV3,
         Schema::DeadLetterV2,
+        Schema::GapV1,
     ];
 
     /// The id in the frame.
@@ -95,6 +98,7 @@ impl Schema {
                 Schema::BackfillV1 => 11,
                 Schema::LedgerV3 => 12,
                 Schema::DeadLetterV2 => 13,
+                Schema::GapV1 => 14,
             }
     }
 
@@ -121,6 +125,7 @@ impl Schema {
             Schema::BackfillV1 => "backfill.v1",
             Schema::LedgerV3 => "ledger.v3",
             Schema::DeadLetterV2 => "dead_letter.v2",
+            Schema::GapV1 => "gap.v1",
         }
     }
 
@@ -141,6 +146,7 @@ impl Schema {
             Schema::BackfillV1 => include_str!("../../../schemas/avro/backfill.avsc"),
             Schema::LedgerV3 => include_str!("../../../schemas/avro/ledger.avsc"),
             Schema::DeadLetterV2 => include_str!("../../../schemas/avro/dead_letter.avsc"),
+            Schema::GapV1 => include_str!("../../../schemas/avro/gap.avsc"),
         }
     }
 }

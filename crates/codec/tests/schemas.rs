@@ -11,7 +11,7 @@ mod tests {
     };
     use codec::Schema;
     use event::{
-        ActorType, AlertState, AliasAction, AppIdKind, AppKind, ConsentType, DeliveryState, Kind, Outcome,
+        ActorType, AlertState, AliasAction, AppIdKind, AppKind, ConsentType, DeliveryState, GapReason, Kind, Outcome,
         ParseWarning, PollState, RejectReason, Severity, Source, Status, Stream, TableName,
     };
 
@@ -133,6 +133,7 @@ mod tests {
             ("Kind", Kind::NAMES),
             ("Outcome", Outcome::NAMES),
             ("PollState", PollState::NAMES),
+            ("GapReason", GapReason::NAMES),
             ("RejectReason", RejectReason::NAMES),
             ("Severity", Severity::NAMES),
             ("Source", Source::NAMES),

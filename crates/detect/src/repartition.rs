@@ -123,7 +123,7 @@ pub fn repartition(
     let done = Repartitioned::default();
     let mut moving = Moving { broker, topic_prefix, partitions, is_dry_run, events, done };
     moving.ledger()?;
-    for topic in [Topic::Deliveries, Topic::Cursors, Topic::Identities] {
+    for topic in [Topic::Deliveries, Topic::Cursors, Topic::Gaps, Topic::Identities] {
         moving.keyed(topic)?;
     }
     for topic in [Topic::Alerts, Topic::DeadLetters, Topic::Events] {

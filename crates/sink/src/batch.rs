@@ -10,6 +10,7 @@ use store::{AliasesBlock, DecisionsBlock, EncodedBlock, EventsBlock, RevealsBloc
 use crate::{
     Config,
     convert::{alias_row, event_row, reveal_row, with_decision_row},
+    hours::Hours,
     plan::Range,
     usage::{BatchPlace, Usage},
 };
@@ -34,6 +35,7 @@ pub(crate) struct Open {
     decisions: DecisionsBlock,
     aliases: AliasesBlock,
     reveals: RevealsBlock,
+    hours: Hours,
     usage: Usage,
     /// Bytes of `events` when they were last counted, and bytes of records taken since.
     bytes: usize,
@@ -92,6 +94,7 @@ impl Open {
             decisions: DecisionsBlock::new(),
             aliases: AliasesBlock::new(),
             reveals: RevealsBlock::new(),
+            hours: Hours::default(),
             usage: Usage::default(),
             bytes: 0,
             uncounted_bytes: 0,
@@ -184,6 +187,7 @@ impl Open {
             let event = event?;
             let enriched = enricher.enrich(&event);
             self.events.push(&event_row(&enriched, self.at(offset, index), logged_at));
+            self.hours.take(&event);
             self.usage.take(&enriched);
             self.rows += 1;
             self.checksum = fold(self.checksum, offset, index, event.event_id.0);
@@ -212,7 +216,9 @@ impl Open {
     pub(crate) fn seal(&mut self) -> Sealed {
         let range = Range { start: self.start, end: self.next, rows: self.rows, checksum: self.checksum };
         let place = BatchPlace { log_id: self.log_id.0, partition: self.partition, offset: self.start };
-        let mut blocks = vec![self.events.take(), self.decisions.take(), self.aliases.take(), self.reveals.take()];
+        let controls = [self.decisions.take(), self.aliases.take(), self.reveals.take(), self.hours.seal()];
+        let mut blocks = vec![self.events.take()];
+        blocks.extend(controls);
         blocks.retain(|block| block.rows > 0);
         blocks.extend(self.usage.seal(place));
         (self.start, self.rows, self.checksum, self.month, self.opened_at) = (self.next, 0, 0, None, None);

@@ -1,8 +1,8 @@
 //! Domain → rows: the one place where the shape of an event meets the shape of its table.
 
 use enrichment::Enriched;
-use event::{Alert, Alias, Coordinates, DeadLetter, Decision, Identity, Reveal, Timestamp};
-use store::{AlertRow, AliasRow, DeadLetterRow, DecisionRow, EventRow, IdentityRow, RevealRow};
+use event::{Alert, Alias, Coordinates, DeadLetter, Decision, Gap, Identity, Reveal, Timestamp};
+use store::{AlertRow, AliasRow, DeadLetterRow, DecisionRow, EventRow, IdentityRow, RevealRow, SourceGapRow};
 
 /// The row of an event.
 pub(crate) fn event_row<'a>(enriched: &Enriched<'a>, at: Coordinates, logged_at: Timestamp) -> EventRow<'a> {
@@ -146,6 +146,20 @@ pub(crate) fn identity_row(identity: &Identity) -> IdentityRow<'_> {
     }
 }
 
+/// The row of a gap.
+pub(crate) fn gap_row(gap: &Gap) -> SourceGapRow<'_> {
+    SourceGapRow {
+        tenant: &gap.tenant,
+        connection: &gap.connection,
+        feed: &gap.feed,
+        reason: gap.reason.index(),
+        from_at: gap.from.0,
+        to_at: gap.to.0,
+        detail: &gap.detail,
+        noted_at: gap.noted_at.0,
+    }
+}
+
 /// Hands the row of a decision to `push`; its lists are borrowed from here.
 pub(crate) fn with_decision_row(
     tenant: &str,
@@ -208,15 +222,15 @@ pub(crate) fn reveal_row<'a>(tenant: &'a str, reveal: &'a Reveal, at: Coordinate
 #[cfg(test)]
 mod tests {
     use event::{
-        ActorType, AlertState, AliasAction, AppIdKind, AppKind, ConsentType, Kind, Outcome, RejectReason, Severity,
-        Source, Status, Stream,
+        ActorType, AlertState, AliasAction, AppIdKind, AppKind, ConsentType, GapReason, Kind, Outcome, RejectReason,
+        Severity, Source, Status, Stream,
     };
     use store::{CLOSED_SETS, type_of};
 
     /// The domain's closed sets and the tables' are written apart, because `store` knows no event. Here they must meet.
     #[test]
     fn the_tables_name_the_closed_sets_as_the_domain_does() {
-        let domain: [(&str, &[&str]); 14] = [
+        let domain: [(&str, &[&str]); 15] = [
             ("Source", Source::NAMES),
             ("Stream", Stream::NAMES),
             ("Kind", Kind::NAMES),
@@ -230,6 +244,7 @@ mod tests {
             ("Severity", Severity::NAMES),
             ("AlertState", AlertState::NAMES),
             ("RejectReason", RejectReason::NAMES),
+            ("GapReason", GapReason::NAMES),
             ("RiskLevel", &["none", "low", "medium", "high", "critical"]),
         ];
         for (set, names) in domain {

@@ -13,6 +13,7 @@ mod error;
 #[cfg(test)]
 mod fixture;
 mod grave;
+mod hours;
 mod insert;
 mod lag;
 mod landing;

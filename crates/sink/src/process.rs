@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! events ─► poll ─► lane (one a partition) ─► sealed ─► plan committed ─► insert (≤ batches_in_flight_max) ─► landed ─► commit
-//! alerts, dead_letters, identities ─► side (one a topic) ─► insert ─► commit
+//! alerts, dead_letters, identities, gaps ─► side (one a topic) ─► insert ─► commit
 //! ```
 
 mod take_up;
@@ -137,7 +137,7 @@ impl Sink {
     /// `SinkError` when it must not go on.
     pub fn run(mut self, shutdown: &Shutdown) -> Result<(), SinkError> {
         let mut sides = Vec::new();
-        for topic in [Topic::Alerts, Topic::DeadLetters, Topic::Identities] {
+        for topic in [Topic::Alerts, Topic::DeadLetters, Topic::Identities, Topic::Gaps] {
             let side = Side::new(&self.broker, topic, &self.prefix, self.lander.clone(), self.runtime.clone())?;
             let stop = shutdown.clone();
             let work = move || {

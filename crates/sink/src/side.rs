@@ -1,4 +1,4 @@
-//! The small tables: alerts, dead letters and identities follow their topics.
+//! The small tables: alerts, dead letters, identities and gaps follow their topics.
 //!
 //! Their tables replace a row by its id, so a stretch that is stored twice changes nothing: no plan is needed, only an offset that is
 //! committed after the rows are stored.
@@ -9,15 +9,15 @@ use std::{
 };
 
 use broker::{Broker, ConsumeError, Consumer, Polled, StartAt};
-use codec::{DecodeError, Topic, decode_alert, decode_dead_letter, decode_identity};
+use codec::{DecodeError, Topic, decode_alert, decode_dead_letter, decode_gap, decode_identity};
 use event::{LogId, Timestamp};
 use runtime::{Backoff, Shutdown};
-use store::{AlertsBlock, DeadLettersBlock, EncodedBlock, IdentitiesBlock};
+use store::{AlertsBlock, DeadLettersBlock, EncodedBlock, IdentitiesBlock, SourceGapsBlock};
 use tokio::runtime::Handle;
 
 use crate::{
     SinkError,
-    convert::{dead_letter_row, identity_row, with_alert_row},
+    convert::{dead_letter_row, gap_row, identity_row, with_alert_row},
     insert::{Lander, NotLanded},
 };
 
@@ -34,6 +34,7 @@ enum Block {
     Alerts(Box<AlertsBlock>),
     DeadLetters(Box<DeadLettersBlock>),
     Identities(Box<IdentitiesBlock>),
+    Gaps(Box<SourceGapsBlock>),
 }
 
 impl Block {
@@ -42,6 +43,7 @@ impl Block {
             Topic::Alerts => Some(Block::Alerts(Box::default())),
             Topic::DeadLetters => Some(Block::DeadLetters(Box::default())),
             Topic::Identities => Some(Block::Identities(Box::default())),
+            Topic::Gaps => Some(Block::Gaps(Box::default())),
             Topic::Events | Topic::Ledger | Topic::Deliveries | Topic::Cursors => None,
         }
     }
@@ -51,6 +53,7 @@ impl Block {
             Block::Alerts(block) => with_alert_row(&decode_alert(value)?, &mut |row| block.push(row)),
             Block::DeadLetters(block) => block.push(&dead_letter_row(&decode_dead_letter(value)?, logged_at)),
             Block::Identities(block) => block.push(&identity_row(&decode_identity(value)?)),
+            Block::Gaps(block) => block.push(&gap_row(&decode_gap(value)?)),
         }
         Ok(())
     }
@@ -60,6 +63,7 @@ impl Block {
             Block::Alerts(block) => block.rows(),
             Block::DeadLetters(block) => block.rows(),
             Block::Identities(block) => block.rows(),
+            Block::Gaps(block) => block.rows(),
         }
     }
 
@@ -68,6 +72,7 @@ impl Block {
             Block::Alerts(block) => block.take(),
             Block::DeadLetters(block) => block.take(),
             Block::Identities(block) => block.take(),
+            Block::Gaps(block) => block.take(),
         }
     }
 }

@@ -44,6 +44,9 @@ pub const ALERT_STATE: &str = "Enum8('raised' = 0, 'muted' = 1)";
 /// Why something was rejected.
 pub const REJECT_REASON: &str = "Enum8('bad_json' = 0, 'not_an_event' = 1, 'missing_field' = 2, 'bad_field' = 3, 'bad_time' = 4, 'too_large' = 5, 'too_deep' = 6, 'wrong_tenant' = 7, 'too_many' = 8, 'refused_by_table' = 9, 'bad_record' = 10)";
 
+/// Why a time is missing.
+pub const GAP_REASON: &str = "Enum8('gone' = 0, 'not_kept' = 1)";
+
 /// What a grant amounts to.
 pub const GRANT_RISK: &str = "Enum8('none' = 0, 'low' = 1, 'medium' = 2, 'high' = 3, 'critical' = 4)";
 
@@ -62,6 +65,7 @@ pub const CLOSED_SETS: &[(&str, &str)] = &[
     ("Severity", SEVERITY),
     ("AlertState", ALERT_STATE),
     ("RejectReason", REJECT_REASON),
+    ("GapReason", GAP_REASON),
     ("RiskLevel", GRANT_RISK),
 ];
 

@@ -26,8 +26,8 @@ mod verify;
 
 pub use client::{Client, Parameter};
 pub use closed_sets::{
-    ACTOR_TYPE, ALERT_STATE, ALIAS_ACTION, APP_ID_KIND, APP_KIND, CLOSED_SETS, CONSENT_TYPE, GRANT_RISK, KIND, OUTCOME,
-    REJECT_REASON, SEVERITY, SOURCE, STATUS, STREAM, type_of,
+    ACTOR_TYPE, ALERT_STATE, ALIAS_ACTION, APP_ID_KIND, APP_KIND, CLOSED_SETS, CONSENT_TYPE, GAP_REASON, GRANT_RISK,
+    KIND, OUTCOME, REJECT_REASON, SEVERITY, SOURCE, STATUS, STREAM, type_of,
 };
 pub use connection::{BadName, Connection, DatabaseName};
 pub use error::{Remedy, StoreError};

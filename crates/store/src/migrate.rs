@@ -53,6 +53,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(7, "0007_views"),
     migration!(8, "0008_aliases"),
     migration!(9, "0009_redriven"),
+    migration!(10, "0010_coverage"),
 ];
 
 /// What a run has done.

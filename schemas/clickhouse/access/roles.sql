@@ -52,6 +52,12 @@ GRANT SELECT ON daylight.usage_daily TO reader, grafana;
 GRANT SELECT ON daylight.app_inventory TO reader, grafana;
 GRANT SELECT ON daylight.decisions_in_force TO reader, grafana;
 GRANT SELECT ON daylight.aliases_in_force TO reader, grafana;
+GRANT SELECT ON daylight.source_gaps TO reader, grafana;
+GRANT SELECT ON daylight.source_hours TO reader, grafana;
+GRANT SELECT ON daylight.source_silences TO reader, grafana;
+GRANT SELECT ON daylight.gaps TO reader, grafana;
+GRANT SELECT ON daylight.usage_coverage TO reader, grafana;
+GRANT SELECT ON daylight.usage_daily_covered TO reader, grafana;
 -- Of a dead letter its reason and origin, never its text.
 GRANT SELECT(dead_letter_id, tenant, connection, reason, origin, received_at, is_redrivable, redriven_at) ON daylight.dead_letters TO reader, grafana;
 
@@ -73,6 +79,8 @@ CREATE ROW POLICY IF NOT EXISTS all_tenants ON daylight.apps USING 1 TO ingest_w
 CREATE ROW POLICY IF NOT EXISTS all_tenants ON daylight.app_days USING 1 TO ingest_writer, migrator;
 CREATE ROW POLICY IF NOT EXISTS all_tenants ON daylight.app_sessions USING 1 TO ingest_writer, migrator;
 CREATE ROW POLICY IF NOT EXISTS all_tenants ON daylight.app_person_days USING 1 TO ingest_writer, migrator;
+CREATE ROW POLICY IF NOT EXISTS all_tenants ON daylight.source_gaps USING 1 TO migrator;
+CREATE ROW POLICY IF NOT EXISTS all_tenants ON daylight.source_hours USING 1 TO migrator;
 CREATE ROW POLICY IF NOT EXISTS all_tenants ON daylight.dead_letters USING 1 TO migrator;
 CREATE ROW POLICY IF NOT EXISTS all_tenants ON daylight.identities USING 1 TO revealer, migrator;
 CREATE ROW POLICY IF NOT EXISTS all_tenants ON daylight.reveals USING 1 TO revealer, migrator;

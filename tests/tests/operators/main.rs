@@ -5,6 +5,7 @@
 #![expect(clippy::indexing_slicing, reason = "a test may stop at the first surprise, and so may what only tests call")]
 
 mod apps;
+mod connections;
 mod decisions;
 mod init;
 mod keys;

@@ -8,7 +8,7 @@ use std::{
 use anyhow::ensure;
 use broker::{Broker, KafkaSettings, Limits, Record, partition_of};
 use codec::{LogRecord, Topic};
-use event::FeedCursor;
+use event::{FeedCursor, Gap};
 
 /// Partitions of a topic, by default.
 const PARTITIONS: u32 = 4;
@@ -24,6 +24,8 @@ pub(crate) struct Found {
     pub(crate) event_ids: BTreeSet<u128>,
     /// Where dead letters came from, and why.
     pub(crate) dead_letters: Vec<String>,
+    /// Gaps that pollers met.
+    pub(crate) gaps: Vec<Gap>,
     /// Feed → its last cursor.
     pub(crate) cursors: BTreeMap<String, FeedCursor>,
 }
@@ -100,5 +102,15 @@ fn read(broker: &Broker) -> anyhow::Result<Found> {
             }
         })?;
     }
+    let mut gaps = BTreeMap::new();
+    for partition in 0..PARTITIONS {
+        broker.read(Topic::Gaps.as_str(), partition, None, &mut |record| {
+            if let Some(Ok(gap)) = record.value.map(codec::decode_gap) {
+                // The latest record of a key counts, as in the table.
+                gaps.insert(codec::gap_key(&gap), gap);
+            }
+        })?;
+    }
+    found.gaps = gaps.into_values().collect();
     trouble.map_or(Ok(found), |error| Err(error.into()))
 }

@@ -6,6 +6,7 @@ mod backfill;
 mod backfill_kills;
 mod bad_days;
 mod check;
+mod gaps;
 mod google;
 mod graph;
 mod log;

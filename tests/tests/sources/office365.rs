@@ -26,7 +26,7 @@ fn a_click(number: u64) -> Click<'static> {
 }
 
 /// Two records for each number, in blobs of one number each.
-fn publish(office: &FakeOffice365, numbers: Range<u64>, ago_ms: i64) {
+pub(crate) fn publish(office: &FakeOffice365, numbers: Range<u64>, ago_ms: i64) {
     for number in numbers {
         office.publish(records(number), ago_ms);
     }

@@ -4,9 +4,9 @@ use codec::BatchHeader;
 use event::{
     ActorType, Alert, AlertId, AlertState, Alias, AliasAction, AppFirst, AppIdKind, AppKind, AppRef, Backfill,
     ConsentType, Control, Coordinates, DeadLetter, Decision, Delivery, DeliveryState, Event, EventId, Factor,
-    FeedCursor, FirstSeen, Identity, Ip, Kind, LedgerEntry, LogId, Outcome, ParseWarnings, PollState, Position,
-    RejectReason, Reveal, Severity, Sighting, Source, Status, Stream, TableName, TableVersion, Tick, Timestamp, Tokens,
-    UserKey,
+    FeedCursor, FirstSeen, Gap, GapReason, Identity, Ip, Kind, LedgerEntry, LogId, Outcome, ParseWarnings, PollState,
+    Position, RejectReason, Reveal, Severity, Sighting, Source, Status, Stream, TableName, TableVersion, Tick,
+    Timestamp, Tokens, UserKey,
 };
 use proptest::{collection::vec, prelude::*, sample::select};
 
@@ -273,6 +273,20 @@ impl Seed {
         }
     }
 
+    /// A gap.
+    pub(crate) fn gap(&self) -> Gap {
+        Gap {
+            tenant: self.owned(0),
+            connection: self.owned(1),
+            feed: self.owned(2),
+            reason: self.member(1, GapReason::ALL),
+            from: self.time(0),
+            to: self.time(2),
+            detail: self.owned(3),
+            noted_at: self.time(4),
+        }
+    }
+
     /// A dead letter.
     pub(crate) fn dead_letter(&self) -> DeadLetter {
         let mut sha256 = [0; 32];
@@ -372,6 +386,7 @@ pub(crate) fn record() -> impl Strategy<Value = Vec<u8>> {
             codec::encode_identity(&seed.identity()).unwrap(),
             codec::encode_feed_cursor(&seed.feed_cursor()).unwrap(),
             codec::encode_backfill(&seed.backfill()).unwrap(),
+            codec::encode_gap(&seed.gap()).unwrap(),
         ];
         records.extend(controls.iter().map(|control| codec::encode_control(seed.text(0), control).unwrap()));
         let (tenant, entries) = seed.ledger(controls, vec![alert]);

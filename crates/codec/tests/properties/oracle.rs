@@ -146,6 +146,13 @@ proptest! {
     }
 
     #[test]
+    fn gaps(seed in seed()) {
+        let gap = seed.gap();
+        let ours = codec::encode_gap(&gap).unwrap();
+        agrees(Schema::GapV1, &ours, values::gap(&gap), &gap, |record| codec::decode_gap(record).unwrap());
+    }
+
+    #[test]
     fn dead_letters(seed in seed()) {
         let letter = seed.dead_letter();
         let ours = codec::encode_dead_letter(&letter).unwrap();

@@ -3,7 +3,7 @@
 use apache_avro::types::Value;
 use codec::BatchHeader;
 use event::{
-    Alert, AlertId, Backfill, Control, DeadLetter, Delivery, Event, EventId, FeedCursor, FirstSeen, Identity,
+    Alert, AlertId, Backfill, Control, DeadLetter, Delivery, Event, EventId, FeedCursor, FirstSeen, Gap, Identity,
     LedgerEntry, Position, Timestamp, UserKey,
 };
 
@@ -189,6 +189,20 @@ pub(crate) fn delivery(delivery: &Delivery) -> Value {
         ("first_attempt_at", time(delivery.first_attempt_at)),
         ("last_attempt_at", time(delivery.last_attempt_at)),
         ("delivered_at", time(delivery.delivered_at)),
+    ])
+}
+
+/// A gap.
+pub(crate) fn gap(gap: &Gap) -> Value {
+    record(vec![
+        ("tenant", text(&gap.tenant)),
+        ("connection", text(&gap.connection)),
+        ("feed", text(&gap.feed)),
+        ("reason", symbol!(gap.reason)),
+        ("from", time(gap.from)),
+        ("to", time(gap.to)),
+        ("detail", text(&gap.detail)),
+        ("noted_at", time(gap.noted_at)),
     ])
 }
 

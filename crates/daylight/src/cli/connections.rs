@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::AdminArgs;
+
 /// The questions.
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum ConnectionsCommand {
@@ -14,6 +16,10 @@ pub(crate) enum ConnectionsCommand {
     /// Exit code 0 if all let us in, 1 with a line for each thing that is wrong. Nothing is stored, and a running ingest is not disturbed. The
     /// secrets are read from where the configuration says, so it is run where the ingest runs.
     Check(ConnectionsCheckArgs),
+    /// Ask a running Daylight: how each list goes, what comes and how late, which times are partial, which rules cannot work.
+    ///
+    /// Any process of an installation can say how pollers go; what has come is known to one whose sink has ClickHouse.
+    Status(ConnectionsStatusArgs),
 }
 
 /// Arguments of `connections list`.
@@ -38,4 +44,15 @@ pub(crate) struct ConnectionsCheckArgs {
     pub(crate) json: bool,
     /// Only these connections; all where none is named.
     pub(crate) connections: Vec<String>,
+}
+
+/// Arguments of `connections status`.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct ConnectionsStatusArgs {
+    /// Whom to ask.
+    #[command(flatten)]
+    pub(crate) admin: AdminArgs,
+    /// As JSON, with everything that is known.
+    #[arg(long)]
+    pub(crate) json: bool,
 }

@@ -23,8 +23,18 @@ use serde::{Serialize, de::DeserializeOwned};
 use store::Client;
 
 use super::{
-    apps::Lister, backfill, decide::Decider, merge::Merger, noted::Noter, rebuild::Rebuilder, redrive::Redriving,
-    refused::Refused, remembered::Rememberer, reveal::Revealer, verify::Verifier,
+    apps::Lister,
+    backfill,
+    connections::{StatusRequest, Viewer},
+    decide::Decider,
+    merge::Merger,
+    noted::Noter,
+    rebuild::Rebuilder,
+    redrive::Redriving,
+    refused::Refused,
+    remembered::Rememberer,
+    reveal::Revealer,
+    verify::Verifier,
 };
 
 /// A question is a sentence or two.
@@ -59,6 +69,8 @@ pub(crate) struct Admin {
     pub(crate) backfills: BackfillDesk,
     /// Puts dead letters through again.
     pub(crate) redriving: Redriving,
+    /// Says how connections go.
+    pub(crate) viewer: Viewer,
 }
 
 impl Admin {
@@ -78,6 +90,7 @@ impl Admin {
             .route("/v1/backfill", post(backfill))
             .route("/v1/reconcile", post(reconcile))
             .route("/v1/redrive", post(redrive))
+            .route("/v1/connections", post(connections))
             .layer(DefaultBodyLimit::max(QUESTION_BYTES_MAX))
             .route_layer(middleware::from_fn_with_state(Arc::clone(&admin), authenticate))
             .with_state(admin)
@@ -150,6 +163,12 @@ async fn reconcile(State(admin): State<Arc<Admin>>, body: String) -> Response {
 /// Puts dead letters through again.
 async fn redrive(State(admin): State<Arc<Admin>>, body: String) -> Response {
     finish(body, move |request| admin.redriving.clone().redrive(request)).await
+}
+
+/// Says how connections go.
+async fn connections(State(admin): State<Arc<Admin>>, body: String) -> Response {
+    let viewer = admin.viewer.clone();
+    finish(body, move |_asked: StatusRequest| viewer.view(now())).await
 }
 
 /// Says what detection remembers.

@@ -31,7 +31,7 @@ fn spec(topic: Topic, config: &LogConfig) -> TopicSpec {
     let kept =
         |days: u32, retention_bytes| Cleanup::Delete { retention_ms: Some(u64::from(days) * DAY_MS), retention_bytes };
     let cleanup = match topic {
-        Topic::Ledger | Topic::Deliveries | Topic::Cursors | Topic::Identities => Cleanup::Compact,
+        Topic::Ledger | Topic::Deliveries | Topic::Cursors | Topic::Gaps | Topic::Identities => Cleanup::Compact,
         Topic::Events => kept(config.events_retention_days, Some(config.events_retention_bytes)),
         Topic::Alerts => kept(config.alerts_retention_days, None),
         Topic::DeadLetters => kept(config.dead_letters_retention_days, None),

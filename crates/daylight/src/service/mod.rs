@@ -5,6 +5,7 @@ mod apps;
 mod backfill;
 mod book;
 mod clickhouse;
+mod connections;
 mod control_log;
 mod coverage;
 mod decide;
@@ -46,6 +47,7 @@ use admin::Admin;
 use apps::Lister;
 use book::Book;
 use clickhouse::Clickhouse;
+use connections::Viewer;
 use control_log::ControlLog;
 use decide::{Decider, Turn};
 use follower::Follower;
@@ -62,6 +64,7 @@ use verify::Verifier;
 pub(crate) use admin::now;
 pub(crate) use apps::{AppLine, AppsAnswer, AppsRequest};
 pub(crate) use backfill::BackfillAsk;
+pub(crate) use connections::{LagLine, StatusAnswer, StatusLine, StatusRequest};
 pub(crate) use coverage::{Coverage, TenantCoverage, Works, coverage_of};
 pub(crate) use decide::{DecideAnswer, DecideRequest};
 pub(crate) use first_party::{is_first_party, load_catalogue};
@@ -277,6 +280,13 @@ impl Part {
                 topic_prefix: self.config.log.topic_prefix.clone(),
                 enricher: self.tables.enricher(),
                 config: self.config.detect.clone(),
+                client: client.clone(),
+            },
+            viewer: Viewer {
+                broker: self.broker.clone(),
+                prefix: self.config.log.topic_prefix.clone(),
+                partitions: self.config.log.partitions,
+                configs: self.config.connections.clone().into(),
                 client: client.clone(),
             },
             verifier: Verifier {

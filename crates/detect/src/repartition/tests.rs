@@ -3,10 +3,12 @@
 use std::{cell::Cell, fs, path::Path};
 
 use broker::{Cleanup, Limits, TopicSpec};
-use codec::{decode_ledger_entry, delivery_key, encode_ledger_entry, feed_cursor_key, identity_key, ledger_key};
+use codec::{
+    decode_ledger_entry, delivery_key, encode_ledger_entry, feed_cursor_key, gap_key, identity_key, ledger_key,
+};
 use event::{
-    AlertId, AlertState, AppFirst, AppIdKind, AppRef, Control, Decision, EventId, FirstSeen, LedgerEntry, LedgerKey,
-    Position, Sighting, Source, Status, Timestamp, UserKey,
+    AlertId, AlertState, AppFirst, AppIdKind, AppRef, Control, Decision, EventId, FirstSeen, Gap, GapReason,
+    LedgerEntry, LedgerKey, Position, Sighting, Source, Status, Timestamp, UserKey,
 };
 
 use super::*;
@@ -87,10 +89,24 @@ fn fill(folder: &Path) {
         for (topic, key) in [
             (Topic::Deliveries, delivery_key(tenant, AlertId(5), "r")),
             (Topic::Cursors, feed_cursor_key(tenant, "okta", "system_log")),
+            (Topic::Gaps, gap_key(&gap(tenant))),
             (Topic::Identities, identity_key(tenant, UserKey(1))),
         ] {
             append(&broker, topic, Record { partition, key: Some(key), value: Some(tenant.as_bytes().to_vec()) });
         }
+    }
+}
+
+fn gap(tenant: &str) -> Gap {
+    Gap {
+        tenant: tenant.to_owned(),
+        connection: "okta".to_owned(),
+        feed: "system_log".to_owned(),
+        reason: GapReason::NotKept,
+        from: Timestamp(1),
+        to: Timestamp(2),
+        detail: "away".to_owned(),
+        noted_at: Timestamp(3),
     }
 }
 
@@ -211,7 +227,7 @@ fn what_belongs_elsewhere_goes_there_wherever_it_was_cut_before() {
         home(BEFORE) != home(AFTER)
     });
     assert!((1..TENANTS.len()).contains(&moved.count()), "some move and some stay");
-    assert_eq!(done.raised.len(), 7);
+    assert_eq!(done.raised.len(), Topic::ALL.len());
     let expected = state(&broker);
     check(&expected, AFTER, events(&broker));
     assert!(!is_refused(&broker, AFTER));
@@ -255,7 +271,7 @@ fn topics_that_somebody_raised_by_hand_are_made_right_and_it_can_be_done_again_a
             tenant.is_empty() || *partition == partition_of(tenant.as_bytes(), partitions)
         };
         assert!(state.keys().all(at_home));
-        assert_eq!(state.len(), TENANTS.len() * 11 + usize::try_from(partitions).unwrap());
+        assert_eq!(state.len(), TENANTS.len() * 12 + usize::try_from(partitions).unwrap());
     }
     let fewer = repartition(&broker, "t.", 4, false).unwrap_err();
     assert!(fewer.to_string().contains("there can only be more"), "{fewer}");

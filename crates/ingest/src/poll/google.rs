@@ -21,6 +21,8 @@ pub(crate) const URL: &str = "https://admin.googleapis.com";
 const SCOPE: &str = "https://www.googleapis.com/auth/admin.reports.audit.readonly";
 /// The logs that tell of apps and sign-ins. A name is part of a cursor's key and never changes.
 const APPLICATIONS: [&str; 4] = ["login", "token", "saml", "admin"];
+/// How long events are kept: 180 days. Milliseconds.
+const KEPT_MS: i64 = 180 * 86_400_000;
 /// The largest page that Google gives.
 const PAGE_EVENTS_MAX: u32 = 1_000;
 /// A look a minute.
@@ -142,6 +144,10 @@ impl Feed for Activities {
     fn history(&self, stretch: Stretch) -> Box<dyn Feed> {
         let page_rest_ms = stretch.rest_ms(self.page_rest_ms);
         Box::new(Activities { page_rest_ms, stretch: Some(stretch), ..self.clone() })
+    }
+
+    fn kept_ms(&self) -> Option<i64> {
+        Some(KEPT_MS)
     }
 
     fn ask(&self, place: &Place) -> Ask {

@@ -14,6 +14,8 @@ use serde::{Deserialize, de::IgnoredAny};
 
 use super::{Ask, Feed, Meaning, Page, Place, PollConfig, Stretch, answer::Answer, login::Credential, microsoft, url};
 
+/// How long events are kept: 30 days, with a licence of P1 or P2, without which there is nothing to poll. Milliseconds.
+const KEPT_MS: i64 = 30 * 86_400_000;
 /// The largest page that Graph gives.
 const PAGE_EVENTS_MAX: u32 = 999;
 /// A look a minute.
@@ -115,6 +117,10 @@ impl Feed for List {
     fn history(&self, stretch: Stretch) -> Box<dyn Feed> {
         let page_rest_ms = stretch.rest_ms(self.page_rest_ms);
         Box::new(List { page_rest_ms, stretch: Some(stretch), ..self.clone() })
+    }
+
+    fn kept_ms(&self) -> Option<i64> {
+        Some(KEPT_MS)
     }
 
     fn ask(&self, place: &Place) -> Ask {

@@ -21,6 +21,7 @@ mod check;
 mod config;
 mod cursors;
 mod desk;
+mod gaps;
 mod google;
 mod graph;
 mod http;
@@ -69,6 +70,10 @@ pub(crate) trait Feed: Send + Sync {
     /// The same list, bounded: what a back-fill fetches. A place of it begins at the stretch's `since`, and it has ended when `complete_to`
     /// is its `until`, which no page reaches before the last one.
     fn history(&self, stretch: Stretch) -> Box<dyn Feed>;
+
+    /// For how long the provider keeps its events, so that whoever was away for longer knows of a gap. Milliseconds; `None` where the
+    /// provider says `Gone` by itself.
+    fn kept_ms(&self) -> Option<i64>;
 
     /// The next request, for where the feed stands.
     fn ask(&self, place: &Place) -> Ask;
@@ -119,6 +124,8 @@ pub(crate) enum Meaning {
         page: Page,
         /// What is gone, without payload.
         why: String,
+        /// Of which time, by the provider's clock: from, to.
+        of: (Timestamp, Timestamp),
     },
     /// Come again, not before so many milliseconds where the provider said so.
     Wait {

@@ -117,6 +117,10 @@ impl Feed for Content {
         Box::new(Content { overlap_ms: 0, page_rest_ms, stretch: Some(stretch), ..self.clone() })
     }
 
+    fn kept_ms(&self) -> Option<i64> {
+        None
+    }
+
     fn ask(&self, place: &Place) -> Ask {
         let walk = Walk::parse(&place.position);
         let (root, publisher) = (self.root(), ("PublisherIdentifier", self.directory.as_str()));
@@ -243,8 +247,10 @@ impl Content {
             "AF20031" if walk.next_link.is_some() => self.go_on(place, &walk.begun_anew()),
             "AF20050" | "AF20051" | "AF20052" if !walk.blobs.is_empty() => {
                 let why = format!("content that was listed is not there any more ({code})");
+                let (since, until) = self.window(place);
+                let of = (since, until.min(now));
                 match self.behind_blob(place, walk, false, now) {
-                    Meaning::Page(page) => Meaning::Gone { page, why },
+                    Meaning::Page(page) => Meaning::Gone { page, why, of },
                     other => other,
                 }
             }
@@ -276,7 +282,8 @@ impl Content {
             place.complete_to
         );
         let next = Place { position: walk.begun_anew().text(), complete_to: reached.plus_ms(self.overlap_ms) };
-        Meaning::Gone { page: Page { has_events: false, next, rest_ms: self.page_rest_ms }, why }
+        let page = Page { has_events: false, next, rest_ms: self.page_rest_ms };
+        Meaning::Gone { page, why, of: (place.complete_to, reached) }
     }
 }
 

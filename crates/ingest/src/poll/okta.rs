@@ -23,6 +23,8 @@ use super::{
 };
 use crate::parse::told_by_provider;
 
+/// How long events are kept: 90 days. Milliseconds.
+const KEPT_MS: i64 = 90 * 86_400_000;
 /// The largest page that Okta gives.
 const PAGE_EVENTS_MAX: u32 = 1_000;
 /// Six looks a minute: of a bucket of 120 a minute the twentieth part.
@@ -75,6 +77,10 @@ impl Feed for SystemLog {
     fn history(&self, stretch: Stretch) -> Box<dyn Feed> {
         let page_rest_ms = stretch.rest_ms(self.page_rest_ms);
         Box::new(SystemLog { page_rest_ms, stretch: Some(stretch), ..self.clone() })
+    }
+
+    fn kept_ms(&self) -> Option<i64> {
+        Some(KEPT_MS)
     }
 
     fn ask(&self, place: &Place) -> Ask {

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use event::{Backfill, FeedCursor, PollState, Timestamp};
+use event::{Backfill, FeedCursor, Gap, GapReason, PollState, Timestamp};
 use reqwest::Url;
 use runtime::{Secret, Shutdown};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -16,6 +16,7 @@ use super::{
     Api, Feed, Meaning, Page, Place, Stretch,
     answer::TOLD_WAIT_MS_MAX,
     cursors::Cursors,
+    gaps::{self, Gaps},
     http::{Http, Unanswered},
     login::Login,
     pace::{Again, Pace, Step},
@@ -51,6 +52,8 @@ pub(crate) struct Shared {
     pub(crate) acceptor: Arc<Acceptor>,
     /// Remembers how far they came.
     pub(crate) cursors: Cursors,
+    /// Remembers what was lost.
+    pub(crate) gaps: Gaps,
     /// Tells how it goes.
     pub(crate) metrics: PollMetrics,
     /// Room for pages.
@@ -267,11 +270,14 @@ impl Poller {
         let meaning = check_position(heard.meaning);
         let (connection, feed) = (self.connection.id.as_str(), self.feed.name());
         self.shared.metrics.answered(connection, feed, outcome(&meaning));
-        if let Meaning::Gone { why, .. } = &meaning {
-            tracing::warn!(connection = %cursor.connection, feed = %cursor.feed, %why, "events are lost");
+        let gap = gaps::shown_by(&meaning, cursor, self.feed.kept_ms(), now());
+        // What a back-fill cannot have may have come live: that is not known here, so it is said and not written down.
+        if let (Meaning::Gone { why, .. }, true) = (&meaning, self.stretch.is_some()) {
+            tracing::warn!(connection, feed, %why, "events are lost");
         }
+        let gap = gap.filter(|_| self.stretch.is_none());
         let again = match pace.decide(meaning, !cursor.position.is_empty()) {
-            Step::Accept(page) => match self.accept(&page, heard.body).await {
+            Step::Accept(page) => match self.accept_behind(gap, &page, heard.body).await {
                 Ok(receipt) => {
                     pace.accepted();
                     self.shared.metrics.repeated(connection, feed, receipt.duplicates);
@@ -299,6 +305,20 @@ impl Poller {
         }
         self.say(cursor, &again);
         again.wait
+    }
+
+    /// Accepts a page; what was lost before it is written down first.
+    async fn accept_behind(&self, gap: Option<Gap>, page: &Page, body: Vec<u8>) -> Result<Receipt, AcceptError> {
+        if let Some(gap) = gap {
+            let Gap { connection, feed, reason, from, to, detail, .. } = &gap;
+            tracing::warn!(%connection, %feed, %reason, %from, %to, why = %detail, "events are lost");
+            if *reason == GapReason::NotKept {
+                // The provider did not say so, and it is as much of a loss.
+                self.shared.metrics.answered(connection, feed, "gone");
+            }
+            self.shared.gaps.note(&gap).await?;
+        }
+        self.accept(page, body).await
     }
 
     /// Gives a page to the log, as a delivery like any other; one that is too large for a delivery, as several. Each is acknowledged before

@@ -13,6 +13,7 @@ use tokio::{
 use super::{
     backfills::History,
     cursors::Cursors,
+    gaps::Gaps,
     http::Http,
     owner::Owner,
     poller::{PAGES_IN_WORK_MAX, Poller, Shared},
@@ -43,6 +44,7 @@ impl Polling {
             http: Http::new(setup.clients, setup.config.unpacked_bytes_max).map_err(|error| failed(&error))?,
             acceptor: Arc::clone(acceptor),
             cursors: cursors.clone(),
+            gaps: Gaps::new(broker.clone(), Topic::Gaps.name(setup.topic_prefix), setup.partitions),
             metrics: PollMetrics::register(setup.registry).map_err(|error| failed(&error))?,
             pages: Arc::new(Semaphore::new(PAGES_IN_WORK_MAX)),
             turns: None,

@@ -289,6 +289,7 @@ pub(crate) fn open(folder: &std::path::Path) -> Broker {
         (Topic::Alerts, delete),
         (Topic::DeadLetters, delete),
         (Topic::Identities, Cleanup::Compact),
+        (Topic::Gaps, Cleanup::Compact),
         (Topic::Ledger, Cleanup::Compact),
     ];
     broker.ensure_topics(&topics.map(spec)).unwrap();

@@ -5,6 +5,7 @@
 
 mod alert;
 mod control;
+mod coverage;
 mod dead_letter;
 mod event;
 mod identity;
@@ -12,6 +13,7 @@ mod usage;
 
 pub use alert::{AlertRow, AlertsBlock};
 pub use control::{AliasRow, AliasesBlock, DecisionRow, DecisionsBlock, RevealRow, RevealsBlock};
+pub use coverage::{SourceGapRow, SourceGapsBlock, SourceHourRow, SourceHoursBlock};
 pub use dead_letter::{DeadLetterRow, DeadLettersBlock};
 pub use event::{EventRow, EventsBlock};
 pub use identity::{IdentitiesBlock, IdentityRow};

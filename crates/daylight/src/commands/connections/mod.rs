@@ -2,9 +2,11 @@
 
 mod check;
 mod list;
+mod status;
 
 pub(crate) use check::check;
 pub(crate) use list::list;
+pub(crate) use status::status;
 
 use crate::{
     commands::{plain, say},

@@ -109,8 +109,9 @@ fn without_a_subscription_one_is_asked_for_once_and_an_enabled_one_is_fine() {
 fn a_blob_that_is_gone_is_told_and_the_others_are_fetched() {
     let first = page(understand(&place(""), 200, &[], &listed(&["a", "b"]))).next;
     for code in ["AF20050", "AF20051", "AF20052"] {
-        let Meaning::Gone { page, why } = refusal(&first, code) else { panic!("{code}") };
+        let Meaning::Gone { page, why, of } = refusal(&first, code) else { panic!("{code}") };
         assert!(why.contains(code) && !why.contains("planted"), "{why}");
+        assert_eq!(of, (feed().window(&place("")).0, NOW), "the window that was listed, up to now");
         assert!(feed().ask(&page.next).url.contains("/audit/b$04"));
     }
     assert!(matches!(refusal(&place(""), "AF20051"), Meaning::Broken { .. }));
@@ -120,9 +121,10 @@ fn a_blob_that_is_gone_is_told_and_the_others_are_fetched() {
 fn what_lies_beyond_the_reach_of_the_api_is_a_gap_that_is_told() {
     let away = Place { position: String::new(), complete_to: NOW.plus_ms(-9 * 24 * 3_600_000) };
     for code in ["AF20030", "AF20055"] {
-        let Meaning::Gone { page, why } = refusal(&away, code) else { panic!("{code}") };
+        let Meaning::Gone { page, why, of } = refusal(&away, code) else { panic!("{code}") };
         assert!(why.contains("seven days") && why.contains("1994-10-28"), "{why}");
         assert_eq!(feed().window(&page.next).0, NOW.plus_ms(-REACH_MS));
+        assert_eq!(of, (away.complete_to, NOW.plus_ms(-REACH_MS)));
         // A window within the reach is refused for another reason: no loop.
         assert!(matches!(refusal(&page.next, code), Meaning::Broken { .. }), "{code}");
     }
