@@ -10,7 +10,7 @@ use tests::{
     servers::Setup,
 };
 
-use crate::shell::typed;
+use crate::shell::{type_to, typed};
 
 const SOON: Duration = Duration::from_secs(60);
 const DAY_MS: i64 = 24 * 3_600_000;
@@ -56,9 +56,14 @@ fn status_says_what_comes_how_late_and_which_days_are_partial() -> anyhow::Resul
     ensure!(daylight.number(partial)? == 4, "{:?}", daylight.rows("SELECT * FROM usage_coverage ORDER BY day")?);
     // The two days without any event have no figure at all, and are told all the same.
     ensure!(daylight.number("SELECT count() FROM usage_daily")? == 2);
+    let apps = type_to(&daylight, &["apps"])?;
+    ensure!(apps.err.contains("on 4 of the last 30 days okta did not tell everything"), "{}", apps.err);
     // What was missing comes after all.
     let late: Vec<Json> =
         (1..12).map(|number| at(10 + u64::try_from(number).unwrap_or(0), number * DAY_MS / 4)).collect();
     daylight.accept("okta", &page(&late))?;
-    daylight.expect(SOON, partial, 0)
+    daylight.expect(SOON, partial, 0)?;
+    let apps = type_to(&daylight, &["apps"])?;
+    ensure!(apps.code == 0 && !apps.err.contains("did not tell"), "{}", apps.err);
+    Ok(())
 }

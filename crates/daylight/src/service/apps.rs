@@ -43,6 +43,13 @@ LEFT JOIN
 ) AS people USING (app_key)
 LIMIT 100000";
 
+/// Days of the last 30 of which something is missing, and who did not tell everything.
+const PARTIAL: &str = "
+SELECT toString(count()), arrayStringConcat(arraySort(groupUniqArrayArray(partial_connections)), ', ')
+FROM usage_coverage
+WHERE tenant = {tenant:String} AND day > toDate(now('UTC')) - 30 AND is_partial
+HAVING count() > 0";
+
 /// Former keys that one question to ClickHouse takes along: its address has room for a mebibyte.
 const FORMER_KEYS_MAX: usize = 1_000;
 
@@ -171,6 +178,7 @@ impl Lister {
         for tenant in self.tenants.some(&request.tenant)? {
             let apps = self.book.apps(tenant, now);
             let usage = self.usage(tenant, &apps, &mut answer.notes).await;
+            answer.notes.extend(self.partial_days(tenant).await);
             for known in apps {
                 let used = usage.as_ref().map(|usage| usage.get(&known.app_key).copied().unwrap_or_default());
                 // An app of which one reference waits for a look waits itself.
@@ -216,6 +224,16 @@ impl Lister {
                 None
             }
         }
+    }
+
+    /// What people may be missing from the counts: days on which a connection was silent, or had a gap. Nothing where nobody can say; that is
+    /// noted with the counts themselves.
+    async fn partial_days(&self, tenant: &str) -> Option<String> {
+        let answered = self.client.as_ref()?.query_text(PARTIAL, &[("tenant", tenant)], "JSONCompactEachRow").await;
+        let [days, connections] = serde_json::from_str::<[String; 2]>(answered.ok()?.lines().next()?).ok()?;
+        Some(format!(
+            "people of {tenant} are at least so many: on {days} of the last 30 days {connections} did not tell everything (daylight connections status)"
+        ))
     }
 
     /// Of more former keys than a question can hold, merges are put together here: the people are then at least those of the largest.
