@@ -218,38 +218,53 @@ pub(crate) struct PollMetrics {
 impl PollMetrics {
     /// Registers those of live polling, `daylight_ingest_poll_…`.
     pub(crate) fn register(registry: &Registry) -> Result<PollMetrics, prometheus::Error> {
-        PollMetrics::register_as(registry, "poll")
+        let names = [
+            "daylight_ingest_poll_state",
+            "daylight_ingest_poll_complete_timestamp_seconds",
+            "daylight_ingest_poll_answers_total",
+            "daylight_ingest_poll_repeated_events_total",
+            "daylight_ingest_poll_rereads_total",
+        ];
+        PollMetrics::register_as(registry, names)
     }
 
     /// Registers those of back-fills, `daylight_ingest_backfill_…`: what is alerted on is live polling alone.
     pub(crate) fn register_history(registry: &Registry) -> Result<PollMetrics, prometheus::Error> {
-        PollMetrics::register_as(registry, "backfill")
+        let names = [
+            "daylight_ingest_backfill_state",
+            "daylight_ingest_backfill_complete_timestamp_seconds",
+            "daylight_ingest_backfill_answers_total",
+            "daylight_ingest_backfill_repeated_events_total",
+            "daylight_ingest_backfill_rereads_total",
+        ];
+        PollMetrics::register_as(registry, names)
     }
 
-    fn register_as(registry: &Registry, what: &str) -> Result<PollMetrics, prometheus::Error> {
+    /// The names stand whole in this file, so that whoever looks for one finds it.
+    fn register_as(registry: &Registry, names: [&str; 5]) -> Result<PollMetrics, prometheus::Error> {
         let feed = ["connection", "feed"];
-        let name = |rest: &str| format!("daylight_ingest_{what}_{rest}");
-        let counter = |rest: &str, help: &str, labels: &[&str]| IntCounterVec::new(Opts::new(name(rest), help), labels);
-        let gauge = |rest: &str, help: &str, labels: &[&str]| IntGaugeVec::new(Opts::new(name(rest), help), labels);
+        let [state, complete_to, answers, repeated, rereads] = names;
+        let counter = |name: &str, help: &str, labels: &[&str]| IntCounterVec::new(Opts::new(name, help), labels);
+        let gauge = |name: &str, help: &str, labels: &[&str]| IntGaugeVec::new(Opts::new(name, help), labels);
         let metrics = PollMetrics {
             state: gauge(
-                "state",
+                state,
                 "1 for how the polling of a feed goes; 0 for all states where another process polls it.",
                 &["connection", "feed", "state"],
             )?,
             complete_to: gauge(
-                "complete_timestamp_seconds",
+                complete_to,
                 "Everything that the provider had up to this time has been fetched.",
                 &feed,
             )?,
             answers: counter(
-                "answers_total",
+                answers,
                 "Requests to a provider, by what came of them.",
                 &["connection", "feed", "outcome"],
             )?,
-            repeated: counter("repeated_events_total", "Events that were fetched again: the cost of overlaps.", &feed)?,
+            repeated: counter(repeated, "Events that were fetched again: the cost of overlaps.", &feed)?,
             rereads: counter(
-                "rereads_total",
+                rereads,
                 "How often a provider did not know its cursor any more and the feed was read again from a time.",
                 &feed,
             )?,
