@@ -76,8 +76,14 @@ fn rows_and_questions_travel_to_clickhouse_by_https() -> anyhow::Result<()> {
     let proxy = TlsProxy::start(host_and_port(&clickhouse.url()), &company.issue()?)?;
     let url = format!("https://{}", proxy.address());
     let setup = || Setup::new().connection("okta", "acme", "okta", OKTA_ORG).clickhouse(&url, "sealed");
-    let refused = setup().start().err().map(|error| format!("{error:#}")).unwrap_or_default();
-    ensure!(refused.contains(&url) && refused.contains("certificate verify failed"), "{refused}");
+    let untrusting = setup().not_ready_is_fine().start()?;
+    poll(SOON, "the sink says whom it does not trust", || {
+        let answer = untrusting.readiness()?;
+        let (status, said) = (answer.status, answer.text());
+        ensure!(status == 503 && said.contains(&url) && said.contains("certificate verify failed"), "{status} {said}");
+        Ok(())
+    })?;
+    drop(untrusting);
     let daylight = setup().set("tls.ca_file", ca_file(folder.path(), &company)?).start()?;
     let clicks: Vec<_> =
         (0..500).map(|number| okta_sso(&click(number, "mia.roth@brightwater.example", "0oaTls", "Sealed"))).collect();

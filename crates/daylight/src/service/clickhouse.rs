@@ -91,7 +91,7 @@ impl Clickhouse {
             }
             // Nobody's events and alerts wait for a server that is away: the sink alone does.
             Err(error) if server.is_none() && error.remedy() == Remedy::Retry => {
-                tracing::warn!(%error, "the sink waits for ClickHouse");
+                tracing::warn!(error = with_causes(error), "the sink waits for ClickHouse");
                 false
             }
             Err(error) => return Err(not_up_to_date(error)),
@@ -114,12 +114,17 @@ pub(crate) fn bring_up_to_date(
                 tracing::info!(?report, "the tables are up to date");
                 return Ok(());
             }
-            Err(error) if error.remedy() == Remedy::Retry => component.not_ready(error.to_string()),
+            Err(error) if error.remedy() == Remedy::Retry => component.not_ready(with_causes(error)),
             Err(error) => return Err(not_up_to_date(error)),
         }
         shutdown.sleep(backoff.next_wait());
     }
     Ok(())
+}
+
+/// Why, down to the last cause: a certificate that nobody vouches for must not look like a server that is away.
+fn with_causes(error: StoreError) -> String {
+    format!("{:#}", anyhow::Error::new(error))
 }
 
 fn not_up_to_date(error: StoreError) -> anyhow::Error {
