@@ -1,4 +1,4 @@
-//! How much of everything a run has: the amounts that are promised (`make chaos`) and those of every test run.
+//! How much of everything a run has: the amounts that are promised (`make chaos`) and those of a look of two minutes (`--short`).
 
 use std::time::Duration;
 
@@ -73,7 +73,7 @@ impl Amounts {
         }
     }
 
-    /// What every test run has.
+    /// A few of each kind: what `--short` and the selftest have.
     #[must_use]
     pub fn short(engine: Engine) -> Amounts {
         let both = Amounts {

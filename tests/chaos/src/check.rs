@@ -1,4 +1,4 @@
-//! The checker: what was observed against what follows from the book, invariant by invariant (I1 to I10 of ARCHITECTURE.md). Pure, so that it can
+//! The checker: what was observed against what follows from the book, invariant by invariant (I1 to I10, listed below). Pure, so that it can
 //! be shown doctored observations: a checker that cannot fail proves nothing.
 
 mod delivery;

@@ -26,7 +26,7 @@ struct Arguments {
     /// On which log.
     #[arg(long, value_enum, default_value = "both")]
     engine: Choice,
-    /// The few faults of a test run, instead of all that is promised.
+    /// A few faults of each kind, instead of all that is promised.
     #[arg(long)]
     short: bool,
     /// Makes one mistake after the other and sees each found. Daylight must be built with `mutations`, and `DAYLIGHT_TESTS_BINARY` name it.
