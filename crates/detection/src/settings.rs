@@ -22,7 +22,8 @@ pub struct Settings {
     pub held_max: usize,
     /// Events named as evidence of one alert; further ones are found by their correlation id.
     pub evidence_max: usize,
-    /// Delay from which an event is marked late, for sources that are usually there within minutes: milliseconds.
+    /// Delay from which an event is marked late, for sources that are usually there within minutes and may take an hour (Okta's System Log,
+    /// Entra's sign-ins): milliseconds.
     pub late_after_ms: i64,
     /// The same for Google, whose token log is usually hours behind: milliseconds.
     pub late_after_google_ms: i64,
@@ -39,7 +40,7 @@ impl Default for Settings {
             held_ticks: 5,
             held_max: 10_000,
             evidence_max: 32,
-            late_after_ms: 15 * MINUTE_MS,
+            late_after_ms: HOUR_MS,
             late_after_google_ms: 6 * HOUR_MS,
             late_after_daily_ms: 24 * HOUR_MS,
         }

@@ -7,7 +7,7 @@ use event::{
     UserKey, stable_hash_64,
 };
 
-use crate::company::{Company, DAY_0, HOUR_MS, Happening, MINUTE_MS, consent, raised, sso};
+use crate::company::{Company, DAY_0, HOUR_MS, Happening, consent, raised, sso};
 
 #[test]
 fn line_1_twenty_user_agents_of_one_person_are_one_first_sight() {
@@ -131,17 +131,31 @@ fn line_9_a_late_event_alerts_and_is_marked_late() {
     let late = |delay_ms, app| Happening { delay_ms, ..sso(1, app) };
     let mut company = Company::learned();
     for (happening, is_late) in [
-        (late(20 * MINUTE_MS, "late"), true),
+        (late(HOUR_MS, "late"), true),
         (late(5 * HOUR_MS, "very late"), true),
         (Happening { source: Source::GoogleWorkspace, ..late(6 * HOUR_MS, "late even for Google") }, true),
         (Happening { source: Source::GoogleWorkspace, ..late(5 * HOUR_MS, "usual for Google") }, false),
         (Happening { source: Source::M365Ual, ..late(24 * HOUR_MS, "late even for the audit log") }, true),
         (Happening { source: Source::M365Ual, ..late(23 * HOUR_MS, "usual for the audit log") }, false),
-        (late(MINUTE_MS, "in time"), false),
+        (late(HOUR_MS - 1, "in time"), false),
     ] {
         let alerts = company.see(&happening);
         assert_eq!(raised(&alerts), ["N1"]);
         assert_eq!(alerts[0].is_late, is_late, "{}", happening.client_id);
+    }
+}
+
+#[test]
+fn the_lateness_budget_is_an_hour_for_okta_and_entra_six_for_google_and_a_day_for_audit_logs_and_files() {
+    let settings = detection::Settings::default();
+    for (source, hours) in [
+        (Source::Okta, 1),
+        (Source::Entra, 1),
+        (Source::GoogleWorkspace, 6),
+        (Source::M365Ual, 24),
+        (Source::Salesforce, 24),
+    ] {
+        assert_eq!(settings.late_after_ms(source), hours * HOUR_MS, "{source}");
     }
 }
 
