@@ -339,13 +339,13 @@ impl Detect {
             self.snapshots.step(&self.work, now());
             return Ok(());
         }
-        if Mutation::LedgerAfterOffset.is_made() {
-            self.commit();
-        }
         let outgoing = self.work.outgoing(self.topics.partitions)?;
         let writer = Writer { broker: &self.broker, shutdown, component };
         if writer.append(&self.topics.alerts, outgoing.alerts)?.is_none() {
             return Ok(());
+        }
+        if Mutation::LedgerAfterOffset.is_made() {
+            commit_too_early(&mut self.consumer, &self.dirty, &self.progress);
         }
         for changes in [outgoing.controls, outgoing.ledger] {
             let Some(written) = writer.append(&self.topics.ledger, changes)? else { return Ok(()) };
@@ -394,6 +394,14 @@ impl Detect {
             let waited_ms = u32::try_from(now.since_ms(alert.logged_at).max(0)).unwrap_or(u32::MAX);
             metrics.alert_seconds.observe(f64::from(waited_ms) / 1_000.0);
         }
+    }
+}
+
+/// The mistake alone: the offsets go, and everything else is as it would be.
+fn commit_too_early(consumer: &mut Consumer, dirty: &BTreeSet<u32>, progress: &BTreeMap<u32, u64>) {
+    for (partition, next) in dirty.iter().filter_map(|partition| Some((*partition, *progress.get(partition)?))) {
+        let done = consumer.commit(partition, next, "");
+        tracing::debug!(partition, next, ?done, "committed before the ledger");
     }
 }
 

@@ -20,7 +20,7 @@ pub enum Mutation {
     AmbiguousIsSuccess,
     /// `detect` calls new whatever this run of it has not seen, and tells of it as this run's own finding.
     AlertWithoutReplayCheck,
-    /// `detect` commits its offset before what it has found, alerts and ledger, is durable.
+    /// `detect` commits its offset before its changes of the ledger are durable.
     LedgerAfterOffset,
     /// `broker` sends a record again whose acknowledgement was lost, and Kafka cannot know that it is the same.
     ProduceWithoutIdempotence,

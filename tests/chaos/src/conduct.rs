@@ -19,7 +19,8 @@ use crate::{
     observed::{Memory, Observed},
     report::Report,
     schedule::{Engine, Schedule, Track},
-    stage::{SOON, Stage, lock},
+    stage::{SOON, Stage},
+    testimony::testimony,
 };
 
 /// How often a line tells of the progress.
@@ -176,10 +177,8 @@ fn look(
     say: &(dyn Fn(&str) + Sync),
 ) -> anyhow::Result<(Expected, Observed)> {
     let mut book = client.book();
-    let drained = drain(stage, &book.expected(generator), rests_within);
-    if let Err(error) = drained {
+    if drain(stage, &book.expected(generator), rests_within, say).is_err() {
         // Whatever is missing is the checker's to tell, and no probe is needed to see that not all is well.
-        say(&format!("{error:#}"));
         let (expected, (memories, untold)) = (book.expected(generator), memories(stage)?);
         return Ok((expected, Observed { memories, untold, surprises: client.surprises(), ..observe(stage)? }));
     }
@@ -189,7 +188,7 @@ fn look(
         stage.kill(member, Duration::ZERO)?;
     }
     stage.heal()?;
-    drain(stage, &book.expected(generator), rests_within)?;
+    drain(stage, &book.expected(generator), rests_within, say)?;
     let (again, untold) = agreed_memories(stage)?;
     for memory in again {
         match memories_found.iter_mut().find(|known| known.tenant == memory.tenant) {
@@ -205,7 +204,7 @@ fn look(
     client.send_some(stage, 2 * generator.tenants());
     book = client.book();
     let expected = book.expected(generator);
-    let drained = drain(stage, &expected, rests_within);
+    let drained = drain(stage, &expected, rests_within, say);
     let probe_took = drained.is_ok().then(|| began.elapsed());
     let probed = poll(PROBE_WITHIN, "the counters add up", || {
         let sums = sums(stage)?.since(before);
@@ -221,12 +220,22 @@ fn look(
     ))
 }
 
-/// Waits until nothing is on its way any more: cheap questions only. What is still missing after the deadline is the checker's to tell.
-fn drain(stage: &Stage, expected: &Expected, within: Duration) -> anyhow::Result<()> {
+/// Waits until nothing is on its way any more: cheap questions only. What is still missing after the deadline is the checker's to tell; who is
+/// stuck at what is told here, while they all still run.
+fn drain(stage: &Stage, expected: &Expected, within: Duration, say: &(dyn Fn(&str) + Sync)) -> anyhow::Result<()> {
+    let drained = come_to_rest(stage, expected, within);
+    if let Err(error) = &drained {
+        say(&format!("{error:#}"));
+        testimony(stage).iter().for_each(|line| say(line));
+    }
+    drained
+}
+
+fn come_to_rest(stage: &Stage, expected: &Expected, within: Duration) -> anyhow::Result<()> {
     let acknowledged = expected.acknowledged();
     let poison = expected.poison.values().filter(|is_acknowledged| **is_acknowledged).count();
     poll(within, "everything is drained", || {
-        lock(&stage.clickhouse).revive()?;
+        stage.tend()?;
         let events = number(stage, "SELECT uniqExact(event_id) FROM events")?;
         ensure!(events >= acknowledged, "{events} of {acknowledged} events");
         let lag = lag(stage)?;

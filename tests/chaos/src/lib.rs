@@ -17,3 +17,4 @@ pub mod report;
 pub mod schedule;
 pub mod selftest;
 pub mod stage;
+mod testimony;

@@ -20,7 +20,7 @@ const MEMORY_MORE_MAX_BYTES: u64 = 768 << 20;
 const TENANT_KEY: &str = "5ca1ab1e5ca1ab1e";
 
 /// Lines of an answer, each in its columns.
-fn ask(stage: &Stage, sql: &str) -> anyhow::Result<Vec<Vec<String>>> {
+pub(crate) fn ask(stage: &Stage, sql: &str) -> anyhow::Result<Vec<Vec<String>>> {
     let url = format!("{}/?database={DATABASE}", stage.clickhouse_url());
     let answer = http::request("POST", &url, &[], format!("{sql} FORMAT TSV").as_bytes(), Duration::from_secs(120))?;
     ensure!(answer.status == 200, "ClickHouse refuses {sql}: {}", answer.text());
@@ -35,7 +35,7 @@ pub(crate) fn number(stage: &Stage, sql: &str) -> anyhow::Result<u64> {
 }
 
 /// Types `daylight …` to a member; gives what it printed, whatever its exit code was.
-fn typed(member: &Member, words: &[&str]) -> anyhow::Result<Value> {
+pub(crate) fn typed(member: &Member, words: &[&str]) -> anyhow::Result<Value> {
     let output = Command::new(binary()?).args(words).arg("--data-folder").arg(member.process.data()).output()?;
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     serde_json::from_slice(&output.stdout)

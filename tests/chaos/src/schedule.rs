@@ -70,6 +70,8 @@ pub enum Deed {
         /// How long it stays away.
         away_ms: u64,
     },
+    /// ClickHouse believes to have rows that it has lost: it knows the token of an insert and nothing else of it.
+    Forget,
     /// ClickHouse is away.
     Outage {
         /// For so long.
@@ -114,6 +116,7 @@ impl Deed {
         match self {
             Deed::KillProcess { .. } => "process_kill",
             Deed::KillClickhouse { .. } => "clickhouse_kill",
+            Deed::Forget => "clickhouse_forgets",
             Deed::Outage { .. } => "clickhouse_outage",
             Deed::KillBroker { .. } => "broker_kill",
             Deed::Sleep { .. } => "sigstop_past_session",
@@ -136,6 +139,7 @@ impl fmt::Display for Deed {
             Deed::KillClickhouse { after_us: None, away_ms } => {
                 write!(to, "kill ClickHouse between a token and its rows, away {away_ms} ms")
             }
+            Deed::Forget => write!(to, "ClickHouse forgets the rows of an insert and knows its token"),
             Deed::Outage { away_ms } => write!(to, "ClickHouse is away for {away_ms} ms"),
             Deed::KillBroker { away_ms } => write!(to, "kill the broker, away {away_ms} ms"),
             Deed::Sleep { role, number, beyond_ms } => {
@@ -236,6 +240,7 @@ fn clickhouse(seed: u64, amounts: &Amounts) -> Track {
             away_ms: dice.within(0..AWAY_MAX_MS),
         })
         .collect();
+    deeds.extend((0..amounts.forgets).map(|_| Deed::Forget));
     let away_ms = u64::try_from(amounts.outage.as_millis()).unwrap_or(u64::MAX);
     deeds.extend((0..amounts.outages).map(|_| Deed::Outage { away_ms }));
     let troubles = (0..amounts.troubles).flat_map(|_| Trouble::ALL);
@@ -285,6 +290,7 @@ mod tests {
             let count = |kind: &str| u64::try_from(deeds().filter(|deed| deed.kind() == kind).count()).unwrap_or(0);
             assert_eq!(count("process_kill"), amounts.process_kills);
             assert_eq!(count("clickhouse_kill"), amounts.clickhouse_kills);
+            assert_eq!(count("clickhouse_forgets"), amounts.forgets);
             assert_eq!(count("broker_kill"), amounts.broker_kills);
             assert_eq!(count("sigstop_past_session"), amounts.stops);
             assert_eq!(count("clickhouse_outage"), amounts.outages);

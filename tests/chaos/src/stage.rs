@@ -138,6 +138,8 @@ pub struct Stage {
     /// Members who came in a storm, and have gone.
     pub passers_by: Mutex<Vec<Member>>,
     plan: start::Plan,
+    /// Held by whoever changes for a while what becomes of inserts of events.
+    inserts: Mutex<()>,
     disturbances: Mutex<Vec<Disturbance>>,
     counts: Mutex<BTreeMap<String, u64>>,
     is_over: AtomicBool,

@@ -14,6 +14,7 @@ mod http;
 mod kafka;
 
 use std::{
+    cmp::Reverse,
     collections::BTreeMap,
     net::{Shutdown, TcpListener, TcpStream},
     sync::{
@@ -42,7 +43,7 @@ pub enum Protocol {
     /// `POST`, `INSERT`, `/hooks/`.
     Http,
     /// Kafka: a fault meets one request, and whatever else is on its way on that connection. A schedule names it by its kind: `Produce`,
-    /// `OffsetCommit`, `Fetch`. The broker must advertise the proxy's address: `KafkaServer::start_behind_proxy`.
+    /// `OffsetCommit`, `Fetch`; and, behind a space, by a part of the first topic's name: `Produce ledger`. The broker must advertise the proxy's address: `KafkaServer::start_behind_proxy`.
     Kafka,
 }
 
@@ -90,7 +91,7 @@ struct Shared {
     upstream: Mutex<String>,
     protocol: Protocol,
     seed: u64,
-    /// The text that an exchange must hold → what becomes of it. The first that fits counts; the empty text fits all.
+    /// The text that an exchange must hold → what becomes of it. The first that fits counts, the longest is first; the empty text fits all.
     schedules: Mutex<Vec<(String, Schedule)>>,
     exchanges: AtomicU64,
     under_way: AtomicU64,
@@ -166,13 +167,13 @@ impl FaultProxy {
         self.schedule_of("", schedule);
     }
 
-    /// From now on, these faults for the exchanges that hold this text (see `Protocol`), whatever is said of others.
+    /// From now on, these faults for the exchanges that hold this text (see `Protocol`), whatever is said of others. The longest text that
+    /// fits counts: `Produce ledger` before `Produce`, and the empty one last.
     pub fn schedule_of(&self, text: &str, schedule: Schedule) {
         let mut schedules = lock(&self.shared.schedules);
         schedules.retain(|(known, _)| known != text);
         schedules.push((text.to_owned(), schedule));
-        // The one for all is asked last.
-        schedules.sort_by_key(|(known, _)| known.is_empty());
+        schedules.sort_by_key(|(known, _)| Reverse(known.len()));
     }
 
     /// From now on, the faults of `schedule` meet only exchanges that hold this text; empty for all.
@@ -251,9 +252,8 @@ impl Shared {
         client.shutdown(Shutdown::Both).ok();
     }
 
-    /// The fate of the next exchange. It counts when it has happened.
-    fn fate(&self, first_bytes: &[u8]) -> Fate {
-        let fits = |text: &str| if text.is_empty() { self.is_meant(first_bytes) } else { holds(first_bytes, text) };
+    /// The fate of the next exchange, which `fits` the text of a schedule or not. It counts when it has happened.
+    fn fate(&self, fits: &dyn Fn(&str) -> bool) -> Fate {
         let found = lock(&self.schedules).iter().find(|(text, _)| fits(text)).cloned();
         let Some((text, Schedule { per_thousand, hold })) = found else { return Fate::default() };
         let mut dice = mixed(self.seed, self.exchanges.fetch_add(1, Ordering::Relaxed)) % 1_000;

@@ -18,7 +18,9 @@ use crate::schedule::Deed;
 const INSERT_WITHIN: Duration = Duration::from_secs(20);
 /// How long a process stands before it is unheard, and how long it is. Its session is longer than both.
 const STANDS: Duration = Duration::from_millis(1_500);
-const UNHEARD: Duration = Duration::from_millis(1_200);
+const UNHEARD: Duration = Duration::from_millis(500);
+/// How long a process that goes on may take to write something.
+const WRITES_WITHIN: Duration = Duration::from_secs(10);
 /// Kills that met no insert, before the next deed.
 const MISSES_MAX: usize = 20;
 
@@ -42,6 +44,7 @@ impl Stage {
             Deed::KillClickhouse { after_us, away_ms } => {
                 self.kill_clickhouse(after_us.map(Duration::from_micros), Duration::from_millis(*away_ms))?;
             }
+            Deed::Forget => self.forget()?,
             Deed::Outage { away_ms } => {
                 let mut clickhouse = lock(&self.clickhouse);
                 clickhouse.kill9();
@@ -86,23 +89,51 @@ impl Stage {
     }
 
     /// As `kill`, but the process first stands until much waits for it, then goes on while nothing that it writes is taken: whoever says that
-    /// work is done before its results are durable has said so when the kill comes. `sink` writes to ClickHouse, others to the log.
+    /// work is done before its results are durable has said so when the kill comes, which is when the first of them were not taken. `sink`
+    /// writes to ClickHouse, others to the log; of what `detect` writes, alerts are taken: they come first, and would hold up the rest.
     fn kill_unheard(&self, member: &Member, away: Duration) -> anyhow::Result<()> {
+        // First of all: who waits for it must not keep a process that has ended from being started again.
+        let _inserts = lock(&self.inserts);
         let _turn = lock(&member.turn);
         let _disturbed = self.disturb_by(member);
         let (proxy, writes, usual) = match (&self.kafka_proxy, member.role) {
-            (Some(kafka), "detect" | "notify") => (kafka, "Produce", KAFKA_WEATHER),
+            (Some(kafka), "detect") => (kafka, "Produce ledger", KAFKA_WEATHER),
+            (Some(kafka), "notify") => (kafka, "Produce", KAFKA_WEATHER),
             _ => (&self.clickhouse_proxy, EVENT_INSERTS, EVENTS_WEATHER),
         };
         member.process.pause()?;
         thread::sleep(STANDS);
+        let dropped = || proxy.faults_of(writes).get(&Fault::DropRequest).copied().unwrap_or(0);
+        let before = dropped();
         proxy.schedule_of(writes, weather(&[(Fault::DropRequest, 1_000)]));
         member.process.resume()?;
+        let has_written = poll(WRITES_WITHIN, "it writes", || {
+            ensure!(dropped() > before);
+            Ok(())
+        });
+        if has_written.is_err() {
+            self.count("process_kill_unheard_with_nothing_to_say");
+        }
         thread::sleep(UNHEARD);
         member.process.kill9()?;
         proxy.schedule_of(writes, weather(usual));
         thread::sleep(away);
         self.start_again(member)
+    }
+
+    /// The next insert of events that was never sent before leaves its token and nothing else.
+    fn forget(&self) -> anyhow::Result<()> {
+        let _inserts = lock(&self.inserts);
+        let proxy = &self.clickhouse_proxy;
+        let forgotten = || proxy.faults_of(EVENT_INSERTS).get(&Fault::ForgetRows).copied().unwrap_or(0);
+        let before = forgotten();
+        proxy.schedule_of(EVENT_INSERTS, weather(&[(Fault::ForgetRows, 1_000)]));
+        let has_forgotten = poll(SOON, "ClickHouse forgets rows", || {
+            ensure!(forgotten() > before, "nobody inserts events for the first time");
+            Ok(())
+        });
+        proxy.schedule_of(EVENT_INSERTS, weather(EVENTS_WEATHER));
+        has_forgotten
     }
 
     /// Only who tells receivers can forget that they were told.

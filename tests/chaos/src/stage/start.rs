@@ -72,6 +72,7 @@ impl Stage {
             kafka_proxy,
             passers_by: Mutex::default(),
             plan,
+            inserts: Mutex::default(),
             disturbances: Mutex::default(),
             counts: Mutex::new(BTreeMap::new()),
             is_over: AtomicBool::new(false),

@@ -6,7 +6,7 @@ use std::{
     sync::atomic::Ordering,
 };
 
-use super::{CHUNK_BYTES, Fault, RESPONSE_LOST, Shared, lock};
+use super::{CHUNK_BYTES, Fault, RESPONSE_LOST, Shared, holds, lock};
 
 /// What a server answers that believes the rows to be there.
 const BELIEVED: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
@@ -16,7 +16,8 @@ impl Shared {
     pub(super) fn exchange(&self, client: &mut TcpStream) -> Option<()> {
         let mut request = read_request(client)?;
         let first_bytes = request.get(..request.len().min(4_096)).unwrap_or_default();
-        let (is_meant, fate) = (self.is_meant(first_bytes), self.fate(first_bytes));
+        let is_meant = self.is_meant(first_bytes);
+        let fate = self.fate(&|text| if text.is_empty() { is_meant } else { holds(first_bytes, text) });
         let token = token_of(first_bytes);
         match fate.fault {
             Some(Fault::ForgetRows) => {

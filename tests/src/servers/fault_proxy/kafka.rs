@@ -13,10 +13,12 @@ use std::{
     time::Duration,
 };
 
-use super::{Fate, Fault, Shared, is_timeout, lock};
+use super::{Fate, Fault, Shared, holds, is_timeout, lock};
 
 /// Bytes of a frame. Ours are at most a record of 4 MiB and its heads; an answer to a fetch may hold many.
 const FRAME_BYTES_MAX: usize = 256 << 20;
+/// Bytes of a request in which the name of its first topic stands: behind the client's name and a few numbers, before any record.
+const HEAD_BYTES: usize = 128;
 /// How often a quiet connection looks whether it is still wanted.
 const QUIET_FOR: Duration = Duration::from_millis(200);
 
@@ -64,7 +66,12 @@ impl Shared {
         let kind = i16::from_be_bytes(*frame.get(4..)?.first_chunk()?);
         let number: [u8; 4] = *frame.get(8..)?.first_chunk()?;
         let name = KINDS.iter().find(|(known, _)| *known == kind).map_or("other", |(_, name)| name);
-        let fate = self.fate(name.as_bytes());
+        let head = frame.get(..HEAD_BYTES.min(frame.len())).unwrap_or_default();
+        let fate = self.fate(&|text| match text.split_once(' ') {
+            Some((kind, topic)) => kind == name && holds(head, topic),
+            None if text.is_empty() => self.is_meant(name.as_bytes()),
+            None => text == name,
+        });
         match fate.fault {
             None => {}
             Some(Fault::DropRequest) => {
