@@ -146,7 +146,7 @@ fn the_example_configuration_is_read_as_it_stands_and_with_every_key_in_force() 
     fs::write(every_key.path(), with_every_key(&text)).unwrap();
     let (code, words) = check_config(every_key.path());
     assert_eq!(code, Some(0), "{words}");
-    assert!(words.contains("6 connections, 3 receivers, 1 tenants"), "{words}");
+    assert!(words.contains("7 connections, 3 receivers, 1 tenants"), "{words}");
 }
 
 #[test]

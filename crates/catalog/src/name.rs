@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn what_looks_the_same_has_the_same_skeleton() {
+    fn section_5_5_what_looks_the_same_has_the_same_skeleton() {
         let same = |a: &str, b: &str| skeletons(a).iter().any(|form| *form == skeletons(b)[0]);
         for (fake, real) in [
             ("Micros0ft Teams", "Microsoft Teams"),

@@ -181,3 +181,32 @@ fn known_rogue_apps_are_known_by_id_alone() {
     let app = AppRef { source: Source::Entra, id_kind: AppIdKind::ClientId, id: "1" };
     assert_eq!(catalogue.resolve(&app, "PerfectData Software").rogue_reason, "");
 }
+
+#[test]
+fn section_6_6_the_list_of_microsofts_ids_holds_no_third_party_no_authenticator_and_gives_no_name() {
+    let catalogue = Catalogue::embedded().unwrap();
+    let resolve = |id| {
+        let app = AppRef { source: Source::Entra, id_kind: AppIdKind::ClientId, id };
+        catalogue.resolve(&app, "Delivered Name")
+    };
+    for (id, name) in [
+        ("00000000-0000-0000-0000-000000000000", "the all-zero GUID"),
+        ("3a239e0d-7d9c-4f0a-a008-1672cd4a32e8", "Adobe Sign"),
+        ("99ab7ace-ee47-4716-be6d-832749afaf3d", "Adobe Connect"),
+        ("ee27ec8c-1ee9-4c6b-9e68-26bdc37479d3", "Amazon Business"),
+        ("0b4dcf5f-e476-465b-8d46-538e19df4943", "Marketo Sales Engage"),
+        ("4601ed45-8ff3-4599-8377-b6649007e876", "Marketo"),
+        ("19083c3d-8383-4b18-bc03-8f1c9ab2fd1b", "YubiKey 5 Series (a FIDO AAGUID)"),
+        ("90a3ccdf-635c-4729-a248-9b709135078f", "Authenticator for iOS (a FIDO AAGUID)"),
+        ("7fd635b3-2ef9-4542-8d9d-164f2c771efc", "the macOS Platform Credential (a FIDO AAGUID)"),
+    ] {
+        assert!(!resolve(id).is_first_party, "{name}");
+    }
+    // Where the source's row names a permission, a role or a licence plan, its id is no app's either, or suppresses without naming: no entry of
+    // the catalogue comes from the list, so the name stays the one that was delivered.
+    let ids = CatalogueFiles::EMBEDDED.microsoft_first_party.lines().filter(|line| !line.starts_with('#'));
+    for id in ids {
+        assert!(!id.contains('\t'), "the list holds more than an id: {id}");
+        assert!(resolve(id).entry.is_none_or(|entry| entry.publisher == "Microsoft"), "{id}");
+    }
+}

@@ -129,7 +129,6 @@ impl Acceptor {
         let window = Mutex::new(Window::new(config.window_events_max));
         let history = Mutex::new(Window::new(config.window_events_max));
         let people = Mutex::new(Window::new(KNOWN_PEOPLE_MAX));
-        let native_types = Mutex::new(HashSet::new());
         Acceptor {
             broker,
             prefix: prefix.to_owned(),
@@ -139,7 +138,7 @@ impl Acceptor {
             window,
             history,
             people,
-            native_types,
+            native_types: Mutex::default(),
             is_first_party,
         }
     }
@@ -331,6 +330,7 @@ impl<'a> Delivery<'a> {
             tenant_key: &connection.tenant_key,
             is_backfill: connection.is_backfill,
             is_first_party: self.acceptor.is_first_party,
+            own_clients: &connection.own_clients,
             mapping: connection.mapping.as_ref(),
             row: piece.row,
         };

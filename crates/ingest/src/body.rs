@@ -148,7 +148,8 @@ mod tests {
     }
 
     #[test]
-    fn a_body_larger_than_the_limit_is_refused_however_it_is_packed() {
+    fn section_5_2_a_body_larger_than_the_limit_is_refused_however_it_is_packed() {
+        assert_eq!(crate::Config::default().body_bytes_max, 8 << 20, "1 MB must come in, more than 8 MiB must not");
         let large = noise((1 << 20) + 1);
         for (packed, encoding) in [(large.clone(), Encoding::Identity), (gzip(&large), Encoding::Gzip)] {
             assert_eq!(unpack(packed, encoding, LIMITS), Err(BodyError::TooLarge { limit_bytes: 1 << 20 }));

@@ -37,6 +37,8 @@ pub(crate) struct Connection {
     pub(crate) tenant_key: TenantKey,
     /// Is everything imported history?
     pub(crate) is_backfill: bool,
+    /// The ids of the clients by which the tenant's connections log in at this provider.
+    pub(crate) own_clients: Vec<String>,
     /// How a mapped source is read.
     pub(crate) mapping: Option<Mapping>,
     secret: Option<Secret>,
@@ -160,7 +162,7 @@ impl Connections {
         rivals::check(configs)?;
         let mut by_id: HashMap<String, Arc<Connection>> = HashMap::new();
         for config in configs {
-            let connection = open(config, &tenant_key)?;
+            let connection = open(config, own_clients(config, configs), &tenant_key)?;
             if by_id.insert(config.id.clone(), Arc::new(connection)).is_some() {
                 return Err(ConnectionError::Invalid {
                     id: config.id.clone(),
@@ -243,8 +245,17 @@ fn digest(token: &str) -> [u8; 32] {
     Sha256::digest(token.as_bytes()).into()
 }
 
+/// The clients by which a connection's tenant logs in at its provider, whichever of its connections does.
+fn own_clients(config: &ConnectionConfig, configs: &[ConnectionConfig]) -> Vec<String> {
+    let is_beside = |other: &&ConnectionConfig| {
+        other.tenant == config.tenant && other.provider.issuer() == config.provider.issuer()
+    };
+    configs.iter().filter(is_beside).filter_map(|other| poll::client_id(other.poll.as_ref()?)).collect()
+}
+
 fn open(
     config: &ConnectionConfig,
+    own_clients: Vec<String>,
     tenant_key: &impl Fn(&str) -> Option<TenantKey>,
 ) -> Result<Connection, ConnectionError> {
     let invalid = |reason: &str| ConnectionError::Invalid { id: config.id.clone(), reason: reason.to_owned() };
@@ -276,6 +287,7 @@ fn open(
         provider_tenant: config.provider_tenant.clone(),
         tenant_key: tenant_key(&config.tenant).ok_or_else(|| invalid("its tenant has no key"))?,
         is_backfill: config.is_backfill,
+        own_clients,
         mapping: mapping(config)?,
         secret: config.secret.as_ref().map(secret).transpose()?,
         previous_secret: config.previous_secret.as_ref().map(secret).transpose()?,
@@ -373,6 +385,37 @@ mod tests {
         }
         let connection = connections.get("hub").unwrap();
         assert_eq!(connection.secrets(), ["planted-connection-string"], "dead letters must not hold it");
+    }
+
+    #[test]
+    fn section_5_9_our_own_clients_are_those_of_every_connection_of_the_tenant_at_that_provider() {
+        #[derive(serde::Deserialize)]
+        struct Configs {
+            connections: Vec<ConnectionConfig>,
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let key = folder.path().join("key.json");
+        std::fs::write(&key, r#"{"client_id": "104", "private_key": "planted"}"#).unwrap();
+        let one = |id: &str, tenant: &str, provider: &str, provider_tenant: &str, more: &str| {
+            format!(
+                "[[connections]]\nid='{id}'\ntenant='{tenant}'\nprovider='{provider}'\nprovider_tenant='{provider_tenant}'\n{more}\n"
+            )
+        };
+        let microsoft =
+            |api: &str, id: &str| format!("poll={{api='{api}',client_id='{id}',client_secret={{env='PATH'}}}}");
+        let google =
+            format!("poll={{api='google_reports',delegated_admin='a@x',service_account={{file='{}'}}}}", key.display());
+        let text = one("hub", "acme", "entra", "one", "secret={env='PATH'}")
+            + &one("audit", "acme", "m365_ual", "two", &microsoft("office365", "app-2"))
+            + &one("graph", "acme", "entra", "three", &microsoft("graph", "app-3"))
+            + &one("other", "beta", "entra", "four", &microsoft("graph", "app-4"))
+            + &one("google", "acme", "google_workspace", "C1", &google);
+        let configs = toml::from_str::<Configs>(&text).unwrap().connections;
+        let own = |id: &str| own_clients(configs.iter().find(|config| config.id == id).unwrap(), &configs);
+        assert_eq!(own("hub"), ["app-2", "app-3"], "the hub tells of the app by which Graph is polled");
+        assert_eq!((own("audit"), own("other"), own("google")), (own("hub"), vec!["app-4".into()], vec!["104".into()]));
+        let connections = connections(&configs).unwrap();
+        assert_eq!(connections.get("hub").unwrap().own_clients, ["app-2", "app-3"]);
     }
 
     #[test]

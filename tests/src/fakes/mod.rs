@@ -8,10 +8,12 @@ mod google_login;
 mod graph;
 mod office365;
 mod okta;
+mod okta_login;
 mod server;
 
 pub use google::FakeGoogle;
 pub use graph::{FakeGraph, GraphFeed};
 pub use office365::FakeOffice365;
 pub use okta::FakeOkta;
+pub use okta_login::AppTrouble;
 pub use server::{Asked, Trouble};

@@ -9,7 +9,7 @@
 //!   cursor is taken to be a place between two events, so that what is stored meanwhile shifts nothing (our guess).
 //! - `since` is compared with `published` (documentation). `limit` is at most 1,000 (second-hand).
 //! - The cursor is opaque and looks like `after=1608761686074_1` (seen in real answers).
-//! - `Authorization: SSWS <token>`. A bad one is 401 E0000011, one without the right 403 E0000006 (documentation of error codes).
+//! - `Authorization: SSWS <token>` of an API token, or `Bearer <token>` of a service app (`okta_login.rs`). A bad one is 401 E0000011, one without the right 403 E0000006 (documentation of error codes).
 //! - Every answer tells `X-Rate-Limit-Limit`, `-Remaining`, `-Reset` (seconds since 1970); beyond it 429 E0000047 (documentation).
 //! - A cursor that Okta does not know is 400 E0000001, 410 in older reports: what is promised is only that it is no page (our guess).
 
@@ -21,7 +21,10 @@ use std::{
 use event::Timestamp;
 use serde_json::{Value, json};
 
-use super::server::{Asked, Reply, Server, Trouble};
+use super::{
+    okta_login::{App, AppTrouble, TOKEN_PATH},
+    server::{Asked, Reply, Server, Trouble},
+};
 use crate::events::now_ms;
 
 /// The token of every fake org.
@@ -36,6 +39,8 @@ pub struct FakeOkta {
 }
 
 struct Org {
+    /// The service app that may read the log, beside the API token.
+    app: App,
     /// In the order in which they were stored.
     events: Vec<Stored>,
     /// What a cursor begins with; another one when the old are forgotten.
@@ -63,6 +68,7 @@ impl FakeOkta {
     /// When there is no port.
     pub fn start() -> anyhow::Result<FakeOkta> {
         let org = Arc::new(Mutex::new(Org {
+            app: App::make()?,
             events: Vec::new(),
             generation: 1,
             is_token_good: true,
@@ -87,6 +93,25 @@ impl FakeOkta {
     #[must_use]
     pub fn token(&self) -> &'static str {
         TOKEN
+    }
+
+    /// The service app: its id, its key's id, and its private key.
+    #[must_use]
+    pub fn app(&self) -> (&'static str, &'static str, String) {
+        lock(&self.org).app.credential()
+    }
+
+    /// What is wrong with the service app from now on; tokens that were given end with it.
+    pub fn app_trouble(&self, trouble: Option<AppTrouble>) {
+        let mut org = lock(&self.org);
+        org.app.trouble = trouble;
+        org.app.end_tokens();
+    }
+
+    /// How many tokens the service app was given.
+    #[must_use]
+    pub fn tokens_given(&self) -> u64 {
+        lock(&self.org).app.tokens_given()
     }
 
     /// Stores an event now, whenever it was published.
@@ -132,6 +157,7 @@ impl FakeOkta {
     /// Its clock goes wrong, seen from ours.
     pub fn skew(&self, skew_ms: i64) {
         self.server.skew(skew_ms);
+        lock(&self.org).app.skew_ms = skew_ms;
     }
 
     /// So many more pages of history are given; then it fails (503).
@@ -172,10 +198,14 @@ impl Org {
     }
 
     fn page(&mut self, asked: &Asked) -> Reply {
+        if asked.path == TOKEN_PATH {
+            return self.app.token(asked);
+        }
         if asked.method != "GET" || asked.path != "/api/v1/logs" {
             return failure(404, "E0000007", "Not found");
         }
-        if !self.is_token_good || asked.authorization != format!("SSWS {TOKEN}") {
+        let is_token = self.is_token_good && asked.authorization == format!("SSWS {TOKEN}");
+        if !is_token && !self.app.is_let_in(&asked.authorization) {
             return failure(401, "E0000011", "Invalid token provided");
         }
         if !self.is_permitted {

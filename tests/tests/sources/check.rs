@@ -6,11 +6,11 @@ use anyhow::{Context as _, ensure};
 use serde_json::Value as Json;
 use tests::{
     events::ENTRA_TENANT,
-    fakes::{FakeGoogle, FakeGraph, FakeOffice365, FakeOkta, Trouble},
+    fakes::{AppTrouble, FakeGoogle, FakeGraph, FakeOffice365, FakeOkta, Trouble},
     servers::{Setup, binary},
 };
 
-use crate::polled::{polling_google, polling_graph, polling_office365, polling_okta};
+use crate::polled::{polling_google, polling_graph, polling_office365, polling_okta, polling_okta_as_app};
 
 /// What a command printed, and how it ended.
 struct Said {
@@ -70,6 +70,21 @@ fn okta_and_graph_name_what_is_missing() -> anyhow::Result<()> {
             ("a revoked token", &|| okta.let_in(false), &|| okta.let_in(true), "no_login", "revoked or is wrong"),
             ("a lost right", &|| okta.permit(false), &|| okta.permit(true), "missing_permission", "okta.logs.read"),
             ("a proxy's page", &|| okta.trouble([Trouble::Answer(502, vec![])]), &|| {}, "unreachable", "502"),
+        ],
+    )?;
+    let break_app = |trouble| move |okta: &FakeOkta| okta.app_trouble(Some(trouble));
+    let (no_scope, no_key) = (break_app(AppTrouble::NoScope), break_app(AppTrouble::NoKey));
+    let wants_proof = break_app(AppTrouble::WantsProof);
+    let mend = || okta.app_trouble(None);
+    each_case(
+        &polling_okta_as_app(&okta),
+        ("FAKE_OKTA_KEY", &okta.app().2),
+        1,
+        &[
+            ("a scope that nobody granted", &|| no_scope(&okta), &mend, "missing_permission", "okta.logs.read"),
+            ("an app without a role", &|| okta.permit(false), &|| okta.permit(true), "missing_permission", "Read-only"),
+            ("a key that was taken away", &|| no_key(&okta), &mend, "no_login", "private_key"),
+            ("proof of possession", &|| wants_proof(&okta), &mend, "no_login", "DPoP"),
         ],
     )?;
     let graph = FakeGraph::start()?;

@@ -24,6 +24,8 @@ pub(crate) struct Found {
     pub(crate) event_ids: BTreeSet<u128>,
     /// Where dead letters came from, and why.
     pub(crate) dead_letters: Vec<String>,
+    /// Their ids, one for each time that one was written.
+    pub(crate) dead_letter_ids: Vec<u128>,
     /// Gaps that pollers met.
     pub(crate) gaps: Vec<Gap>,
     /// Feed → its last cursor.
@@ -94,6 +96,7 @@ fn read(broker: &Broker) -> anyhow::Result<Found> {
         broker.read(Topic::DeadLetters.as_str(), partition, None, &mut |record| {
             if let Some(Ok(letter)) = record.value.map(codec::decode_dead_letter) {
                 found.dead_letters.push(format!("{} {} {}", letter.origin, letter.reason, letter.detail));
+                found.dead_letter_ids.push(letter.id.0);
             }
         })?;
         broker.read(Topic::Cursors.as_str(), partition, None, &mut |record| {

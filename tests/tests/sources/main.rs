@@ -9,6 +9,7 @@ mod check;
 mod gaps;
 mod google;
 mod graph;
+mod handover;
 mod log;
 mod office365;
 mod okta;

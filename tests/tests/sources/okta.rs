@@ -4,14 +4,14 @@ use anyhow::ensure;
 use serde_json::json;
 use tests::{
     events::{OKTA_ORG, click, now_ms, okta_sso, page},
-    fakes::FakeOkta,
+    fakes::{AppTrouble, FakeOkta},
     poll,
     servers::Setup,
 };
 
 use crate::{
     log,
-    polled::{SOON, has_come, metric, okta_connection, polling_okta, sign_on},
+    polled::{SOON, has_come, is_in_state, metric, okta_connection, polling_okta, polling_okta_as_app, sign_on},
 };
 
 #[test]
@@ -45,6 +45,32 @@ fn late_events_second_copies_and_new_fields_come_whole_and_once() -> anyhow::Res
     // It asked by time once, and followed links ever after.
     let asked = okta.asked();
     ensure!(asked.iter().filter(|asked| asked.parameter("since").is_some()).count() == 1, "{asked:?}");
+    Ok(())
+}
+
+#[test]
+fn a_service_app_signs_who_it_is_and_gets_another_token_when_one_has_ended() -> anyhow::Result<()> {
+    let okta = FakeOkta::start()?;
+    // The API token is nobody's business here.
+    okta.let_in(false);
+    (0..12).for_each(|number| okta.store(sign_on(number)));
+    let ingest = polling_okta_as_app(&okta).start()?;
+    has_come(&ingest, 12)?;
+    ensure!(okta.tokens_given() == 1, "{} tokens for one feed", okta.tokens_given());
+    okta.app_trouble(Some(AppTrouble::NoScope));
+    is_in_state(&ingest, "system_log", "missing_permission")?;
+    okta.app_trouble(None);
+    (12..20).for_each(|number| okta.store(sign_on(number)));
+    has_come(&ingest, 20)?;
+    ensure!(okta.tokens_given() == 2, "{} tokens after one had ended", okta.tokens_given());
+    let key = okta.app().2;
+    let mut lines = key.lines().filter(|line| !line.starts_with('-'));
+    let (log, metrics) = (ingest.log()?, ingest.metrics()?);
+    ensure!(lines.all(|line| !log.contains(line) && !metrics.contains(line)) && !log.contains("planted-okta"), "{log}");
+    ensure!(ingest.stop()? == 0);
+    let found = log::of_folder(ingest.data())?;
+    found.is_exactly(&okta.ids())?;
+    ensure!(found.doubled() == 0, "{:?}", found.events);
     Ok(())
 }
 
@@ -113,6 +139,39 @@ fn an_older_cursor_that_a_sleeper_writes_repeats_pages_and_changes_nothing() -> 
     let found = log::of_folder(ingest.data())?;
     ensure!(found.doubled() == 20, "{} events were written again", found.doubled());
     found.is_exactly(&okta.ids())
+}
+
+#[test]
+fn what_cannot_be_read_is_one_dead_letter_by_its_id_however_often_its_page_is_fetched() -> anyhow::Result<()> {
+    const UNREADABLE: usize = 4;
+    let okta = FakeOkta::start()?;
+    let setup = Setup::new().env("FAKE_OKTA_TOKEN", okta.token()).set("sink.flush_interval_ms", 100);
+    let daylight = setup.connection_table(okta_connection(&okta)).start()?;
+    okta.store(sign_on(0));
+    has_come(&daylight, 1)?;
+    ensure!(daylight.stop()? == 0);
+    let older = log::of_folder(daylight.data())?.cursors["system_log"].clone();
+    for number in 1..=UNREADABLE {
+        okta.store(
+            json!({"uuid": format!("unreadable-{number}"), "published": event::Timestamp(now_ms()).to_string()}),
+        );
+    }
+    (1..7).for_each(|number| okta.store(sign_on(number)));
+    let by_id = "SELECT count() FROM dead_letters FINAL";
+    for _ in 0..2 {
+        daylight.restart()?;
+        has_come(&daylight, 6)?;
+        daylight.expect(SOON, by_id, u64::try_from(UNREADABLE)?)?;
+        ensure!(daylight.stop()? == 0);
+        // What a kill between the log and the cursor leaves: the page is fetched again, by a process that knows nothing of the first time.
+        log::write_cursor(daylight.data(), &older)?;
+    }
+    let found = log::of_folder(daylight.data())?;
+    ensure!(found.doubled() == 6, "the page was to come twice: {:?}", found.events);
+    let ids: std::collections::BTreeSet<_> = found.dead_letter_ids.iter().collect();
+    ensure!(ids.len() == UNREADABLE, "{} ids of {} letters", ids.len(), found.dead_letter_ids.len());
+    println!("{} letters under {UNREADABLE} ids are in the log", found.dead_letter_ids.len());
+    Ok(())
 }
 
 #[test]

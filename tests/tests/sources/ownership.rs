@@ -21,12 +21,12 @@ use crate::{
 const TAKEN_OVER_WITHIN: Duration = Duration::from_secs(20);
 
 /// Does this process poll the org?
-fn is_owner(daylight: &Daylight) -> anyhow::Result<bool> {
+pub(crate) fn is_owner(daylight: &Daylight) -> anyhow::Result<bool> {
     Ok(metric(daylight, "daylight_ingest_poll_state", &["feed=\"system_log\""])? > 0.5)
 }
 
 /// Waits until one of them polls; gives it and the other.
-fn owner_of(pair: [&Daylight; 2]) -> anyhow::Result<(&Daylight, &Daylight)> {
+pub(crate) fn owner_of(pair: [&Daylight; 2]) -> anyhow::Result<(&Daylight, &Daylight)> {
     poll(SOON, "one of two polls", || match (is_owner(pair[0])?, is_owner(pair[1])?) {
         (true, false) => Ok((pair[0], pair[1])),
         (false, true) => Ok((pair[1], pair[0])),

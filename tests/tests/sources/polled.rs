@@ -32,6 +32,21 @@ pub(crate) fn polling_okta(okta: &FakeOkta) -> Setup {
     setup.connection_table(okta_connection(okta))
 }
 
+/// The same as the org's service app, instead of with an API token.
+pub(crate) fn polling_okta_as_app(okta: &FakeOkta) -> Setup {
+    let (id, key_id, key) = okta.app();
+    let source = Table::from_iter([("env".to_owned(), Value::from("FAKE_OKTA_KEY"))]);
+    let poll = patience([
+        ("api", "okta".into()),
+        ("url", okta.url().into()),
+        ("client_id", id.into()),
+        ("private_key", source.into()),
+        ("key_id", key_id.into()),
+    ]);
+    let setup = Setup::new().role("ingest").env("FAKE_OKTA_KEY", &key);
+    setup.connection_table(connection("okta", "okta", OKTA_ORG, poll))
+}
+
 /// `ingest` alone, polling a fake directory.
 pub(crate) fn polling_graph(graph: &FakeGraph) -> Setup {
     let (id, secret) = graph.client();

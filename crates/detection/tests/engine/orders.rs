@@ -3,10 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use event::{Alert, AlertId, Status};
+use event::{Alert, AlertId, Source, Status};
 use proptest::{prelude::*, sample::select};
 
-use crate::company::{Company, DAY_0, DAY_MS, Happening, MINUTE_MS, consent, mail_consent, sso};
+use crate::company::{Company, DAY_0, DAY_MS, HOUR_MS, Happening, MINUTE_MS, consent, mail_consent, sso};
 
 fn happening() -> impl Strategy<Value = Happening> {
     let app = select(vec!["notes", "notes on the phone", "tasks", "poker", "rogue", "imitation"]);
@@ -123,5 +123,37 @@ proptest! {
         let ids: Vec<_> = log.iter().flat_map(|happening| company.see(happening)).map(|alert| alert.id).collect();
         let distinct: BTreeSet<_> = ids.iter().collect();
         prop_assert_eq!(distinct.len(), ids.len());
+    }
+}
+
+/// The lateness that each source is known for: what comes so late finds the same episodes as in time, and opens none twice.
+#[test]
+fn section_5_7_within_a_sources_lateness_the_order_of_arrival_changes_no_episode() {
+    for (source, hours) in [
+        (Source::Okta, 1),
+        (Source::Entra, 1),
+        (Source::GoogleWorkspace, 6),
+        (Source::M365Ual, 24),
+        (Source::Salesforce, 24),
+    ] {
+        let late_ms = hours * HOUR_MS;
+        let of_it = |happening: Happening| Happening { source, ..happening };
+        let early = |happening: Happening| {
+            let occurred_ms = happening.occurred_ms - late_ms;
+            of_it(Happening { occurred_ms, delay_ms: late_ms, ..happening })
+        };
+        let in_order = [
+            early(sso(1, "notes")),
+            early(mail_consent(2, "notes")),
+            early(mail_consent(3, "tasks")),
+            of_it(sso(4, "notes")),
+            of_it(mail_consent(5, "notes")),
+            of_it(sso(6, "tasks")),
+        ];
+        let mut by_arrival = in_order.clone();
+        by_arrival.rotate_left(3);
+        let expected = episodes(&in_order);
+        assert_eq!(expected.iter().filter(|(rule, _)| rule == "N1").count(), 2, "{source}: {expected:?}");
+        assert_eq!(episodes(&by_arrival), expected, "{source}");
     }
 }

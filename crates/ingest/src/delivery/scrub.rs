@@ -498,7 +498,8 @@ mod tests {
     }
 
     #[test]
-    fn the_text_of_what_is_too_large_is_cut() {
+    fn section_5_2_the_first_4_kib_of_what_is_too_large_are_kept() {
+        assert_eq!(TEXT_OF_TOO_LARGE_BYTES_MAX, 4 << 10);
         for text in [format!("[\"{}\"]", "ä".repeat(EVENT_BYTES_MAX)), "{ x ".repeat(EVENT_BYTES_MAX)] {
             let scrubbed = scrub(text.as_bytes(), &[]);
             assert!(scrubbed.text.len() <= TEXT_OF_TOO_LARGE_BYTES_MAX && !scrubbed.text.is_empty());

@@ -63,6 +63,8 @@ pub struct ParseContext<'a> {
     pub is_backfill: bool,
     /// Is this client id one of the provider's own apps? Asked of the catalogue, which the parser does not know.
     pub is_first_party: fn(Source, &str) -> bool,
+    /// The ids of the clients by which we ourselves log in at this provider: their events are the provider's own (`AppKind::FirstParty`).
+    pub own_clients: &'a [String],
     /// How the events of a mapped source are read.
     pub mapping: Option<&'a Mapping>,
     /// The cells of the element, where the body is a CSV (`Piece::row`).
@@ -85,6 +87,7 @@ impl<'a> ParseContext<'a> {
             tenant_key,
             is_backfill: false,
             is_first_party: nobodys,
+            own_clients: &[],
             mapping: None,
             row: None,
         }

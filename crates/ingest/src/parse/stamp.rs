@@ -1,6 +1,6 @@
 //! What every parser does to its event: the context's fields, the check of the provider's tenant, the limits on text.
 
-use event::{ActorType, Event, Kind, ParseWarning, ParseWarnings, RejectReason, Timestamp, Tokens};
+use event::{ActorType, AppIdKind, AppKind, Event, Kind, ParseWarning, ParseWarnings, RejectReason, Timestamp, Tokens};
 
 use super::{Outcome, ParseContext, text::cut, time};
 
@@ -63,6 +63,9 @@ pub(crate) fn stamp<'a>(event: &mut Event<'a>, context: &ParseContext<'a>, provi
     event.provider_tenant = provider_tenant;
     event.received_at = context.received_at.unwrap_or(Timestamp::MISSING);
     event.is_backfill = context.is_backfill;
+    if is_own_client(event, context) {
+        event.app_kind = AppKind::FirstParty;
+    }
     let mut is_cut = false;
     for text in [
         &mut event.provider_tenant,
@@ -90,6 +93,12 @@ pub(crate) fn stamp<'a>(event: &mut Event<'a>, context: &ParseContext<'a>, provi
     if is_cut {
         event.warnings.add(ParseWarning::TextCut);
     }
+}
+
+/// Is it about the app by which we ourselves log in at this provider? What fetches the events is no finding in them.
+fn is_own_client(event: &Event<'_>, context: &ParseContext<'_>) -> bool {
+    matches!(event.app.id_kind, AppIdKind::ClientId | AppIdKind::AppId)
+        && context.own_clients.iter().any(|own| own.eq_ignore_ascii_case(event.app.id))
 }
 
 /// Should an event of this kind say which app?

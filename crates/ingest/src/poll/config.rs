@@ -15,13 +15,19 @@ pub struct PollConfig {
     /// Okta: an API token.
     #[serde(default)]
     pub token: Option<SecretSource>,
-    /// Microsoft's APIs: the id of the registered app.
+    /// Microsoft's APIs: the id of the registered app. Okta: the id of the service app, instead of a token.
     #[serde(default)]
     pub client_id: Option<String>,
     /// Microsoft's APIs: the secret of the registered app.
     #[serde(default)]
     pub client_secret: Option<SecretSource>,
-    /// Microsoft's APIs: where tokens are asked for, when not at the usual place.
+    /// Okta: the private key of the service app, RSA in PEM.
+    #[serde(default)]
+    pub private_key: Option<SecretSource>,
+    /// Okta: which of the service app's keys that is (`kid`), where it has several.
+    #[serde(default)]
+    pub key_id: Option<String>,
+    /// Microsoft's APIs and Okta's service app: where tokens are asked for, when not at the usual place.
     #[serde(default)]
     pub token_url: Option<String>,
     /// Google Reports: the key file of a service account with domain-wide delegation, as Google's console hands it out.
@@ -59,6 +65,7 @@ impl PollConfig {
         let named = [
             ("poll.token", &self.token),
             ("poll.client_secret", &self.client_secret),
+            ("poll.private_key", &self.private_key),
             ("poll.service_account", &self.service_account),
         ];
         named.into_iter().filter_map(|(key, source)| Some((key, source.as_ref()?)))

@@ -9,7 +9,7 @@ use runtime::{Secret, SecretSource};
 use serde::Deserialize;
 use tokio::sync::Mutex;
 
-use super::{Ask, Meaning, answer::Answer, http::Http, service_account, url};
+use super::{Ask, Meaning, answer::Answer, http::Http, service_account, service_app, url};
 use crate::clock::now;
 
 /// A token without a told life is taken to live so long; the protocol only recommends that it is told (RFC 6749, section 5.1). Seconds.
@@ -38,6 +38,19 @@ pub(crate) enum Credential {
         secret: SecretSource,
         /// What the token is for.
         scope: String,
+    },
+    /// The same, where the app signs who it is instead of showing a secret (RFC 7523, section 2.2).
+    ServiceApp {
+        /// Where tokens are asked for.
+        token_url: String,
+        /// The app's id.
+        client_id: String,
+        /// The app's private key.
+        key: SecretSource,
+        /// Which of the app's keys it is; empty where the app has one.
+        key_id: String,
+        /// What the token is for.
+        scope: &'static str,
     },
     /// A Google service account that acts as an administrator.
     ServiceAccount {
@@ -108,6 +121,18 @@ impl Login {
                     ("scope", scope),
                 ]);
                 exchange(http, Ask { url: token_url.clone(), form: Some(form) }, &check_client).await
+            }
+            Credential::ServiceApp { token_url, client_id, key, key_id, scope } => {
+                let assertion = service_app::state(&read(key)?, key_id, client_id, token_url, now());
+                let assertion = assertion.map_err(|why| Meaning::LoginRefused { why })?;
+                let form = url::query(&[
+                    ("grant_type", "client_credentials"),
+                    ("scope", scope),
+                    ("client_assertion_type", service_app::ASSERTION_TYPE),
+                    ("client_assertion", assertion.expose()),
+                ]);
+                let ask = Ask { url: token_url.clone(), form: Some(form) };
+                exchange(http, ask, &|refusal| service_app::explain(refusal, scope)).await
             }
             Credential::ServiceAccount { key, acts_as, scope } => {
                 let statement = service_account::state(&read(key)?, acts_as, scope, now());

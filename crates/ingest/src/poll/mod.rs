@@ -26,6 +26,7 @@ mod google;
 mod graph;
 mod http;
 mod http_date;
+mod jwt;
 mod login;
 mod microsoft;
 mod office365;
@@ -35,6 +36,7 @@ mod pace;
 mod poller;
 mod polling;
 mod service_account;
+mod service_app;
 mod setup;
 mod stretch;
 mod url;
@@ -51,7 +53,7 @@ pub use self::{
 };
 pub(crate) use self::{
     polling::Polling,
-    setup::{open, plan},
+    setup::{client_id, open, plan},
 };
 
 /// One feed of a provider's API. Pure: the loop does the asking.

@@ -33,8 +33,13 @@ const INTERVAL_MS: u64 = 10_000;
 const OVERLAP_MS: u64 = 3_600_000;
 /// Between two full pages. The bucket is looked at in any case.
 const PAGE_REST_MS: u64 = 250;
-/// What a token needs. An API token has the rights of the administrator who made it.
-const PERMISSION: &str = "okta.logs.read (OAuth scope), or an API token of an administrator who may view logs";
+/// What a service app asks for.
+const SCOPE: &str = "okta.logs.read";
+/// Where the org gives tokens to apps, when no other place is configured.
+const TOKEN_PATH: &str = "/oauth2/v1/token";
+/// What a request needs. An API token has the rights of the administrator who made it; a service app its scopes, as far as its role goes.
+const PERMISSION: &str = "okta.logs.read (OAuth scope), and a role that may view the System Log (Read-only Administrator) to the service app, or to \
+                          the administrator of the API token";
 
 /// The System Log of one org.
 #[derive(Clone)]
@@ -50,10 +55,7 @@ struct SystemLog {
 
 /// The feeds and the login of a connection.
 pub(crate) fn open(config: &PollConfig, base: &Url) -> Result<(Credential, Vec<Box<dyn Feed>>), String> {
-    let key = config
-        .token
-        .clone()
-        .ok_or("an api of okta needs `token`, the API token of an administrator who may view logs")?;
+    let credential = login(config, base)?;
     let feed = SystemLog {
         base: base.clone(),
         interval_ms: config.interval_ms.unwrap_or(INTERVAL_MS),
@@ -62,7 +64,29 @@ pub(crate) fn open(config: &PollConfig, base: &Url) -> Result<(Credential, Vec<B
         page_rest_ms: config.page_rest_ms.unwrap_or(PAGE_REST_MS),
         stretch: None,
     };
-    Ok((Credential::Key { scheme: "SSWS", key }, vec![Box::new(feed)]))
+    Ok((credential, vec![Box::new(feed)]))
+}
+
+/// Either a service app that signs who it is, or an API token.
+fn login(config: &PollConfig, base: &Url) -> Result<Credential, String> {
+    match (&config.token, &config.client_id, &config.private_key) {
+        (Some(key), None, None) => Ok(Credential::Key { scheme: "SSWS", key: key.clone() }),
+        (None, Some(client_id), Some(key)) => {
+            let default_url = || format!("{}{TOKEN_PATH}", url::text_of(base));
+            let token_url = url::read_base(&config.token_url.clone().unwrap_or_else(default_url))?;
+            Ok(Credential::ServiceApp {
+                token_url: token_url.to_string(),
+                client_id: client_id.clone(),
+                key: key.clone(),
+                key_id: config.key_id.clone().unwrap_or_default(),
+                scope: SCOPE,
+            })
+        }
+        (Some(_), ..) => Err("an api of okta logs in by `client_id` and `private_key`, or by `token`; give one of the two".to_owned()),
+        _ => Err("an api of okta needs `client_id` and `private_key` of a service app, or `token`, the API token of an administrator who may \
+                  view logs"
+            .to_owned()),
+    }
 }
 
 impl Feed for SystemLog {

@@ -3,18 +3,12 @@
 //!
 //! The key file is what Google's console hands out, whole; of it we read who signs, with what, and where tokens are asked for.
 
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use event::Timestamp;
-use openssl::{
-    hash::MessageDigest,
-    pkey::{Id, PKey, Private},
-    sign::Signer,
-};
 use runtime::Secret;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Meaning, login::Refusal, url};
+use super::{Meaning, jwt, login::Refusal, url};
 
 /// What a token is asked for by (RFC 7523, section 2.1).
 pub(crate) const GRANT_TYPE: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
@@ -31,6 +25,15 @@ struct KeyFile {
     #[serde(default)]
     private_key_id: String,
     token_uri: String,
+}
+
+/// What the admin log calls the account, where a scope is delegated to it.
+pub(crate) fn client_id(key_file: &Secret) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Named {
+        client_id: String,
+    }
+    serde_json::from_str::<Named>(key_file.expose()).ok().map(|named| named.client_id)
 }
 
 /// A statement, and who takes it.
@@ -53,10 +56,7 @@ pub(crate) fn state(key_file: &Secret, acts_as: &str, scope: &str, now: Timestam
              with client_email, private_key and token_uri"
         )
     })?;
-    // OpenSSL would ask a terminal for the password of a key that has one, so an empty one is given.
-    let key = PKey::private_key_from_pem_passphrase(file.private_key.as_bytes(), b"")
-        .ok()
-        .filter(|key| key.id() == Id::RSA)
+    let key = jwt::read_key(&file.private_key)
         .ok_or("the private_key of service_account is no RSA key in PEM without a password")?;
     let token_url =
         url::read_base(&file.token_uri).map_err(|why| format!("the token_uri of service_account: {why}"))?;
@@ -66,9 +66,7 @@ pub(crate) fn state(key_file: &Secret, acts_as: &str, scope: &str, now: Timestam
         "iss": file.client_email, "sub": acts_as, "scope": scope, "aud": file.token_uri,
         "iat": issued_s, "exp": issued_s.saturating_add(LIFE_S)
     });
-    let signed = format!("{}.{}", encode(header.to_string().as_bytes()), encode(claims.to_string().as_bytes()));
-    let signature = sign(&key, signed.as_bytes()).ok_or("the private_key of service_account cannot sign")?;
-    let assertion = Secret::new(format!("{signed}.{}", encode(&signature)));
+    let assertion = jwt::sign(&key, &header, &claims).ok_or("the private_key of service_account cannot sign")?;
     Ok(Statement { token_url: token_url.to_string(), assertion })
 }
 
@@ -89,19 +87,18 @@ pub(crate) fn explain(refusal: &Refusal<'_>, scope: &str) -> Meaning {
     Meaning::LoginRefused { why: format!("no token is given ({}, {}); {advice}", refusal.status, refusal.name) }
 }
 
-fn encode(bytes: &[u8]) -> String {
-    URL_SAFE_NO_PAD.encode(bytes)
-}
-
-/// RS256: RSA with PKCS #1 v1.5 over SHA-256 (RFC 7518, section 3.3).
-fn sign(key: &PKey<Private>, text: &[u8]) -> Option<Vec<u8>> {
-    let mut signer = Signer::new(MessageDigest::sha256(), key).ok()?;
-    signer.sign_oneshot_to_vec(text).ok()
-}
-
 #[cfg(test)]
 mod tests {
-    use openssl::{ec, nid::Nid, rsa::Rsa, sign::Verifier, symm::Cipher};
+    use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+    use openssl::{
+        ec,
+        hash::MessageDigest,
+        nid::Nid,
+        pkey::{PKey, Private},
+        rsa::Rsa,
+        sign::Verifier,
+        symm::Cipher,
+    };
     use serde_json::Value;
 
     use super::*;

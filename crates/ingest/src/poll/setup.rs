@@ -10,7 +10,7 @@ use super::{
     login::{Credential, Login},
     office365, okta,
     poller::{Poller, Shared},
-    url,
+    service_account, url,
 };
 use crate::{ConnectionConfig, ConnectionError, connections::Connections, rivals::is_same_account};
 
@@ -106,6 +106,12 @@ pub(crate) fn open(connection: &ConnectionConfig, poll: &PollConfig) -> Result<P
     Ok(Plan { connection: connection.id.clone(), config: poll.clone(), base, credential, feeds })
 }
 
+/// The client by which a connection logs in, as the provider's own events call it. A secret that cannot be read is told by who needs it.
+pub(crate) fn client_id(poll: &PollConfig) -> Option<String> {
+    let of_account = || service_account::client_id(&poll.service_account.as_ref()?.read().ok()?);
+    poll.client_id.clone().or_else(of_account).filter(|id| !id.is_empty())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -145,6 +151,10 @@ mod tests {
         for (provider, poll, word) in [
             ("entra", OKTA, "gives events of okta"),
             ("okta", "{api='okta'}", "token"),
+            ("okta", "{api='okta',client_id='0oa1'}", "`client_id` and `private_key` of a service app"),
+            ("okta", "{api='okta',private_key={env='K'}}", "`client_id` and `private_key` of a service app"),
+            ("okta", "{api='okta',token={env='T'},client_id='0oa1',private_key={env='K'}}", "give one of the two"),
+            ("okta", "{api='okta',client_id='0oa1',private_key={env='K'},token_url='http://x.example'}", "https"),
             ("okta", "{api='okta',token={env='T'},url='http://acme.okta.com'}", "https"),
             ("okta", "{api='okta',token={env='T'},interval_ms=0}", "above 0"),
             ("okta", "{api='okta',token={env='T'},backfill_share_percent=0}", "between 1 and 100"),

@@ -1,7 +1,7 @@
 //! The lines of section 5 that hold for every provider, through whole bodies.
 
 use event::Source;
-use ingest::parse::{FileOptions, parse_files, readable_providers};
+use ingest::parse::{FileOptions, ParseContext, parse_files, readable_providers};
 use serde_json::{Value, json};
 
 use crate::check::{Got, KEY, context, edited, fixture, parse_all, parse_one};
@@ -123,4 +123,39 @@ fn files_are_counted_and_names_are_printed_only_when_asked_for() {
     };
     let error = parse_files(&options, &[folder.join("none.json")], &mut Vec::new()).unwrap_err().to_string();
     assert!(error.contains("none.json") && error.contains("name a file that exists"), "{error}");
+}
+
+/// The app by which Daylight itself logs in: its consents, sign-ins and delegations are kept, and marked as the provider's own are.
+#[test]
+fn section_5_9_the_clients_of_our_own_connections_are_marked_and_kept() {
+    const REGISTERED: &str = "11111111-2222-4333-8444-555555555555";
+    for (source, name, own, kind) in [
+        (Source::Entra, "entra/consent", REGISTERED, "oauth_grant"),
+        (Source::Entra, "entra/signin_sp", REGISTERED, "token_use"),
+        (Source::Entra, "entra/role_to_app", REGISTERED, "oauth_grant"),
+        (Source::M365Ual, "ual/consent", REGISTERED, "oauth_grant"),
+        (Source::M365Ual, "ual/role_to_app", REGISTERED, "oauth_grant"),
+        (Source::GoogleWorkspace, "google/delegation", "100000000000000000042", "oauth_grant"),
+        (Source::Okta, "okta/token", "0oaclient0000000001", "token_issued"),
+    ] {
+        let body = fixture(name).to_string();
+        let told = |own_clients: &[String]| {
+            let got = parse_all(source, body.as_bytes(), &ParseContext { own_clients, ..context() }).remove(0);
+            assert_eq!(got.text("kind"), kind, "{name}");
+            (got.text("app_native_id").to_owned(), got.text("app_kind") == "first_party")
+        };
+        let (id, is_marked) = told(&[own.to_uppercase()]);
+        assert_eq!((id.as_str(), is_marked), (own, true), "{name}");
+        assert!(!told(&["another".to_owned(), String::new()]).1, "{name}");
+    }
+}
+
+#[test]
+fn section_5_9_microsofts_own_apps_are_marked_and_kept() {
+    for (source, name) in [(Source::Entra, "entra/signin"), (Source::M365Ual, "ual/logged_in")] {
+        let mut context = context();
+        context.is_first_party = |source, _| source.issuer() == Source::Entra;
+        let got = parse_all(source, fixture(name).to_string().as_bytes(), &context).remove(0);
+        assert_eq!((got.text("kind"), got.text("app_kind")), ("login_success", "first_party"), "{name}");
+    }
 }

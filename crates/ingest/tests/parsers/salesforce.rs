@@ -59,6 +59,7 @@ fn salesforce_what_each_type_means() {
         ("LoginAs", "other success"),
         ("ApiAnomalyEventStore", "other unknown"),
         ("BulkApiResultEventStore", "ignored"),
+        ("API", "ignored"),
         ("URI", "ignored"),
     ] {
         let got = salesforce(&edited("salesforce/connected_app", &[("/EVENT_TYPE", json!(kind))]));

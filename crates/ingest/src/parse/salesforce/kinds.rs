@@ -38,7 +38,8 @@ pub(crate) fn meaning(base: &str, entry: &Entry<'_>) -> Option<(Kind, Outcome)> 
         // Seen in samples, and not in the reference: the person has just let the app in.
         "ConnectedAppUsage" if &*entry.connection == "oauth_authorization" => (Kind::OauthGrant, Outcome::Success),
         "ApiConnectedApp" | "ConnectedAppUsage" => (Kind::TokenUse, Outcome::Success),
-        // A call of the API is about an app where it names one; most are the product's own pages.
+        // A call of the API is about an app where it names one; most are the product's own pages. Rows of type `API` (SOAP) are none of these:
+        // their reference has no app's id, only CLIENT_NAME, which the caller makes up, and ApiTotalUsage tells the same calls with it.
         "Api" | "ApiTotalUsage" | "RestApi" if is_app => (Kind::TokenUse, Outcome::Success),
         _ => return None,
     })
