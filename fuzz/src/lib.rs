@@ -74,6 +74,10 @@ pub fn codec_record(bytes: &[u8]) {
         let again = codec::encode_gap(&gap).expect("what was read can be written");
         assert_eq!(codec::decode_gap(&again).as_ref(), Ok(&gap));
     }
+    if let Ok(expected) = codec::decode_expectation(bytes) {
+        let again = codec::encode_expectation(&expected).expect("what was read can be written");
+        assert_eq!(codec::decode_expectation(&again).as_ref(), Ok(&expected));
+    }
     if let Ok(identity) = codec::decode_identity(bytes) {
         let again = codec::encode_identity(&identity).expect("what was read can be written");
         assert_eq!(codec::decode_identity(&again).as_ref(), Ok(&identity));

@@ -22,6 +22,7 @@ enum About {
     FeedCursor = 48,
     Backfill = 49,
     Gap = 64,
+    Expectation = 65,
 }
 
 /// The key of a ledger entry in the topic `ledger`.
@@ -91,6 +92,12 @@ pub fn gap_key(gap: &Gap) -> Vec<u8> {
     key.bytes(&[gap.reason.index()]).bytes(&gap.from.0.to_be_bytes()).0
 }
 
+/// The key of what is expected of a connection, in the topic `gaps`.
+#[must_use]
+pub fn expectation_key(tenant: &str, connection: &str) -> Vec<u8> {
+    Key::new(About::Expectation, tenant).text(connection).0
+}
+
 /// A key in the making.
 struct Key(Vec<u8>);
 
@@ -146,6 +153,7 @@ mod tests {
             (feed_cursor_key("ab", "c", "f"), b"\x30\0\0\0\x02ab\0\0\0\x01c\0\0\0\x01f"),
             (backfill_key("ab", "c"), b"\x31\0\0\0\x02ab\0\0\0\x01c"),
             (gap_key(&gap), b"\x40\0\0\0\x02ab\0\0\0\x01c\0\0\0\x01f\x01\0\0\0\0\0\0\0\x05"),
+            (expectation_key("ab", "c"), b"\x41\0\0\0\x02ab\0\0\0\x01c"),
         ] {
             assert_eq!(key, bytes);
         }
@@ -175,6 +183,7 @@ mod tests {
             identity_key("ab", UserKey(2)),
             delivery_key("ab", AlertId(3), "r"),
             feed_cursor_key("ab", "c", "f"),
+            expectation_key("ab", "c"),
         ];
         keys.iter().for_each(|key| assert_eq!(key_tenant(key), Some("ab")));
         assert_eq!(key_tenant(&ledger_key("", LedgerKey::Origin)), Some(""));

@@ -18,6 +18,7 @@ mod dead_letter;
 mod delivery;
 mod error;
 mod event_record;
+mod expectation;
 mod feed_cursor;
 mod gap;
 mod identity;
@@ -37,11 +38,13 @@ pub use dead_letter::{decode_dead_letter, encode_dead_letter};
 pub use delivery::{decode_delivery, encode_delivery};
 pub use error::{DecodeError, EncodeError, Flaw};
 pub use event_record::{BatchHeader, EVENTS_PER_RECORD_MAX};
+pub use expectation::{GapRecord, decode_expectation, decode_gap_record, encode_expectation};
 pub use feed_cursor::{decode_feed_cursor, encode_feed_cursor};
 pub use gap::{decode_gap, encode_gap};
 pub use identity::{decode_identity, encode_identity};
 pub use key::{
-    backfill_key, delivery_key, feed_cursor_key, gap_key, identity_key, is_for_detection_alone, key_tenant, ledger_key,
+    backfill_key, delivery_key, expectation_key, feed_cursor_key, gap_key, identity_key, is_for_detection_alone,
+    key_tenant, ledger_key,
 };
 pub use ledger::{decode_ledger_entry, encode_ledger_entry};
 pub use log_record::{LogRecord, decode_log_record};

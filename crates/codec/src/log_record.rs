@@ -45,6 +45,7 @@ pub fn decode_log_record(record: &[u8]) -> Result<LogRecord<'_>, DecodeError> {
         | Schema::FeedCursorV1
         | Schema::BackfillV1
         | Schema::DeadLetterV2
-        | Schema::GapV1 => Err(DecodeError::WrongSchema { expected: "events or control", found: schema }),
+        | Schema::GapV1
+        | Schema::ExpectationV1 => Err(DecodeError::WrongSchema { expected: "events or control", found: schema }),
     }
 }

@@ -59,6 +59,8 @@ pub enum Schema {
     DeadLetterV2,
     /// `gap.avsc`, version 1.
     GapV1,
+    /// `expectation.avsc`, version 1.
+    ExpectationV1,
 }
 
 impl Schema {
@@ -78,6 +80,7 @@ impl Schema {
         Schema::LedgerV3,
         Schema::DeadLetterV2,
         Schema::GapV1,
+        Schema::ExpectationV1,
     ];
 
     /// The id in the frame.
@@ -99,6 +102,7 @@ impl Schema {
                 Schema::LedgerV3 => 12,
                 Schema::DeadLetterV2 => 13,
                 Schema::GapV1 => 14,
+                Schema::ExpectationV1 => 15,
             }
     }
 
@@ -126,6 +130,7 @@ impl Schema {
             Schema::LedgerV3 => "ledger.v3",
             Schema::DeadLetterV2 => "dead_letter.v2",
             Schema::GapV1 => "gap.v1",
+            Schema::ExpectationV1 => "expectation.v1",
         }
     }
 
@@ -147,6 +152,7 @@ impl Schema {
             Schema::LedgerV3 => include_str!("../../../schemas/avro/ledger.avsc"),
             Schema::DeadLetterV2 => include_str!("../../../schemas/avro/dead_letter.avsc"),
             Schema::GapV1 => include_str!("../../../schemas/avro/gap.avsc"),
+            Schema::ExpectationV1 => include_str!("../../../schemas/avro/expectation.avsc"),
         }
     }
 }

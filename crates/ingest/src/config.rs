@@ -73,6 +73,10 @@ pub struct ConnectionConfig {
     /// Is everything that it delivers imported history? It teaches, and does not page.
     #[serde(default)]
     pub is_backfill: bool,
+    /// After how many hours without an event it is called silent, and its figures partial; 0 for never. Without it, as is usual for its
+    /// provider.
+    #[serde(default)]
+    pub silent_after_hours: Option<u32>,
     /// A Kafka of the provider's, from which events are read beside, or instead of, what is delivered.
     #[serde(default)]
     pub hub: Option<HubConfig>,

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     ConnectionConfig,
+    expectations::SILENT_AFTER_HOURS_MAX,
     parse::{MAPPING_BYTES_MAX, Mapping, MappingError},
     poll, rivals,
 };
@@ -123,8 +124,19 @@ pub fn read_mapping(path: &Path) -> Result<Mapping, MappingFileError> {
 /// The first connection that a start would refuse.
 pub fn check_connections(configs: &[ConnectionConfig]) -> Result<(), ConnectionError> {
     rivals::check(configs)?;
+    configs.iter().try_for_each(check_patience)?;
     poll::plan(configs)?;
     configs.iter().try_for_each(|config| mapping(config).map(drop))
+}
+
+fn check_patience(config: &ConnectionConfig) -> Result<(), ConnectionError> {
+    match config.silent_after_hours {
+        Some(hours) if hours > SILENT_AFTER_HOURS_MAX => {
+            let reason = format!("silent_after_hours is {hours}; at most {SILENT_AFTER_HOURS_MAX}, or 0 for never");
+            Err(ConnectionError::Invalid { id: config.id.clone(), reason })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The mapping of a connection: there is one if the source is a mapped one, and else none.
@@ -160,6 +172,7 @@ impl Connections {
         tenant_key: impl Fn(&str) -> Option<TenantKey>,
     ) -> Result<Connections, ConnectionError> {
         rivals::check(configs)?;
+        configs.iter().try_for_each(check_patience)?;
         let mut by_id: HashMap<String, Arc<Connection>> = HashMap::new();
         for config in configs {
             let connection = open(config, own_clients(config, configs), &tenant_key)?;
@@ -315,6 +328,7 @@ mod tests {
             secret: Some(file("new-secret")),
             previous_secret: Some(file("old-secret")),
             is_backfill: false,
+            silent_after_hours: None,
             hub: None,
             mapping: None,
             poll: None,

@@ -10,6 +10,8 @@ mod config;
 mod connections;
 mod coverage;
 pub mod delivery;
+mod expectations;
+mod gaps;
 mod hec;
 mod hub;
 mod metrics;
@@ -25,6 +27,7 @@ pub use accept::Receipt;
 pub use config::{Config, ConnectionConfig};
 pub use connections::{ConnectionError, MappingFileError, check_connections, read_mapping};
 pub use coverage::{Told, told_by};
+pub use expectations::silent_after_hours;
 pub use hub::HubConfig;
 pub use poll::{
     Api, BackfillDesk, BackfillError, BackfillRequest, BackfillStage, BackfillStatus, Checked, FeedProgress,

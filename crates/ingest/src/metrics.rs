@@ -1,6 +1,9 @@
 //! What `ingest` tells Prometheus. Labels are connections (from the configuration), reasons (a closed set) and native types (bounded).
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
 use event::{FeedCursor, PollState, RejectReason, Timestamp};
+use hashbrown::HashMap;
 use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
 /// Native types that get a label of their own; later ones count as `other`.
@@ -19,8 +22,12 @@ pub(crate) struct Metrics {
     pub(crate) ignored: IntCounterVec,
     /// Elements that went to the dead letters, by connection and reason.
     pub(crate) rejected: IntCounterVec,
-    /// When a connection last delivered a native event; until it has, when the process started.
+    /// When a connection last delivered a native event; until it has, since when it is configured.
     last_event: IntGaugeVec,
+    /// When this process heard it; taken for as long as the gauge is changed, so that what is remembered never hides what is heard.
+    heard: Arc<Mutex<HashMap<String, Timestamp>>>,
+    /// How long a connection may be silent.
+    silent_after: IntGaugeVec,
     /// Requests, by route and status.
     pub(crate) requests: IntCounterVec,
     /// From the first byte of a body to the answer.
@@ -50,7 +57,15 @@ impl Metrics {
             last_event: IntGaugeVec::new(
                 Opts::new(
                     "daylight_ingest_last_event_timestamp_seconds",
-                    "When a connection last delivered a native event; until it has, when the process started.",
+                    "When a connection last delivered a native event; until it has, since when it is configured.",
+                ),
+                &["connection"],
+            )?,
+            heard: Arc::default(),
+            silent_after: IntGaugeVec::new(
+                Opts::new(
+                    "daylight_ingest_silent_after_seconds",
+                    "How long a connection may be without an event until it is called silent; none where nothing is expected.",
                 ),
                 &["connection"],
             )?,
@@ -77,26 +92,55 @@ impl Metrics {
             registry.register(Box::new(counter.clone()))?;
         }
         registry.register(Box::new(metrics.last_event.clone()))?;
+        registry.register(Box::new(metrics.silent_after.clone()))?;
         registry.register(Box::new(metrics.seconds.clone()))?;
         registry.register(Box::new(metrics.in_flight_bytes.clone()))?;
         Ok(metrics)
     }
 
     /// A connection is configured. Its counters begin with 0, because `increase()` does not see a counter that is born with its first
-    /// reject; and its silence is counted from now, or a connection that never delivers would be one that nobody misses.
-    pub(crate) fn know(&self, connection: &str, now: Timestamp) {
+    /// reject; and its silence is counted from now, or a connection that never delivers would be one that nobody misses. It has none where
+    /// nothing is expected.
+    pub(crate) fn know(&self, connection: &str, silent_after_ms: i64, now: Timestamp) {
         for counter in [&self.read, &self.events, &self.duplicates] {
             counter.with_label_values(&[connection]);
         }
         for reason in RejectReason::ALL {
             self.rejected.with_label_values(&[connection, reason.as_str()]);
         }
-        self.heard_of(connection, now);
+        if silent_after_ms > 0 {
+            self.silent_after.with_label_values(&[connection]).set(silent_after_ms.div_euclid(1_000));
+        }
+        self.show_last(connection, now);
     }
 
     /// A connection has delivered a native event, whatever came of it.
     pub(crate) fn heard_of(&self, connection: &str, now: Timestamp) {
-        self.last_event.with_label_values(&[connection]).set(now.0.div_euclid(1_000));
+        let mut heard = lock(&self.heard);
+        match heard.get_mut(connection) {
+            Some(at) => *at = now,
+            None => {
+                heard.insert(connection.to_owned(), now);
+            }
+        }
+        self.show_last(connection, now);
+    }
+
+    /// When this process heard it last; missing when it has not.
+    pub(crate) fn heard_at(&self, connection: &str) -> Timestamp {
+        lock(&self.heard).get(connection).copied().unwrap_or(Timestamp::MISSING)
+    }
+
+    /// The log knows since when a connection is silent, unless this process has heard it meanwhile.
+    pub(crate) fn remember(&self, connection: &str, last: Timestamp) {
+        let heard = lock(&self.heard);
+        if !heard.contains_key(connection) {
+            self.show_last(connection, last);
+        }
+    }
+
+    fn show_last(&self, connection: &str, at: Timestamp) {
+        self.last_event.with_label_values(&[connection]).set(at.0.div_euclid(1_000));
     }
 }
 
@@ -312,4 +356,9 @@ impl PollMetrics {
     pub(crate) fn reread(&self, connection: &str, feed: &str) {
         self.rereads.with_label_values(&[connection, feed]).inc();
     }
+}
+
+/// What a panic elsewhere interrupted is a time, and stays one.
+fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
 }

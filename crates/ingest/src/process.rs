@@ -13,6 +13,8 @@ use crate::{
     accept::Acceptor,
     clock::now,
     connections::Connections,
+    expectations::Expectations,
+    gaps::Gaps,
     hub::{self, Hub},
     metrics::{HubMetrics, Metrics},
     poll::{self, BackfillDesk, PollError, Polling},
@@ -61,6 +63,7 @@ pub struct Ingest {
     hubs: Vec<Hub>,
     hub_metrics: HubMetrics,
     polling: Polling,
+    expectations: Expectations,
     redriver: Redriver,
 }
 
@@ -98,9 +101,8 @@ impl Ingest {
         let hubs = hub::plan(setup.connections, &connections)?;
         let plans = poll::plan(setup.connections)?;
         let metrics = Metrics::register(setup.registry).map_err(|error| IngestError::Start(error.to_string()))?;
-        for connection in setup.connections {
-            metrics.know(&connection.id, now());
-        }
+        let gaps = Gaps::new(setup.broker.clone(), Topic::Gaps.name(setup.topic_prefix), setup.partitions);
+        let expectations = Expectations::new(setup.connections, gaps.clone(), metrics.clone(), now());
         let hub_metrics =
             HubMetrics::register(setup.registry).map_err(|error| IngestError::Start(error.to_string()))?;
         let address = setup.config.listen;
@@ -116,14 +118,26 @@ impl Ingest {
         );
         let tick_interval = Duration::from_millis(config.tick_interval_ms.max(1));
         let acceptor = Arc::new(acceptor);
-        let polling = Polling::open(&setup, plans, &connections, &acceptor)?;
+        let polling = Polling::open(&setup, plans, &connections, &acceptor, &gaps)?;
         let connections = Arc::new(connections);
         let redriver =
             Redriver::new(setup.broker.clone(), setup.topic_prefix, Arc::clone(&acceptor), Arc::clone(&connections));
         let door = Door::new(config, connections, acceptor, metrics);
         let events = Topic::Events.name(setup.topic_prefix);
         let (broker, partitions) = (setup.broker, setup.partitions);
-        Ok(Ingest { listener, door, broker, events, partitions, tick_interval, hubs, hub_metrics, polling, redriver })
+        Ok(Ingest {
+            listener,
+            door,
+            broker,
+            events,
+            partitions,
+            tick_interval,
+            hubs,
+            hub_metrics,
+            polling,
+            expectations,
+            redriver,
+        })
     }
 
     /// The address that was bound, with the port that the system chose where 0 was asked for.
@@ -148,6 +162,7 @@ impl Ingest {
         component.ready();
         let tenants = self.door.connections.tenants().into_iter().map(str::to_owned).collect();
         tokio::spawn(tick(self.broker, self.events, self.partitions, tenants, self.tick_interval, shutdown.clone()));
+        let kept = tokio::spawn(self.expectations.keep(shutdown.clone()));
         let (acceptor, message_bytes_max) = (Arc::clone(&self.door.acceptor), self.door.config.body_bytes_max);
         let reading = hub::start(self.hubs, &acceptor, &self.hub_metrics, message_bytes_max, &shutdown)?;
         let stop = shutdown.clone();
@@ -163,6 +178,7 @@ impl Ingest {
                 // A reader that is gone without a word has ended, too.
                 ended.await.ok();
             }
+            kept.await.ok();
             Ok(())
         };
         tokio::select! {

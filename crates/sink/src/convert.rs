@@ -1,8 +1,11 @@
 //! Domain → rows: the one place where the shape of an event meets the shape of its table.
 
 use enrichment::Enriched;
-use event::{Alert, Alias, Coordinates, DeadLetter, Decision, Gap, Identity, Reveal, Timestamp};
-use store::{AlertRow, AliasRow, DeadLetterRow, DecisionRow, EventRow, IdentityRow, RevealRow, SourceGapRow};
+use event::{Alert, Alias, Coordinates, DeadLetter, Decision, Expectation, Gap, Identity, Reveal, Timestamp};
+use store::{
+    AlertRow, AliasRow, DeadLetterRow, DecisionRow, EventRow, IdentityRow, RevealRow, SourceExpectationRow,
+    SourceGapRow,
+};
 
 /// The row of an event.
 pub(crate) fn event_row<'a>(enriched: &Enriched<'a>, at: Coordinates, logged_at: Timestamp) -> EventRow<'a> {
@@ -157,6 +160,18 @@ pub(crate) fn gap_row(gap: &Gap) -> SourceGapRow<'_> {
         to_at: gap.to.0,
         detail: &gap.detail,
         noted_at: gap.noted_at.0,
+    }
+}
+
+/// The row of what is expected of a connection.
+pub(crate) fn expectation_row(expected: &Expectation) -> SourceExpectationRow<'_> {
+    SourceExpectationRow {
+        tenant: &expected.tenant,
+        connection: &expected.connection,
+        since: expected.since.0,
+        silent_after_ms: expected.silent_after_ms,
+        heard_at: expected.heard_at.0,
+        noted_at: expected.noted_at.0,
     }
 }
 

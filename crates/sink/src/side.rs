@@ -1,4 +1,4 @@
-//! The small tables: alerts, dead letters, identities and gaps follow their topics.
+//! The small tables: alerts, dead letters, identities, and gaps with what is expected of connections follow their topics.
 //!
 //! Their tables replace a row by its id, so a stretch that is stored twice changes nothing: no plan is needed, only an offset that is
 //! committed after the rows are stored.
@@ -9,15 +9,15 @@ use std::{
 };
 
 use broker::{Broker, ConsumeError, Consumer, Polled, StartAt};
-use codec::{DecodeError, Topic, decode_alert, decode_dead_letter, decode_gap, decode_identity};
+use codec::{DecodeError, GapRecord, Topic, decode_alert, decode_dead_letter, decode_gap_record, decode_identity};
 use event::{LogId, Timestamp};
 use runtime::{Backoff, Shutdown};
-use store::{AlertsBlock, DeadLettersBlock, EncodedBlock, IdentitiesBlock, SourceGapsBlock};
+use store::{AlertsBlock, DeadLettersBlock, EncodedBlock, IdentitiesBlock, SourceExpectationsBlock, SourceGapsBlock};
 use tokio::runtime::Handle;
 
 use crate::{
     SinkError,
-    convert::{dead_letter_row, gap_row, identity_row, with_alert_row},
+    convert::{dead_letter_row, expectation_row, gap_row, identity_row, with_alert_row},
     insert::{Lander, NotLanded},
 };
 
@@ -29,12 +29,12 @@ const POLL_RECORDS_MAX: usize = 1_000;
 /// Rows at which a block goes, whatever its age.
 const ROWS_MAX: usize = 10_000;
 
-/// The block of one small table.
+/// The rows of one topic, on their way into its small table; of `gaps`, into its two.
 enum Block {
     Alerts(Box<AlertsBlock>),
     DeadLetters(Box<DeadLettersBlock>),
     Identities(Box<IdentitiesBlock>),
-    Gaps(Box<SourceGapsBlock>),
+    Gaps(Box<(SourceGapsBlock, SourceExpectationsBlock)>),
 }
 
 impl Block {
@@ -53,7 +53,10 @@ impl Block {
             Block::Alerts(block) => with_alert_row(&decode_alert(value)?, &mut |row| block.push(row)),
             Block::DeadLetters(block) => block.push(&dead_letter_row(&decode_dead_letter(value)?, logged_at)),
             Block::Identities(block) => block.push(&identity_row(&decode_identity(value)?)),
-            Block::Gaps(block) => block.push(&gap_row(&decode_gap(value)?)),
+            Block::Gaps(blocks) => match decode_gap_record(value)? {
+                GapRecord::Gap(gap) => blocks.0.push(&gap_row(&gap)),
+                GapRecord::Expectation(expected) => blocks.1.push(&expectation_row(&expected)),
+            },
         }
         Ok(())
     }
@@ -63,16 +66,16 @@ impl Block {
             Block::Alerts(block) => block.rows(),
             Block::DeadLetters(block) => block.rows(),
             Block::Identities(block) => block.rows(),
-            Block::Gaps(block) => block.rows(),
+            Block::Gaps(blocks) => blocks.0.rows() + blocks.1.rows(),
         }
     }
 
-    fn seal(&mut self) -> EncodedBlock {
+    fn seal(&mut self) -> Vec<EncodedBlock> {
         match self {
-            Block::Alerts(block) => block.take(),
-            Block::DeadLetters(block) => block.take(),
-            Block::Identities(block) => block.take(),
-            Block::Gaps(block) => block.take(),
+            Block::Alerts(block) => vec![block.take()],
+            Block::DeadLetters(block) => vec![block.take()],
+            Block::Identities(block) => vec![block.take()],
+            Block::Gaps(blocks) => vec![blocks.0.take(), blocks.1.take()],
         }
     }
 }
@@ -188,11 +191,12 @@ impl Side {
             self.progress.iter().map(|(partition, (start, end))| format!("{partition}:{start}-{end}")).collect();
         // The log id, because offsets of a topic that was made anew name other rows.
         let token = format!("{}/{}/{}", self.topic, self.log_id, ranges.join(","));
-        let block = self.block.seal();
-        match self.runtime.block_on(self.land(&block, &token)) {
-            Ok(()) => {}
-            Err(NotLanded::Stopping) => return Ok(()),
-            Err(error) => return Err(error.into()),
+        for block in self.block.seal().iter().filter(|block| block.rows > 0) {
+            match self.runtime.block_on(self.land(block, &token)) {
+                Ok(()) => {}
+                Err(NotLanded::Stopping) => return Ok(()),
+                Err(error) => return Err(error.into()),
+            }
         }
         self.opened_at = None;
         for (partition, (_, end)) in std::mem::take(&mut self.progress) {

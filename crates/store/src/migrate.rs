@@ -54,6 +54,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(8, "0008_aliases"),
     migration!(9, "0009_redriven"),
     migration!(10, "0010_coverage"),
+    migration!(11, "0011_expectations"),
 ];
 
 /// What a run has done.
@@ -153,7 +154,10 @@ mod tests {
     fn every_statement_may_be_run_twice() {
         for migration in MIGRATIONS {
             for statement in statements(migration.sql) {
-                assert!(statement.contains("IF NOT EXISTS"), "{}: {statement}", migration.name);
+                // A view holds nothing, so that it may be put in the place of itself.
+                let may_run_twice =
+                    statement.contains("IF NOT EXISTS") || statement.starts_with("CREATE OR REPLACE VIEW ");
+                assert!(may_run_twice, "{}: {statement}", migration.name);
             }
         }
     }

@@ -5,7 +5,7 @@ mod support;
 use store::{
     AlertsBlock, AliasesBlock, AppDaysBlock, AppPersonDaysBlock, AppSessionsBlock, AppsBlock, Client, ColumnType,
     DatabaseName, DeadLettersBlock, DecisionsBlock, EventsBlock, IdentitiesBlock, MIGRATIONS, Migration, RevealsBlock,
-    SourceGapsBlock, SourceHoursBlock, StoreError,
+    SourceExpectationsBlock, SourceGapsBlock, SourceHoursBlock, StoreError,
 };
 use support::Stack;
 
@@ -56,6 +56,7 @@ async fn every_block_has_the_columns_and_types_of_its_table() {
         (AppsBlock::TABLE, AppsBlock::COLUMNS),
         (SourceHoursBlock::TABLE, SourceHoursBlock::COLUMNS),
         (SourceGapsBlock::TABLE, SourceGapsBlock::COLUMNS),
+        (SourceExpectationsBlock::TABLE, SourceExpectationsBlock::COLUMNS),
     ];
     for (table, columns) in blocks {
         let sql = "SELECT name, type, comment != '' FROM system.columns \

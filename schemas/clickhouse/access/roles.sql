@@ -54,6 +54,7 @@ GRANT SELECT ON daylight.decisions_in_force TO reader, grafana;
 GRANT SELECT ON daylight.aliases_in_force TO reader, grafana;
 GRANT SELECT ON daylight.source_gaps TO reader, grafana;
 GRANT SELECT ON daylight.source_hours TO reader, grafana;
+GRANT SELECT ON daylight.source_expectations TO reader, grafana;
 GRANT SELECT ON daylight.source_silences TO reader, grafana;
 GRANT SELECT ON daylight.gaps TO reader, grafana;
 GRANT SELECT ON daylight.usage_coverage TO reader, grafana;
@@ -81,6 +82,7 @@ CREATE ROW POLICY IF NOT EXISTS all_tenants ON daylight.app_sessions USING 1 TO 
 CREATE ROW POLICY IF NOT EXISTS all_tenants ON daylight.app_person_days USING 1 TO ingest_writer, migrator;
 CREATE ROW POLICY IF NOT EXISTS all_tenants ON daylight.source_gaps USING 1 TO migrator;
 CREATE ROW POLICY IF NOT EXISTS all_tenants ON daylight.source_hours USING 1 TO migrator;
+CREATE ROW POLICY IF NOT EXISTS all_tenants ON daylight.source_expectations USING 1 TO migrator;
 CREATE ROW POLICY IF NOT EXISTS all_tenants ON daylight.dead_letters USING 1 TO migrator;
 CREATE ROW POLICY IF NOT EXISTS all_tenants ON daylight.identities USING 1 TO revealer, migrator;
 CREATE ROW POLICY IF NOT EXISTS all_tenants ON daylight.reveals USING 1 TO revealer, migrator;

@@ -3,10 +3,10 @@
 use codec::BatchHeader;
 use event::{
     ActorType, Alert, AlertId, AlertState, Alias, AliasAction, AppFirst, AppIdKind, AppKind, AppRef, Backfill,
-    ConsentType, Control, Coordinates, DeadLetter, Decision, Delivery, DeliveryState, Event, EventId, Factor,
-    FeedCursor, FirstSeen, Gap, GapReason, Identity, Ip, Kind, LedgerEntry, LogId, Outcome, ParseWarnings, PollState,
-    Position, RejectReason, Reveal, Severity, Sighting, Source, Status, Stream, TableName, TableVersion, Tick,
-    Timestamp, Tokens, UserKey,
+    ConsentType, Control, Coordinates, DeadLetter, Decision, Delivery, DeliveryState, Event, EventId, Expectation,
+    Factor, FeedCursor, FirstSeen, Gap, GapReason, Identity, Ip, Kind, LedgerEntry, LogId, Outcome, ParseWarnings,
+    PollState, Position, RejectReason, Reveal, Severity, Sighting, Source, Status, Stream, TableName, TableVersion,
+    Tick, Timestamp, Tokens, UserKey,
 };
 use proptest::{collection::vec, prelude::*, sample::select};
 
@@ -287,6 +287,18 @@ impl Seed {
         }
     }
 
+    /// What is expected of a connection.
+    pub(crate) fn expectation(&self) -> Expectation {
+        Expectation {
+            tenant: self.owned(0),
+            connection: self.owned(1),
+            since: self.time(0),
+            silent_after_ms: self.low::<u64>(1, 64).cast_signed(),
+            heard_at: self.time(2),
+            noted_at: self.time(3),
+        }
+    }
+
     /// A dead letter.
     pub(crate) fn dead_letter(&self) -> DeadLetter {
         let mut sha256 = [0; 32];
@@ -387,6 +399,7 @@ pub(crate) fn record() -> impl Strategy<Value = Vec<u8>> {
             codec::encode_feed_cursor(&seed.feed_cursor()).unwrap(),
             codec::encode_backfill(&seed.backfill()).unwrap(),
             codec::encode_gap(&seed.gap()).unwrap(),
+            codec::encode_expectation(&seed.expectation()).unwrap(),
         ];
         records.extend(controls.iter().map(|control| codec::encode_control(seed.text(0), control).unwrap()));
         let (tenant, entries) = seed.ledger(controls, vec![alert]);

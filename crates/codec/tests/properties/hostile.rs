@@ -24,6 +24,7 @@ fn read_all(record: &[u8]) -> Result<Option<Vec<u8>>, DecodeError> {
         Some(Schema::FeedCursorV1) => codec::encode_feed_cursor(&codec::decode_feed_cursor(record)?),
         Some(Schema::BackfillV1) => codec::encode_backfill(&codec::decode_backfill(record)?),
         Some(Schema::GapV1) => codec::encode_gap(&codec::decode_gap(record)?),
+        Some(Schema::ExpectationV1) => codec::encode_expectation(&codec::decode_expectation(record)?),
         Some(Schema::IdentityV1) => codec::encode_identity(&codec::decode_identity(record)?),
         Some(Schema::LedgerV1 | Schema::LedgerV2 | Schema::LedgerV3) => {
             let (tenant, entry) = codec::decode_ledger_entry(record)?;
@@ -45,6 +46,8 @@ fn read_with_every_decoder(record: &[u8]) {
     let _ = codec::decode_backfill(record);
     let _ = codec::decode_cursor_record(record);
     let _ = codec::decode_gap(record);
+    let _ = codec::decode_expectation(record);
+    let _ = codec::decode_gap_record(record);
     let _ = codec::decode_ledger_entry(record);
 }
 

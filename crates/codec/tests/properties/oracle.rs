@@ -153,6 +153,14 @@ proptest! {
     }
 
     #[test]
+    fn expectations(seed in seed()) {
+        let expected = seed.expectation();
+        let ours = codec::encode_expectation(&expected).unwrap();
+        let value = values::expectation(&expected);
+        agrees(Schema::ExpectationV1, &ours, value, &expected, |record| codec::decode_expectation(record).unwrap());
+    }
+
+    #[test]
     fn dead_letters(seed in seed()) {
         let letter = seed.dead_letter();
         let ours = codec::encode_dead_letter(&letter).unwrap();

@@ -3,8 +3,8 @@
 use apache_avro::types::Value;
 use codec::BatchHeader;
 use event::{
-    Alert, AlertId, Backfill, Control, DeadLetter, Delivery, Event, EventId, FeedCursor, FirstSeen, Gap, Identity,
-    LedgerEntry, Position, Timestamp, UserKey,
+    Alert, AlertId, Backfill, Control, DeadLetter, Delivery, Event, EventId, Expectation, FeedCursor, FirstSeen, Gap,
+    Identity, LedgerEntry, Position, Timestamp, UserKey,
 };
 
 /// `closed_set!` gives every set the same members, and no trait.
@@ -203,6 +203,18 @@ pub(crate) fn gap(gap: &Gap) -> Value {
         ("to", time(gap.to)),
         ("detail", text(&gap.detail)),
         ("noted_at", time(gap.noted_at)),
+    ])
+}
+
+/// What is expected of a connection.
+pub(crate) fn expectation(expected: &Expectation) -> Value {
+    record(vec![
+        ("tenant", text(&expected.tenant)),
+        ("connection", text(&expected.connection)),
+        ("since", time(expected.since)),
+        ("silent_after_ms", Value::Long(expected.silent_after_ms)),
+        ("heard_at", time(expected.heard_at)),
+        ("noted_at", time(expected.noted_at)),
     ])
 }
 

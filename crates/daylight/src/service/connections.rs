@@ -6,9 +6,9 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use broker::Broker;
-use codec::Topic;
-use event::{FeedCursor, Gap, PollState, Timestamp};
-use ingest::ConnectionConfig;
+use codec::{GapRecord, Topic};
+use event::{Expectation, FeedCursor, Gap, PollState, Timestamp};
+use ingest::{ConnectionConfig, silent_after_hours};
 use serde::{Deserialize, Serialize};
 use store::Client;
 
@@ -17,8 +17,8 @@ use super::{
     refused::Refused,
 };
 
-/// A connection is silent when nothing has come for so long: as the alert SilentSource and the view `source_silences` have it.
-const SILENT_AFTER_MS: i64 = 12 * 3_600_000;
+/// Milliseconds in an hour.
+const HOUR_MS: i64 = 3_600_000;
 /// Whoever polls writes so often, and after every wait. Later than that, nobody does.
 const STALE_AFTER_MS: i64 = 3 * 60_000;
 /// Kinds of event that are told of one connection.
@@ -116,7 +116,7 @@ pub(crate) struct LagLine {
 pub(crate) struct GapLine {
     /// The list; empty for the whole connection.
     pub(crate) feed: String,
-    /// `gone`, `not_kept` or `silent`.
+    /// `gone`, `not_kept`, `silent` or `never`.
     pub(crate) reason: String,
     /// From when on, RFC 3339.
     pub(crate) from: String,
@@ -133,10 +133,14 @@ pub(crate) struct StatusLine {
     pub(crate) id: String,
     /// Our tenant.
     pub(crate) tenant: String,
-    /// `heard`, `silent` (nothing for twelve hours), `never` (nothing for seven days), or `unknown`.
+    /// `heard`, `silent` (nothing for `silent_after_hours`), `never` (nothing since it was configured), or `unknown`.
     pub(crate) arrival: String,
-    /// When an event last came, RFC 3339; empty when none did within 7 days, or nobody knows.
+    /// When an event last came, RFC 3339; empty when none did, or nobody knows.
     pub(crate) last_event_at: String,
+    /// Since when it is configured, as far as an ingest has noted it.
+    pub(crate) configured_at: String,
+    /// After how many hours without an event it is called silent; 0 for never.
+    pub(crate) silent_after_hours: u32,
     /// The lists that are polled.
     pub(crate) feeds: Vec<FeedLine>,
     /// What comes, most of it first.
@@ -173,8 +177,16 @@ pub(crate) struct Viewer {
     pub(crate) client: Option<Client>,
 }
 
-/// What the log says: cursors by (connection, feed), and gaps.
-type Logged = (BTreeMap<(String, String), FeedCursor>, Vec<Gap>);
+/// What the log says.
+#[derive(Default)]
+struct Logged {
+    /// By connection and feed.
+    cursors: BTreeMap<(String, String), FeedCursor>,
+    /// Those that are still open.
+    gaps: Vec<Gap>,
+    /// By connection.
+    expectations: BTreeMap<String, Expectation>,
+}
 
 /// Rows of an answer of ClickHouse.
 type Rows<const N: usize> = Vec<[String; N]>;
@@ -187,8 +199,7 @@ impl Viewer {
         let reader = self.clone();
         let read = tokio::task::spawn_blocking(move || reader.read_log()).await;
         let read = read.map_err(|error| Refused::Unavailable(format!("it ended without a word: {error}")))?;
-        let (cursors, logged_gaps) =
-            read.map_err(|error| Refused::Unavailable(format!("the log cannot be read now: {error}")))?;
+        let logged = read.map_err(|error| Refused::Unavailable(format!("the log cannot be read now: {error}")))?;
         let arrived: Option<Rows<5>> = self.ask(ARRIVED, &mut notes).await;
         let lags: Option<Rows<6>> = self.ask(LAGS, &mut notes).await;
         let gaps: Option<Rows<6>> = self.ask(GAPS, &mut notes).await;
@@ -198,13 +209,13 @@ impl Viewer {
                 arrived.as_ref().map(|rows| rows.iter().filter(|row| own(*row)).collect());
             let gaps = match &gaps {
                 Some(rows) => rows.iter().filter(|row| own(*row)).map(told_gap).collect(),
-                None => noted_gaps(&config.id, &logged_gaps),
+                None => noted_gaps(&config.id, &logged.gaps),
             };
             StatusLine {
-                feeds: feeds(config, &coverage, &cursors, now),
+                feeds: feeds(config, &coverage, &logged.cursors, now),
                 lag: lags.iter().flatten().find(|row| own(*row)).map(lag),
                 gaps,
-                ..arrival(config, came, now)
+                ..arrival(config, came, logged.expectations.get(&config.id), now)
             }
         });
         let connections = connections.collect();
@@ -213,25 +224,34 @@ impl Viewer {
 
     /// Cursors and gaps, from the topics. Blocks.
     fn read_log(&self) -> Result<Logged, broker::ConsumeError> {
-        let (mut cursors, mut gaps) = (BTreeMap::new(), BTreeMap::new());
+        let (mut logged, mut gaps) = (Logged::default(), BTreeMap::new());
         let cursors_topic = Topic::Cursors.name(&self.prefix);
         for partition in 0..self.partitions {
             self.broker.read(&cursors_topic, partition, None, &mut |record| {
                 // Another kind of record, or one of a newer version: its feed is told as one that nobody polls.
                 if let Some(Ok(cursor)) = record.value.map(codec::decode_feed_cursor) {
-                    cursors.insert((cursor.connection.clone(), cursor.feed.clone()), cursor);
+                    logged.cursors.insert((cursor.connection.clone(), cursor.feed.clone()), cursor);
                 }
             })?;
         }
         let gaps_topic = Topic::Gaps.name(&self.prefix);
         for partition in 0..self.partitions {
-            self.broker.read(&gaps_topic, partition, None, &mut |record| {
-                if let Some(Ok(gap)) = record.value.map(codec::decode_gap) {
+            self.broker.read(&gaps_topic, partition, None, &mut |record| match record
+                .value
+                .map(codec::decode_gap_record)
+            {
+                Some(Ok(GapRecord::Gap(gap))) => {
                     gaps.insert((gap.connection.clone(), gap.feed.clone(), gap.reason, gap.from), gap);
                 }
+                Some(Ok(GapRecord::Expectation(expected))) => {
+                    logged.expectations.insert(expected.connection.clone(), expected);
+                }
+                Some(Err(_)) | None => {}
             })?;
         }
-        Ok((cursors, gaps.into_values().collect()))
+        // One that was filled has no length any more.
+        logged.gaps = gaps.into_values().filter(|gap| gap.to > gap.from).collect();
+        Ok(logged)
     }
 
     /// Asks ClickHouse; nothing, and a note, where nobody can say.
@@ -308,12 +328,22 @@ fn feed_line(feed: &str, cursor: Option<&FeedCursor>, patience_ms: i64, now: Tim
 }
 
 /// What has come; the rest of the line is left empty.
-fn arrival(config: &ConnectionConfig, came: Option<Vec<&[String; 5]>>, now: Timestamp) -> StatusLine {
-    let last = came.iter().flatten().map(|[.., last_ms]| Timestamp(number(last_ms))).max();
+fn arrival(
+    config: &ConnectionConfig,
+    came: Option<Vec<&[String; 5]>>,
+    expected: Option<&Expectation>,
+    now: Timestamp,
+) -> StatusLine {
+    let expected = expected.filter(|expected| expected.tenant == config.tenant);
+    // An ingest notes every few minutes what it has heard, also of what stands in no table; the tables know a week.
+    let noted = expected.map(|expected| expected.heard_at).filter(|at| at.is_some());
+    let last = came.iter().flatten().map(|[.., last_ms]| Timestamp(number(last_ms))).chain(noted).max();
+    let silent_after_hours = silent_after_hours(config);
+    let is_silent = |last: Timestamp| now.since_ms(last) > i64::from(silent_after_hours).saturating_mul(HOUR_MS);
     let arrival = match (&came, last) {
         (None, _) => "unknown",
         (Some(_), None) => "never",
-        (Some(_), Some(last)) if now.since_ms(last) > SILENT_AFTER_MS => "silent",
+        (Some(_), Some(last)) if silent_after_hours > 0 && is_silent(last) => "silent",
         (Some(_), Some(_)) => "heard",
     };
     let types = came.into_iter().flatten().take(TYPES_MAX).map(|[_, kind, native_type, events, _]| TypeLine {
@@ -326,6 +356,8 @@ fn arrival(config: &ConnectionConfig, came: Option<Vec<&[String; 5]>>, now: Time
         tenant: config.tenant.clone(),
         arrival: arrival.to_owned(),
         last_event_at: last.map(shown).unwrap_or_default(),
+        configured_at: expected.map(|expected| shown(expected.since)).unwrap_or_default(),
+        silent_after_hours,
         feeds: Vec::new(),
         types: types.collect(),
         lag: None,
@@ -428,7 +460,28 @@ mod tests {
             (Some(vec![&old]), "silent"),
             (Some(vec![&old, &young]), "heard"),
         ] {
-            assert_eq!(arrival(&config, came, now).arrival, expected);
+            assert_eq!(arrival(&config, came, None, now).arrival, expected);
+        }
+        // What an ingest has noted, of a connection that has more patience, or none to lose.
+        let noted = |hour: i64| Expectation {
+            tenant: "acme".into(),
+            connection: "okta".into(),
+            since: Timestamp(HOUR_MS),
+            silent_after_ms: 12 * HOUR_MS,
+            heard_at: Timestamp(hour * HOUR_MS),
+            noted_at: now,
+        };
+        for (silent_after_hours, heard_at, expected) in [
+            (None, 0, "never"),
+            (None, 87, "silent"),
+            (None, 99, "heard"),
+            (Some(14), 87, "heard"),
+            (Some(0), 1, "heard"),
+        ] {
+            let config = ConnectionConfig { silent_after_hours, ..config.clone() };
+            let line = arrival(&config, Some(vec![]), Some(&noted(heard_at)), now);
+            assert_eq!(line.arrival, expected, "{silent_after_hours:?} {heard_at}");
+            assert_eq!(line.configured_at, Timestamp(HOUR_MS).to_string());
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use detection::RULES;
 use event::{Fact, Source};
-use ingest::{ConnectionConfig, ConnectionError, Told, told_by};
+use ingest::{ConnectionConfig, ConnectionError, Told, silent_after_hours, told_by};
 use serde::{Deserialize, Serialize};
 
 /// One way into a connection.
@@ -32,6 +32,8 @@ pub(crate) struct ConnectionLine {
     pub(crate) provider: String,
     /// The provider's name for the tenant.
     pub(crate) provider_tenant: String,
+    /// After how many hours without an event it is called silent; 0 for never.
+    pub(crate) silent_after_hours: u32,
     /// Its ways in.
     pub(crate) ways: Vec<WayLine>,
 }
@@ -132,6 +134,7 @@ fn line((config, told): &Known<'_>) -> ConnectionLine {
         tenant: config.tenant.clone(),
         provider: config.provider.as_str().to_owned(),
         provider_tenant: config.provider_tenant.clone(),
+        silent_after_hours: silent_after_hours(config),
         ways: told.iter().map(way).collect(),
     }
 }

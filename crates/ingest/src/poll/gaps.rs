@@ -1,36 +1,11 @@
-//! The topic `gaps`: times of which a feed could not tell everything, written before the feed goes on behind them. The same gap, found again,
-//! replaces itself.
+//! Times of which a feed could not tell everything, written before the feed goes on behind them.
 
-use broker::{AppendError, Broker, Record, partition_of};
 use event::{FeedCursor, Gap, GapReason, Timestamp};
 
 use super::Meaning;
 
 /// Milliseconds in a day.
 const DAY_MS: i64 = 86_400_000;
-
-/// The topic, for writing.
-#[derive(Clone)]
-pub(crate) struct Gaps {
-    broker: Broker,
-    topic: String,
-    partitions: u32,
-}
-
-impl Gaps {
-    /// The topic of this name.
-    pub(crate) fn new(broker: Broker, topic: String, partitions: u32) -> Gaps {
-        Gaps { broker, topic, partitions }
-    }
-
-    /// Writes a gap, and waits until the log has it.
-    pub(crate) async fn note(&self, gap: &Gap) -> Result<(), AppendError> {
-        let value = codec::encode_gap(gap).map_err(|error| AppendError::Refused { reason: error.to_string() })?;
-        let partition = partition_of(gap.tenant.as_bytes(), self.partitions);
-        let record = Record { partition, key: Some(codec::gap_key(gap)), value: Some(value) };
-        self.broker.append(&self.topic, record)?.await.map(drop)
-    }
-}
 
 /// The gap that an answer shows: the provider says so itself, or the look begins before everything that it keeps.
 pub(crate) fn shown_by(meaning: &Meaning, cursor: &FeedCursor, kept_ms: Option<i64>, now: Timestamp) -> Option<Gap> {

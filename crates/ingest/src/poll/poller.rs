@@ -16,7 +16,7 @@ use super::{
     Api, Feed, Meaning, Page, Place, Stretch,
     answer::TOLD_WAIT_MS_MAX,
     cursors::Cursors,
-    gaps::{self, Gaps},
+    gaps,
     http::{Http, Unanswered},
     login::Login,
     pace::{Again, Pace, Step},
@@ -26,6 +26,7 @@ use crate::{
     accept::{AcceptError, Acceptor, Receipt},
     clock::now,
     connections::Connection,
+    gaps::Gaps,
     metrics::PollMetrics,
 };
 

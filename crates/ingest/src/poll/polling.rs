@@ -13,13 +13,12 @@ use tokio::{
 use super::{
     backfills::History,
     cursors::Cursors,
-    gaps::Gaps,
     http::Http,
     owner::Owner,
     poller::{PAGES_IN_WORK_MAX, Poller, Shared},
     setup::{Plan, pollers},
 };
-use crate::{IngestError, Setup, accept::Acceptor, connections::Connections, metrics::PollMetrics};
+use crate::{IngestError, Setup, accept::Acceptor, connections::Connections, gaps::Gaps, metrics::PollMetrics};
 
 /// The pollers, ready to run.
 pub(crate) struct Polling {
@@ -36,6 +35,7 @@ impl Polling {
         plans: Vec<Plan>,
         connections: &Connections,
         acceptor: &Arc<Acceptor>,
+        gaps: &Gaps,
     ) -> Result<Polling, IngestError> {
         let failed = |error: &dyn std::fmt::Display| IngestError::Start(error.to_string());
         let broker = setup.broker.clone();
@@ -44,7 +44,7 @@ impl Polling {
             http: Http::new(setup.clients, setup.config.unpacked_bytes_max).map_err(|error| failed(&error))?,
             acceptor: Arc::clone(acceptor),
             cursors: cursors.clone(),
-            gaps: Gaps::new(broker.clone(), Topic::Gaps.name(setup.topic_prefix), setup.partitions),
+            gaps: gaps.clone(),
             metrics: PollMetrics::register(setup.registry).map_err(|error| failed(&error))?,
             pages: Arc::new(Semaphore::new(PAGES_IN_WORK_MAX)),
             turns: None,

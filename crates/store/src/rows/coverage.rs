@@ -1,4 +1,4 @@
-//! The rows of what is known of connections: when each spoke, and of which times something may be missing.
+//! The rows of what is known of connections: when each spoke, what is expected of it, and of which times something may be missing.
 
 use super::{REPEATED, TIME};
 use crate::closed_sets::GAP_REASON;
@@ -42,6 +42,26 @@ native_block! {
         /// What exactly.
         detail: &'a str => Text, "String";
         /// When it was found.
+        noted_at: i64 => Fixed<i64>, TIME;
+    }
+}
+
+native_block! {
+    /// What is expected of a connection.
+    SourceExpectationRow<'a> =>
+    /// What is expected of connections, on its way into the table. The latest of a connection counts.
+    SourceExpectationsBlock in "source_expectations" {
+        /// Our tenant.
+        tenant: &'a str => Dictionary, REPEATED;
+        /// The connection.
+        connection: &'a str => Dictionary, REPEATED;
+        /// Since when it is configured.
+        since: i64 => Fixed<i64>, TIME;
+        /// A pause that is longer is a silence; 0 where nothing is expected. Milliseconds.
+        silent_after_ms: i64 => Fixed<i64>, "Int64";
+        /// When it was last heard.
+        heard_at: i64 => Fixed<i64>, TIME;
+        /// When this was written.
         noted_at: i64 => Fixed<i64>, TIME;
     }
 }

@@ -13,7 +13,9 @@ mod usage;
 
 pub use alert::{AlertRow, AlertsBlock};
 pub use control::{AliasRow, AliasesBlock, DecisionRow, DecisionsBlock, RevealRow, RevealsBlock};
-pub use coverage::{SourceGapRow, SourceGapsBlock, SourceHourRow, SourceHoursBlock};
+pub use coverage::{
+    SourceExpectationRow, SourceExpectationsBlock, SourceGapRow, SourceGapsBlock, SourceHourRow, SourceHoursBlock,
+};
 pub use dead_letter::{DeadLetterRow, DeadLettersBlock};
 pub use event::{EventRow, EventsBlock};
 pub use identity::{IdentitiesBlock, IdentityRow};

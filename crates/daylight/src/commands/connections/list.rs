@@ -21,10 +21,13 @@ pub(crate) fn list(args: &ConnectionsListArgs) -> anyhow::Result<()> {
         return Ok(());
     }
     let ways = || coverage.connections.iter().flat_map(|one| one.ways.iter().map(move |way| (one, way)));
-    let rows: Vec<[String; 5]> = ways()
-        .map(|(one, way)| [&one.id, &one.tenant, &one.provider, &way.by, &way.feed].map(|text| or_dash(text)))
+    let rows: Vec<[String; 6]> = ways()
+        .map(|(one, way)| {
+            let patience = patience(one.silent_after_hours);
+            [&one.id, &one.tenant, &one.provider, &way.by, &way.feed, &patience].map(|text| or_dash(text))
+        })
         .collect();
-    table(["CONNECTION", "TENANT", "PROVIDER", "BY", "LIST"], &rows).iter().for_each(|line| say(line));
+    table(["CONNECTION", "TENANT", "PROVIDER", "BY", "LIST", "SILENT AFTER"], &rows).iter().for_each(|line| say(line));
     say("");
     for (one, way) in ways() {
         let facts = way.tells.iter().filter_map(|name| Fact::parse(name)).map(Fact::words).collect::<Vec<_>>();
@@ -34,4 +37,9 @@ pub(crate) fn list(args: &ConnectionsListArgs) -> anyhow::Result<()> {
     }
     say_coverage(&coverage);
     Ok(())
+}
+
+/// After so long without an event it is called silent.
+fn patience(hours: u32) -> String {
+    if hours == 0 { "never".to_owned() } else { format!("{hours}h") }
 }

@@ -70,7 +70,10 @@ fn findings(one: &StatusLine) -> Vec<String> {
     }
     match one.arrival.as_str() {
         "silent" => lines.push(format!("! {} is silent since {}; its figures are partial", one.id, one.last_event_at)),
-        "never" => lines.push(format!("! {} has delivered nothing within 7 days; its figures are partial", one.id)),
+        "never" if one.silent_after_hours > 0 => {
+            let since = if one.configured_at.is_empty() { "within 7 days" } else { "since it was configured" };
+            lines.push(format!("! {} has delivered nothing {since}; its figures are partial", one.id));
+        }
         _ => {}
     }
     for gap in one.gaps.iter().take(GAPS_SHOWN) {
