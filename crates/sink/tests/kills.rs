@@ -17,7 +17,7 @@ use std::{
 
 use runtime::Shutdown;
 use sink::Config;
-use support::{Running, Stack, mixed, sign_ons};
+use support::{Running, Stack, mixed, sign_ons, tick};
 
 /// Kills, unless the environment says otherwise (`DAYLIGHT_TESTS_KILLS`).
 const KILLS: u64 = 55;
@@ -84,5 +84,30 @@ fn killed_amid_inserts_the_server_has_every_row_once_in_the_end() {
     running.stop().unwrap();
     let rows = appended.load(Ordering::Relaxed);
     stack.is_exact(rows);
+    stack.stop();
+}
+
+/// It was sent to nobody, so there is nothing to read back, and the run of the server that was there before never comes again: the batch was
+/// asked about without end, and its partition stood for ever.
+#[test]
+fn a_batch_without_events_lands_though_the_server_was_started_anew() {
+    let mut stack = Stack::start();
+    let running = stack.run();
+    running.wait("its run is long enough to be told from the next", || stack.ask("SELECT uptime() >= 3") == "1");
+    for partition in 0..2 {
+        stack.append(sign_ons(partition, 0, 10));
+    }
+    running.wait("the sink knows which run of the server answers", || stack.is_done());
+    stack.kill_server();
+    for partition in 0..2 {
+        stack.append(tick(partition));
+    }
+    running.wait("the ticks have landed", || stack.is_done());
+    for partition in 0..2 {
+        stack.append(sign_ons(partition, 10, 10));
+    }
+    running.wait("everything has landed", || stack.is_done());
+    running.stop().unwrap();
+    stack.is_exact(40);
     stack.stop();
 }

@@ -4,8 +4,13 @@ use std::time::Duration;
 
 use crate::schedule::Engine;
 
-/// How long everything may take to come to rest.
+/// How long everything may take to come to rest, and how long they may differ about what they remember.
 const RESTS_WITHIN: Duration = Duration::from_secs(300);
+const AGREES_WITHIN: Duration = Duration::from_secs(90);
+/// After how long without any news, and without any lag, nothing more will come of a build that makes a mistake; longer than the longest silence
+/// of a group of which a member was lost. And how long it may differ about what it remembers.
+const STILL_FOR: Duration = Duration::from_secs(60);
+const MISTAKEN_FOR: Duration = Duration::from_secs(20);
 
 /// How much.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +43,10 @@ pub struct Amounts {
     pub lasts_within: Duration,
     /// How long everything may take to come to rest. Generous: machines are shared.
     pub rests_within: Duration,
+    /// Where nothing lags and nothing has come for so long, nobody waits for what is missing.
+    pub still_for: Duration,
+    /// How long it may take until everybody remembers the same: a tick may be on its way.
+    pub agrees_within: Duration,
     /// Tenants, each of which has one partition.
     pub tenants: u64,
 }
@@ -61,6 +70,8 @@ impl Amounts {
             troubles: 3,
             lasts_within: Duration::from_secs(40 * 60),
             rests_within: RESTS_WITHIN,
+            still_for: RESTS_WITHIN,
+            agrees_within: AGREES_WITHIN,
             tenants: 8,
         };
         match engine {
@@ -94,11 +105,18 @@ impl Amounts {
             troubles: 0,
             lasts_within: Duration::from_secs(10 * 60),
             rests_within: RESTS_WITHIN,
+            still_for: RESTS_WITHIN,
+            agrees_within: AGREES_WITHIN,
             tenants: 4,
         };
         match engine {
             Engine::Embedded => both,
             Engine::Kafka => Amounts { process_kills: 6, broker_kills: 1, stops: 1, ..both },
         }
+    }
+    /// As `short`, for a build that makes a mistake: nobody waits long for what will never come.
+    #[must_use]
+    pub fn mistaken(engine: Engine) -> Amounts {
+        Amounts { still_for: STILL_FOR, agrees_within: MISTAKEN_FOR, ..Amounts::short(engine) }
     }
 }

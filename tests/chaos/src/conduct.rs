@@ -55,7 +55,7 @@ pub fn run(
     suffer(&stage, &client, &schedule, amounts, say)?;
     say("no more faults: everybody comes back, and what is on its way arrives");
     stage.heal()?;
-    let (expected, observed) = look(&stage, &client, &generator, amounts.rests_within, say)?;
+    let (expected, observed) = look(&stage, &client, &generator, amounts, say)?;
     let verdict = check(&expected, &observed);
     Ok(Report { seed, engine, faults: stage.faults(), verdict, wall: began.elapsed() })
 }
@@ -173,23 +173,23 @@ fn look(
     stage: &Stage,
     client: &Client,
     generator: &Generator,
-    rests_within: Duration,
+    amounts: &Amounts,
     say: &(dyn Fn(&str) + Sync),
 ) -> anyhow::Result<(Expected, Observed)> {
     let mut book = client.book();
-    if drain(stage, &book.expected(generator), rests_within, say).is_err() {
+    if drain(stage, &book.expected(generator), amounts, say).is_err() {
         // Whatever is missing is the checker's to tell, and no probe is needed to see that not all is well.
         let (expected, (memories, untold)) = (book.expected(generator), memories(stage)?);
         return Ok((expected, Observed { memories, untold, surprises: client.surprises(), ..observe(stage)? }));
     }
-    let (mut memories_found, _) = agreed_memories(stage)?;
+    let (mut memories_found, _) = agreed_memories(stage, amounts.agrees_within)?;
     // Whoever starts anew remembers the same.
     for member in stage.of_role("detect") {
         stage.kill(member, Duration::ZERO)?;
     }
     stage.heal()?;
-    drain(stage, &book.expected(generator), rests_within, say)?;
-    let (again, untold) = agreed_memories(stage)?;
+    drain(stage, &book.expected(generator), amounts, say)?;
+    let (again, untold) = agreed_memories(stage, amounts.agrees_within)?;
     for memory in again {
         match memories_found.iter_mut().find(|known| known.tenant == memory.tenant) {
             Some(known) => known.values.extend(memory.values),
@@ -204,7 +204,7 @@ fn look(
     client.send_some(stage, 2 * generator.tenants());
     book = client.book();
     let expected = book.expected(generator);
-    let drained = drain(stage, &expected, rests_within, say);
+    let drained = drain(stage, &expected, amounts, say);
     let probe_took = drained.is_ok().then(|| began.elapsed());
     let probed = poll(PROBE_WITHIN, "the counters add up", || {
         let sums = sums(stage)?.since(before);
@@ -222,8 +222,8 @@ fn look(
 
 /// Waits until nothing is on its way any more: cheap questions only. What is still missing after the deadline is the checker's to tell; who is
 /// stuck at what is told here, while they all still run.
-fn drain(stage: &Stage, expected: &Expected, within: Duration, say: &(dyn Fn(&str) + Sync)) -> anyhow::Result<()> {
-    let drained = come_to_rest(stage, expected, within);
+fn drain(stage: &Stage, expected: &Expected, amounts: &Amounts, say: &(dyn Fn(&str) + Sync)) -> anyhow::Result<()> {
+    let drained = come_to_rest(stage, expected, amounts);
     if let Err(error) = &drained {
         say(&format!("{error:#}"));
         testimony(stage).iter().for_each(|line| say(line));
@@ -231,28 +231,58 @@ fn drain(stage: &Stage, expected: &Expected, within: Duration, say: &(dyn Fn(&st
     drained
 }
 
-fn come_to_rest(stage: &Stage, expected: &Expected, within: Duration) -> anyhow::Result<()> {
-    let acknowledged = expected.acknowledged();
+fn come_to_rest(stage: &Stage, expected: &Expected, amounts: &Amounts) -> anyhow::Result<()> {
     let poison = expected.poison.values().filter(|is_acknowledged| **is_acknowledged).count();
-    poll(within, "everything is drained", || {
+    let due = Arrived {
+        events: expected.acknowledged(),
+        letters: u64::try_from(poison)?,
+        alerts: u64::try_from(expected.apps.len())?,
+        told: expected.apps.len(),
+    };
+    let mut news = (Arrived::default(), Instant::now());
+    let rested = poll(amounts.rests_within, "everything is drained", || {
         stage.tend()?;
-        let events = number(stage, "SELECT uniqExact(event_id) FROM events")?;
-        ensure!(events >= acknowledged, "{events} of {acknowledged} events");
-        let lag = lag(stage)?;
-        ensure!(lag == 0, "{lag} records lag");
-        let letters = number(stage, "SELECT count() FROM dead_letters FINAL")?;
-        ensure!(letters >= u64::try_from(poison)?, "{letters} of {poison} dead letters");
-        let alerts = number(stage, "SELECT uniqExact(alert_id) FROM alerts FINAL")?;
-        ensure!(alerts >= u64::try_from(expected.apps.len())?, "{alerts} of {} alerts are rows", expected.apps.len());
-        let told = stage.receiver.accepted().len();
-        ensure!(told >= expected.apps.len(), "{told} of {} alerts are told", expected.apps.len());
-        Ok(())
+        let (arrived, lag) = (arrived(stage)?, lag(stage)?);
+        if arrived != news.0 || lag > 0 {
+            news = (arrived, Instant::now());
+        }
+        let is_all = arrived.events >= due.events
+            && arrived.letters >= due.letters
+            && arrived.alerts >= due.alerts
+            && arrived.told >= due.told;
+        let is_still = news.1.elapsed() >= amounts.still_for;
+        ensure!((is_all && lag == 0) || is_still, "{arrived:?} of {due:?} have arrived, {lag} records lag");
+        Ok(is_all)
+    });
+    ensure!(rested?, "nothing lags, and not all that is due has arrived: {:?} of {due:?}", news.0);
+    Ok(())
+}
+
+/// What has arrived at its end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Arrived {
+    /// Distinct events that are rows.
+    events: u64,
+    /// Dead letters.
+    letters: u64,
+    /// Alerts that are rows.
+    alerts: u64,
+    /// Alerts that the receiver has taken.
+    told: usize,
+}
+
+fn arrived(stage: &Stage) -> anyhow::Result<Arrived> {
+    Ok(Arrived {
+        events: number(stage, "SELECT uniqExact(event_id) FROM events")?,
+        letters: number(stage, "SELECT count() FROM dead_letters FINAL")?,
+        alerts: number(stage, "SELECT uniqExact(alert_id) FROM alerts FINAL")?,
+        told: stage.receiver.accepted().len(),
     })
 }
 
-/// What is remembered, asked until all say the same, or for so long: a tick may be on its way.
-fn agreed_memories(stage: &Stage) -> anyhow::Result<(Vec<Memory>, u64)> {
-    let agreed = poll(Duration::from_secs(90), "all remember the same", || {
+/// What is remembered, asked until all say the same, or for so long.
+fn agreed_memories(stage: &Stage, within: Duration) -> anyhow::Result<(Vec<Memory>, u64)> {
+    let agreed = poll(within, "all remember the same", || {
         let (memories, untold) = memories(stage)?;
         ensure!(!memories.is_empty() && memories.iter().all(Memory::is_agreed) && untold == 0, "they do not");
         Ok((memories, untold))

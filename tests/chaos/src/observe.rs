@@ -16,6 +16,8 @@ use crate::{
 const THREADS_MORE_MAX: u64 = 24;
 const FILES_MORE_MAX: u64 = 128;
 const MEMORY_MORE_MAX_BYTES: u64 = 768 << 20;
+/// How long the offsets of what has landed may take to be committed.
+const SETTLED_WITHIN: Duration = Duration::from_secs(60);
 /// The key of a tenant under test, as `tests` plants it: its beginning.
 const TENANT_KEY: &str = "5ca1ab1e5ca1ab1e";
 
@@ -111,7 +113,15 @@ fn app_of(app_ref: &str) -> String {
 }
 
 fn verify(stage: &Stage, observed: &mut Observed) -> anyhow::Result<()> {
-    let report = typed(stage.one("sink")?, &["verify", "--json"])?;
+    // Only what is committed is compared, and rows are there a moment before.
+    let settled = poll(SETTLED_WITHIN, "what has landed is committed", || {
+        let report = typed(stage.one("sink")?, &["verify", "--json"])?;
+        let of = |partition: &Value, key: &str| partition.get(key).and_then(Value::as_u64);
+        let mut partitions = report.get("partitions").and_then(Value::as_array).into_iter().flatten();
+        ensure!(partitions.all(|partition| of(partition, "end") == of(partition, "landed_to")), "{report}");
+        Ok(report)
+    });
+    let report = settled.or_else(|_| typed(stage.one("sink")?, &["verify", "--json"]))?;
     let list = |key: &str| report.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
     for partition in list("partitions") {
         let of = |key: &str| partition.get(key).and_then(Value::as_u64).unwrap_or(0);

@@ -14,8 +14,6 @@ use crate::{
 
 /// The variable of the environment that names the mistake.
 const VARIABLE: &str = "DAYLIGHT_MUTATION";
-/// Nobody waits long for what will never come.
-const RESTS_WITHIN: Duration = Duration::from_secs(60);
 
 /// What one mistake came to.
 #[derive(Clone, Debug)]
@@ -93,9 +91,9 @@ pub fn table(trials: &[Trial]) -> Vec<String> {
 fn attempt(mutation: Option<Mutation>, seed: u64, say: &(dyn Fn(&str) + Sync)) -> Trial {
     let (began, mistake) = (std::time::Instant::now(), mutation.map_or("", Mutation::name));
     say(&format!("\nmistake: {}", if mistake.is_empty() { "none" } else { mistake }));
-    let rests_within = if mistake.is_empty() { Amounts::short(Engine::Kafka).rests_within } else { RESTS_WITHIN };
-    let amounts = Amounts { rests_within, ..Amounts::short(Engine::Kafka) };
-    let report = conduct::run(Engine::Kafka, seed, &amounts, &[(VARIABLE, mistake)], say);
+    let engine = Engine::Kafka;
+    let amounts = if mistake.is_empty() { Amounts::short(engine) } else { Amounts::mistaken(engine) };
+    let report = conduct::run(engine, seed, &amounts, &[(VARIABLE, mistake)], say);
     let (verdict, failure) = match report {
         Ok(report) => {
             say(&report.to_string());

@@ -13,9 +13,9 @@ use std::{
 
 use broker::{Broker, Cleanup, Limits, Record, TopicSpec};
 use catalog::Catalogue;
-use codec::{BatchHeader, BatchWriter, Topic};
+use codec::{BatchHeader, BatchWriter, Topic, encode_control};
 use enrichment::Enricher;
-use event::{AppIdKind, AppRef, Event, EventId, Kind, Outcome, Source, Timestamp, UserKey};
+use event::{AppIdKind, AppRef, Control, Event, EventId, Kind, Outcome, Source, Tick, Timestamp, UserKey};
 use runtime::{Component, Health, Registry, Shutdown};
 use sink::{Config, Digest, Sink, Verification};
 use store::{Client, Connection, DatabaseName, EmbeddedServer, HostCommand, MIGRATIONS, ServerOptions};
@@ -159,6 +159,12 @@ pub(crate) fn sign_ons(partition: u32, first: u64, count: u64) -> Record {
     let mut writer = BatchWriter::new(BatchHeader::of(events.first().unwrap()));
     events.iter().for_each(|event| writer.push(event).unwrap());
     Record { partition, key: Some(b"acme".to_vec()), value: Some(writer.finish()) }
+}
+
+/// A record without any row of events: a minute that has begun.
+pub(crate) fn tick(partition: u32) -> Record {
+    let value = encode_control("acme", &Control::Tick(Tick { at: Timestamp(1_772_500_000_000) })).unwrap();
+    Record { partition, key: Some(b"acme".to_vec()), value: Some(value) }
 }
 
 /// A record of every kind of event with every outcome, with and without a person and a session, over three days.
