@@ -12,9 +12,9 @@ use crate::{
 };
 
 const DAY_MS: i64 = 86_400_000;
-const EVENTS: u64 = 300;
+const EVENTS: u64 = 150;
 /// Pages that the first owner is given. When the last of them is asked for, he is killed, wherever he is with it.
-const PAGES_OF_THE_FIRST: usize = 20;
+const PAGES_OF_THE_FIRST: usize = 10;
 
 #[test]
 fn a_back_fill_whose_owner_is_killed_is_finished_by_the_other_process_and_each_event_is_there_once()
