@@ -22,7 +22,7 @@ use std::{
 /// the truth of the demo comes from its own schedule.
 const MAY_IMPORT: &[(&str, &str, &str)] = &[
     // Pure.
-    ("event", "", "blake3 unicode-normalization"),
+    ("event", "", "blake3 unicode-normalization xxhash-rust"),
     ("codec", "event", "thiserror"),
     ("catalog", "event", "blake3 thiserror unicode-normalization unicode-security"),
     ("enrichment", "catalog event", "blake3 csv hashbrown jiff thiserror"),

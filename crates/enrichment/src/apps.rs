@@ -44,6 +44,8 @@ pub(crate) struct KnownApps {
     hasher: DefaultHashBuilder,
     places: HashTable<u32>,
     apps: Vec<KnownApp>,
+    /// The last number given: none is given twice, also after all were forgotten.
+    last_number: u64,
 }
 
 impl KnownApps {
@@ -59,10 +61,12 @@ impl KnownApps {
     }
 
     /// Keeps an app that is not there yet, and says where.
-    pub(crate) fn insert(&mut self, app: &AppRef<'_>, name: &str, info: AppInfo, standing: Standing) -> u32 {
+    pub(crate) fn insert(&mut self, app: &AppRef<'_>, name: &str, mut info: AppInfo, standing: Standing) -> u32 {
         if self.apps.len() >= APPS_CACHED_MAX {
             self.clear();
         }
+        self.last_number += 1;
+        info.number = self.last_number;
         let place = u32::try_from(self.apps.len()).unwrap_or(u32::MAX);
         let category = info.category;
         let app_ref = (app.source, app.id_kind, Box::from(app.id));
@@ -78,7 +82,12 @@ impl KnownApps {
         place
     }
 
-    /// Forgets everything: a table has changed.
+    /// Goes on with the numbers of another, of which none may be given again.
+    pub(crate) const fn number_after(&mut self, other: &KnownApps) {
+        self.last_number = other.last_number;
+    }
+
+    /// Forgets everything, numbers aside: a table has changed.
     pub(crate) fn clear(&mut self) {
         self.places.clear();
         self.apps.clear();
@@ -116,5 +125,6 @@ mod tests {
         let name = APPS_CACHED_MAX.to_string();
         let place = apps.place(&reference("one"), &name).unwrap();
         assert_eq!(apps.at(place).unwrap().info.name, name);
+        assert_eq!(apps.at(place).unwrap().info.number, APPS_CACHED_MAX as u64 + 1, "no number is given twice");
     }
 }

@@ -81,9 +81,10 @@ impl Standing {
     #[must_use]
     pub fn status(&self, department: &str, at: Timestamp) -> Status {
         let in_force = |ruling: &&Ruling| !ruling.expires_at.is_some() || ruling.expires_at > at;
-        let of = |whose: &str| self.rulings.iter().find(|ruling| ruling.department == whose).filter(in_force);
-        let special = if department.is_empty() { None } else { of(department) };
-        special.or_else(|| of("")).map_or(Status::Unreviewed, |ruling| ruling.status)
+        let special = || self.rulings.iter().find(|ruling| ruling.department == department).filter(in_force);
+        let general = || self.rulings.iter().find(|ruling| ruling.department.is_empty()).filter(in_force);
+        let special = if department.is_empty() { None } else { special() };
+        special.or_else(general).map_or(Status::Unreviewed, |ruling| ruling.status)
     }
 
     fn of<'a>(decisions: impl Iterator<Item = &'a Recorded>) -> Standing {

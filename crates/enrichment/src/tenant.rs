@@ -50,7 +50,9 @@ impl Tenant {
 
     /// The same tenant, about which nothing has been decided.
     pub(crate) fn forgetful(&self) -> Tenant {
-        Tenant::with_files(Arc::clone(&self.catalogue), Arc::clone(&self.directory))
+        let mut tenant = Tenant::with_files(Arc::clone(&self.catalogue), Arc::clone(&self.directory));
+        tenant.apps.number_after(&self.apps);
+        tenant
     }
 
     fn with_files(catalogue: Arc<Catalogue>, directory: Arc<Directory>) -> Tenant {
@@ -246,6 +248,7 @@ fn info(catalogue: &Catalogue, resolution: &Resolution<'_>, own_key: &str, canon
     // IT has said which app it is: it resembles nothing any more.
     let look_alike = resolution.look_alike.filter(|_| !is_merged);
     AppInfo {
+        number: 0,
         own_key: own_key.to_owned(),
         app_key: canonical.to_owned(),
         name: entry.map_or(name, |entry| &entry.name).to_owned(),

@@ -16,9 +16,34 @@ type Span = (i64, i64);
 /// What a batch says of hours.
 #[derive(Default)]
 pub(crate) struct Hours {
-    /// (tenant, connection) → hour → span. Few of each: a batch holds what came within a second.
-    heard: Vec<((String, String), HashMap<i64, Span>)>,
+    /// Few: a batch holds what came within a second.
+    heard: Vec<Heard>,
     block: SourceHoursBlock,
+}
+
+/// What a connection told.
+struct Heard {
+    tenant: String,
+    connection: String,
+    hours: HashMap<i64, Span>,
+    /// The hour of the event before, which stands in `hours` only when another came.
+    hour: i64,
+    span: Span,
+}
+
+impl Heard {
+    fn take(&mut self, hour: i64, at: i64) {
+        if hour != self.hour {
+            self.settle();
+            (self.hour, self.span) = (hour, (at, at));
+        }
+        self.span = (self.span.0.min(at), self.span.1.max(at));
+    }
+
+    fn settle(&mut self) {
+        let (first, last) = self.hours.entry(self.hour).or_insert(self.span);
+        (*first, *last) = ((*first).min(self.span.0), (*last).max(self.span.1));
+    }
 }
 
 impl Hours {
@@ -29,26 +54,24 @@ impl Hours {
         }
         let at = event.occurred_at.0;
         let hour = at.div_euclid(HOUR_MS).saturating_mul(HOUR_MS);
-        let is_its = |heard: &&mut ((String, String), HashMap<i64, Span>)| {
-            heard.0.0 == event.tenant && heard.0.1 == event.connection
-        };
+        let is_its = |heard: &&mut Heard| heard.tenant == event.tenant && heard.connection == event.connection;
         match self.heard.iter_mut().find(is_its) {
-            Some((_, hours)) => {
-                let (first, last) = hours.entry(hour).or_insert((at, at));
-                (*first, *last) = ((*first).min(at), (*last).max(at));
-            }
+            Some(heard) => heard.take(hour, at),
             None => {
-                let hours = HashMap::from_iter([(hour, (at, at))]);
-                self.heard.push(((event.tenant.to_owned(), event.connection.to_owned()), hours));
+                let (tenant, connection) = (event.tenant.to_owned(), event.connection.to_owned());
+                self.heard.push(Heard { tenant, connection, hours: HashMap::new(), hour, span: (at, at) });
             }
         }
     }
 
     /// The block of everything taken since the last time; empty where nothing was.
     pub(crate) fn seal(&mut self) -> EncodedBlock {
-        for ((tenant, connection), hours) in self.heard.drain(..) {
+        for mut heard in self.heard.drain(..) {
+            heard.settle();
+            let Heard { tenant, connection, hours, .. } = &heard;
             for (hour, (first_at, last_at)) in hours {
-                let row = SourceHourRow { tenant: &tenant, connection: &connection, hour, first_at, last_at };
+                let (hour, first_at, last_at) = (*hour, *first_at, *last_at);
+                let row = SourceHourRow { tenant, connection, hour, first_at, last_at };
                 self.block.push(&row);
             }
         }

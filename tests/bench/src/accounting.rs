@@ -7,7 +7,9 @@ use anyhow::Context as _;
 /// Ticks of `/proc/PID/stat` in a second: `getconf CLK_TCK` is 100 on every Linux for which we build.
 const TICKS_PER_SECOND: u64 = 100;
 /// How ClickHouse names the threads that merge parts (the kernel keeps 15 letters).
-const MERGE_THREAD: &str = "MergeMutate";
+const MERGE_THREADS: &[&str] = &["MergeMutate"];
+/// How Java names the threads that turn its byte code into machine code.
+const COMPILER_THREADS: &[&str] = &["C1 CompilerThre", "C2 CompilerThre"];
 
 /// User and system time of a process, threads that have ended included. To 10 ms.
 pub(crate) fn cpu(process: u32) -> anyhow::Result<Duration> {
@@ -23,14 +25,24 @@ fn ticks(stat: &str) -> Option<u64> {
     Some(times.next()?? + times.next()??)
 }
 
-/// What the threads of a ClickHouse that merge have taken. They live as long as the server. In nanoseconds (`schedstat`).
+/// What the threads of a ClickHouse that merge have taken. They live as long as the server.
 pub(crate) fn merges(process: u32) -> anyhow::Result<Duration> {
+    threads(process, MERGE_THREADS)
+}
+
+/// What Java has taken to compile a broker's own code: a cost of its first minutes, and in them most of what it takes.
+pub(crate) fn compilers(process: u32) -> anyhow::Result<Duration> {
+    threads(process, COMPILER_THREADS)
+}
+
+/// What the threads of these names have taken, in nanoseconds (`schedstat`). Those that have ended are not counted.
+fn threads(process: u32, names: &[&str]) -> anyhow::Result<Duration> {
     let mut sum = Duration::ZERO;
-    for thread in fs::read_dir(format!("/proc/{process}/task")).context("listing the threads of ClickHouse")? {
+    for thread in fs::read_dir(format!("/proc/{process}/task")).context("listing the threads of a server")? {
         let folder = thread?.path();
         // A thread may end while we look.
         let Ok(name) = fs::read_to_string(folder.join("comm")) else { continue };
-        if name.trim_end() == MERGE_THREAD {
+        if names.contains(&name.trim_end()) {
             let told = fs::read_to_string(folder.join("schedstat")).unwrap_or_default();
             sum += told.split(' ').next().and_then(|ran| ran.parse().ok()).map_or(Duration::ZERO, Duration::from_nanos);
         }

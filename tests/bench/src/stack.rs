@@ -117,7 +117,7 @@ impl Servers {
         let process = self.clickhouse.process();
         Ok(Books {
             began: Instant::now(),
-            broker: accounting::cpu(self.kafka.process())?,
+            broker: accounting::cpu(self.kafka.process())?.saturating_sub(accounting::compilers(self.kafka.process())?),
             clickhouse: accounting::cpu(process)?,
             merges: accounting::merges(process)?,
         })

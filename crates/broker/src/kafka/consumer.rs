@@ -92,7 +92,8 @@ impl Consumer {
         self.resolve()?;
         while self.news.is_empty() && count < records_max.max(1) && bytes < POLL_BYTES_MAX {
             // librdkafka comes back early when it served something else; more records are only taken if they are there already.
-            let left = if count == 0 { deadline.saturating_duration_since(Instant::now()) } else { Duration::ZERO };
+            let left =
+                if count == 0 { whole_ms(deadline.saturating_duration_since(Instant::now())) } else { Duration::ZERO };
             let step = self.step(left, visit);
             self.hear_decisions()?;
             match step {
@@ -285,6 +286,11 @@ impl Consumer {
         }
         places
     }
+}
+
+/// Rounded up: `rdkafka` cuts what is left of a time-out to whole milliseconds, and asks again and again without waiting during the last one.
+fn whole_ms(left: Duration) -> Duration {
+    Duration::from_millis(u64::try_from(left.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX))
 }
 
 impl Drop for Consumer {

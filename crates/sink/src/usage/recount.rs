@@ -68,6 +68,7 @@ fn count(events: &EncodedBlock, names: &BTreeMap<(String, String), String>, usag
         let number = |numbers: &[u64]| numbers.get(row).copied().unwrap_or_default();
         usage.see(&Sight {
             tenant: &tenant,
+            app_number: 0,
             app_key: &app_key,
             department: &department,
             // The column holds the bits of a signed number.

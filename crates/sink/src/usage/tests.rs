@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use catalog::GrantRisk;
 use enrichment::AppInfo;
-use event::{Event, EventId, Status, UserKey, session_key};
+use event::{AppIdKind, Event, EventId, Source, Status, UserKey, session_key};
 use proptest::{prelude::*, test_runner::RngSeed};
 
-use super::*;
+use super::{texts::Texts, *};
 
 const TENANTS: [&str; 2] = ["acme", "umbrella"];
 const APPS: [&str; 3] = ["slack.com", "okta:app_id:0oa1", "teams.microsoft.com"];
@@ -80,23 +80,42 @@ impl Counted {
         counted
     }
 
-    fn of(usage: &Usage) -> Counted {
-        let text = |number: u32| usage.texts.text(number).to_owned();
-        let key = |cell: &Cell| (text(cell.0), text(cell.1), text(cell.2), cell.3);
-        Counted {
-            people: usage.people.iter().map(|((cell, person), times)| ((key(cell), *person), *times)).collect(),
-            sessions: usage.sessions.iter().map(|(cell, session)| (key(cell), *session)).collect(),
-            cells: usage
-                .counts
-                .iter()
-                .map(|(cell, counts)| (key(cell), [counts.rows, counts.uses, counts.grants, counts.failures]))
-                .collect(),
-            apps: usage
-                .apps
-                .iter()
-                .map(|((tenant, app), seen)| ((text(*tenant), text(*app)), (seen.first, seen.last)))
-                .collect(),
+    /// What the blocks say.
+    fn of(blocks: &[EncodedBlock]) -> Counted {
+        let mut counted = Counted::default();
+        for block in blocks {
+            let mut keys = Vec::new();
+            for row in 0..block.rows {
+                let one = block.select(&[row]).unwrap();
+                let text = |column| one.texts(column).unwrap().concat();
+                let number = |column| one.numbers(column).unwrap()[0];
+                let time = |column| number(column).cast_signed();
+                let app = (text("tenant"), text("app_key"));
+                if block.table == AppsBlock::TABLE {
+                    counted.apps.insert(app, (time("first_seen_at"), time("last_seen_at")));
+                    continue;
+                }
+                let key = (app.0, app.1, text("department"), u16::try_from(number("day")).unwrap());
+                let last = match block.table {
+                    AppPersonDaysBlock::TABLE => {
+                        let times = (time("first_used_at"), time("last_used_at"));
+                        counted.people.insert((key.clone(), number("user_key")), times);
+                        number("user_key")
+                    }
+                    AppSessionsBlock::TABLE => {
+                        counted.sessions.insert((key.clone(), number("session_key")));
+                        number("session_key")
+                    }
+                    _ => {
+                        counted.cells.insert(key.clone(), ["rows", "uses", "grants", "failures"].map(number));
+                        0
+                    }
+                };
+                keys.push((key.0, key.1, key.3, key.2, last));
+            }
+            assert!(keys.is_sorted(), "{}: rows are not in the order of the table's key", block.table);
         }
+        counted
     }
 }
 
@@ -105,7 +124,9 @@ fn take(usage: &mut Usage, one: &Happened) {
         Event::new(EventId(1), Source::Okta, TENANTS[one.tenant], KINDS[one.kind], Timestamp(one.occurred_ms));
     (event.user_key, event.session_id, event.outcome) =
         (UserKey(one.person), SESSIONS[one.session], OUTCOMES[one.outcome]);
-    let info = one.app.map(|app| AppInfo { app_key: APPS[app].to_owned(), ..AppInfo::default() });
+    // Some are numbered, as enrichment does, and some not.
+    let number = |app: usize| if one.session == 0 { 0 } else { app as u64 + 1 };
+    let info = one.app.map(|app| AppInfo { number: number(app), app_key: APPS[app].to_owned(), ..AppInfo::default() });
     usage.take(&Enriched {
         event: &event,
         app: info.as_ref(),
@@ -128,8 +149,8 @@ proptest! {
         for batch in &batches {
             batch.iter().for_each(|one| take(&mut usage, one));
             let expected = Counted::by_hand(batch);
-            prop_assert_eq!(&Counted::of(&usage), &expected);
             let blocks = usage.seal(BatchPlace { log_id: 7, partition: 1, offset: 5 });
+            prop_assert_eq!(&Counted::of(&blocks), &expected);
             let rows: BTreeMap<&str, usize> = blocks.iter().map(|block| (block.table, block.rows)).collect();
             let all = [
                 ("app_person_days", expected.people.len()),
@@ -146,10 +167,10 @@ proptest! {
 fn texts_are_forgotten_between_batches_when_there_are_too_many() {
     let mut usage = Usage::default();
     for number in 0..=Texts::KEPT_MAX {
-        usage.texts.number(&number.to_string());
+        usage.cells.texts().number(&number.to_string());
     }
     usage.seal(BatchPlace { log_id: 7, partition: 1, offset: 5 });
-    assert_eq!(usage.texts.texts, [""], "the empty one stays");
+    assert_eq!(usage.cells.texts().len(), 1, "the empty one stays");
 }
 
 #[test]
@@ -165,6 +186,7 @@ fn a_login_is_use_of_the_product_that_tells_of_it_and_not_of_an_identity_provide
     ] {
         let sight = Sight {
             tenant: TENANTS[0],
+            app_number: 0,
             app_key: APPS[0],
             department: "",
             occurred_at: Timestamp(1),

@@ -87,10 +87,10 @@ macro_rules! native_block {
             /// The block of all rows so far; what follows starts a new one. Memory and known texts are kept.
             #[must_use]
             pub fn take(&mut self) -> $crate::native::EncodedBlock {
-                use $crate::native::{Column, put_header};
+                use $crate::native::{Column, lend, piece, put_header};
                 let order: Option<Vec<u32>> = None;
                 $(let order = order.or_else(|| Some(self.$order()));)?
-                let mut out = Vec::with_capacity(self.bytes() + 128 * Self::COLUMNS.len());
+                let mut out = piece(self.bytes() + 128 * Self::COLUMNS.len());
                 let mut columns = Self::COLUMNS.iter();
                 put_header(Self::COLUMNS.len(), self.row_count, &mut out);
                 $(
@@ -98,7 +98,7 @@ macro_rules! native_block {
                     self.$field.clear();
                 )+
                 let rows = std::mem::take(&mut self.row_count);
-                $crate::native::EncodedBlock { table: Self::TABLE, columns: Self::COLUMNS, rows, body: out.into() }
+                $crate::native::EncodedBlock { table: Self::TABLE, columns: Self::COLUMNS, rows, body: lend(out) }
             }
         }
     };

@@ -14,7 +14,7 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::{
     Column,
-    fixed::put_values,
+    fixed::{FixedValue, put_values},
     wire::{put_text, text_bytes},
 };
 
@@ -51,10 +51,31 @@ pub(crate) struct Dictionary {
     /// The block's keys in the order of their numbers, as entries.
     keys: Vec<u32>,
     key_bytes: usize,
-    /// The key of each row.
-    rows: Vec<u32>,
+    rows: Rows,
     /// The entry of the row before: the same text often comes several times running.
     last: u32,
+}
+
+/// The key of each row, as narrow as the block's number of keys allows: no byte is kept for a row while there is one key, as in most columns
+/// of most blocks.
+#[derive(Default)]
+struct Rows {
+    count: usize,
+    width: Width,
+    bytes: Vec<u8>,
+    shorts: Vec<u16>,
+    words: Vec<u32>,
+}
+
+/// How many bytes an index takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Width {
+    /// One text in the whole block: every index is 0.
+    #[default]
+    None,
+    Byte,
+    Short,
+    Word,
 }
 
 impl Default for Dictionary {
@@ -67,7 +88,7 @@ impl Default for Dictionary {
             epoch: 1,
             keys: Vec::new(),
             key_bytes: 0,
-            rows: Vec::new(),
+            rows: Rows::default(),
             last: 0,
         }
     }
@@ -94,7 +115,7 @@ impl Dictionary {
                 *place = rank;
             }
         }
-        self.rows.iter().map(|key| rank_of_key.get(*key as usize).copied().unwrap_or(0)).collect()
+        self.rows.iter().map(|key| rank_of_key.get(key as usize).copied().unwrap_or(0)).collect()
     }
 
     /// The entry of a text, made when it is new.
@@ -127,28 +148,6 @@ impl Dictionary {
     fn entry_bytes(&self, entry: u32) -> &[u8] {
         entry_text(&self.entries, &self.text, entry).unwrap_or_default()
     }
-
-    /// Writes the indexes as narrow as the number of keys allows.
-    fn put_indexes(&self, order: Option<&[u32]>, out: &mut Vec<u8>) {
-        let rows = self.rows.len();
-        match order {
-            // One text in the whole block, as in most columns: every index is 0, in whatever order.
-            _ if self.keys.len() == 1 => out.resize(out.len() + rows, 0),
-            None => put_indexes(self.rows.iter().copied(), rows, self.width(), out),
-            Some(order) => {
-                let keys = order.iter().map(|row| self.rows.get(*row as usize).copied().unwrap_or(0));
-                put_indexes(keys, rows, self.width(), out);
-            }
-        }
-    }
-
-    fn width(&self) -> Width {
-        match self.keys.len() {
-            0..=256 => Width::Byte,
-            257..=65_536 => Width::Short,
-            _ => Width::Word,
-        }
-    }
 }
 
 impl Column for Dictionary {
@@ -165,17 +164,17 @@ impl Column for Dictionary {
     }
 
     fn bytes(&self) -> usize {
-        let index_bytes = match self.width() {
-            Width::Byte => 1,
+        let index_bytes = match self.rows.width {
+            Width::None | Width::Byte => 1,
             Width::Short => 2,
             Width::Word => 4,
         };
-        4 * size_of::<u64>() + self.key_bytes + self.rows.len() * index_bytes
+        4 * size_of::<u64>() + self.key_bytes + self.rows.count * index_bytes
     }
 
     fn encode(&self, order: Option<&[u32]>, out: &mut Vec<u8>) {
-        let width: u64 = match self.width() {
-            Width::Byte => 0,
+        let width: u64 = match self.rows.width {
+            Width::None | Width::Byte => 0,
             Width::Short => 1,
             Width::Word => 2,
         };
@@ -185,25 +184,88 @@ impl Column for Dictionary {
         for entry in &self.keys {
             put_text(self.entry_bytes(*entry), out);
         }
-        out.extend_from_slice(&(self.rows.len() as u64).to_le_bytes());
-        self.put_indexes(order, out);
+        out.extend_from_slice(&(self.rows.count as u64).to_le_bytes());
+        self.rows.put(order, out);
     }
 }
 
-/// How many bytes an index takes.
-#[derive(Clone, Copy)]
-enum Width {
-    Byte,
-    Short,
-    Word,
+#[expect(clippy::cast_possible_truncation, reason = "the width was chosen so that every key fits")]
+impl Rows {
+    /// Adds a row with a key, the largest of the block so far or a smaller one.
+    #[inline]
+    fn push(&mut self, key: u32) {
+        let needed = match key {
+            0 => Width::None,
+            1..=0xff => Width::Byte,
+            0x100..=0xffff => Width::Short,
+            _ => Width::Word,
+        };
+        if needed as u8 > self.width as u8 {
+            self.widen(needed);
+        }
+        self.count += 1;
+        match self.width {
+            Width::None => {}
+            Width::Byte => self.bytes.push(key as u8),
+            Width::Short => self.shorts.push(key as u16),
+            Width::Word => self.words.push(key),
+        }
+    }
+
+    /// Keys come in the order of their numbers, so it happens at most three times a block.
+    #[cold]
+    fn widen(&mut self, width: Width) {
+        match (self.width, width) {
+            (_, Width::None | Width::Byte) => {
+                self.bytes.resize(self.count, 0);
+                self.width = Width::Byte;
+                return;
+            }
+            (Width::None, Width::Short) => self.shorts.resize(self.count, 0),
+            (Width::None, Width::Word) => self.words.resize(self.count, 0),
+            (Width::Byte, Width::Short) => self.shorts.extend(self.bytes.iter().map(|key| u16::from(*key))),
+            (Width::Byte, Width::Word) => self.words.extend(self.bytes.iter().map(|key| u32::from(*key))),
+            _ => self.words.extend(self.shorts.iter().map(|key| u32::from(*key))),
+        }
+        self.bytes.clear();
+        if width == Width::Word {
+            self.shorts.clear();
+        }
+        self.width = width;
+    }
+
+    fn iter(&self) -> impl Iterator<Item = u32> {
+        let zeroes = if self.width == Width::None { self.count } else { 0 };
+        let bytes = self.bytes.iter().map(|key| u32::from(*key));
+        let shorts = self.shorts.iter().map(|key| u32::from(*key));
+        std::iter::repeat_n(0, zeroes).chain(bytes).chain(shorts).chain(self.words.iter().copied())
+    }
+
+    fn clear(&mut self) {
+        (self.count, self.width) = (0, Width::None);
+        self.bytes.clear();
+        self.shorts.clear();
+        self.words.clear();
+    }
+
+    /// Writes the indexes, in the given order of rows where there is one.
+    fn put(&self, order: Option<&[u32]>, out: &mut Vec<u8>) {
+        match self.width {
+            Width::None => out.resize(out.len() + self.count, 0),
+            Width::Byte => put_indexes(&self.bytes, order, out),
+            Width::Short => put_indexes(&self.shorts, order, out),
+            Width::Word => put_indexes(&self.words, order, out),
+        }
+    }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "the width was chosen so that every key fits")]
-fn put_indexes(keys: impl Iterator<Item = u32>, rows: usize, width: Width, out: &mut Vec<u8>) {
-    match width {
-        Width::Byte => put_values(keys.map(|key| key as u8), rows, out),
-        Width::Short => put_values(keys.map(|key| key as u16), rows, out),
-        Width::Word => put_values(keys, rows, out),
+fn put_indexes<T: FixedValue>(keys: &[T], order: Option<&[u32]>, out: &mut Vec<u8>) {
+    match order {
+        None => put_values(keys.iter().copied(), keys.len(), out),
+        Some(order) => {
+            let keys = order.iter().map(|row| keys.get(*row as usize).copied().unwrap_or_default());
+            put_values(keys, order.len(), out);
+        }
     }
 }
 
@@ -273,6 +335,24 @@ mod tests {
     }
 
     #[test]
+    fn rows_before_the_indexes_grew_wider_keep_their_texts() {
+        for keys in [1_usize, 2, 256, 257, 65_537] {
+            let texts: Vec<String> = [0, 0].into_iter().chain(0..keys).map(|number| format!("{number}")).collect();
+            let mut column = Dictionary::default();
+            for _ in 0..2 {
+                column.clear();
+                texts.iter().for_each(|text| column.push(text));
+                let read: Vec<String> = column
+                    .rows
+                    .iter()
+                    .map(|key| String::from_utf8(column.entry_bytes(column.keys[key as usize]).to_vec()).unwrap())
+                    .collect();
+                assert!(read == texts, "{keys}");
+            }
+        }
+    }
+
+    #[test]
     fn ranks_are_by_bytes() {
         let mut column = Dictionary::default();
         ["b", "", "a", "b", "B"].iter().for_each(|text| column.push(text));
@@ -286,6 +366,6 @@ mod tests {
         column.clear();
         assert!(column.entries.is_empty());
         column.push("again");
-        assert_eq!(column.rows, [0]);
+        assert!(column.rows.iter().eq([0]));
     }
 }

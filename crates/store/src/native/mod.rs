@@ -10,6 +10,7 @@ mod dictionary;
 mod fixed;
 mod list;
 mod select;
+mod spare;
 mod text;
 mod wire;
 
@@ -20,6 +21,7 @@ pub(crate) use dictionary::Dictionary;
 pub(crate) use fixed::Fixed;
 pub(crate) use list::List;
 pub use select::BadBlock;
+pub(crate) use spare::{lend, piece};
 pub(crate) use text::Text;
 use wire::{put_text, put_varint};
 

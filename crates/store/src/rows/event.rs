@@ -150,9 +150,9 @@ impl EventsBlock {
     fn key_order(&self) -> Vec<u32> {
         let places = self.tenant.ranks().into_iter().zip(self.app_key.ranks());
         let mut keys: Vec<(u64, i64, u32)> = places
-            .zip(self.occurred_at.values())
+            .zip(self.occurred_at.iter())
             .zip(0..)
-            .map(|(((tenant, app), occurred_at), row)| (u64::from(tenant) << 32 | u64::from(app), *occurred_at, row))
+            .map(|(((tenant, app), occurred_at), row)| (u64::from(tenant) << 32 | u64::from(app), occurred_at, row))
             .collect();
         keys.sort_unstable();
         keys.into_iter().map(|(_, _, row)| row).collect()
