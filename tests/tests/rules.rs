@@ -35,6 +35,8 @@ const FALSE_TEAMS: (&str, &str) = ("7a100000-0000-4000-8000-000000000002", "Micr
 /// Apps inside of a product.
 const NOTES: (&str, &str) = ("A0QUORBITNOTES", "Quorbit Notes");
 const PIPELINE: (&str, &str) = ("Iv23liQUORBIT", "Quorbit Pipeline");
+/// The client by which Daylight itself logs in, whose id is configured.
+const OWN: (&str, &str) = ("7a100000-0000-4000-8000-000000000003", "Daylight");
 /// Facts of public lists: a rogue app, and a first-party app of Microsoft.
 const EM_CLIENT: (&str, &str) = ("e9a7fea1-1cc0-4cd9-a31b-9137ca5deedd", "eM Client");
 const TEAMS: (&str, &str) = ("1fec8e78-bce4-4aaf-ab1b-5451cc387264", "Microsoft Teams");
@@ -184,6 +186,7 @@ fn consent_cases() -> Vec<Case> {
         ),
         ("C4", "a consent for everybody", vec![consent_for_all(1, TOOL, &["User.Read"])], true),
         ("C4", "a consent for oneself", vec![consent(1, TOOL, &["User.Read"])], false),
+        ("C4", "a consent for everybody, to Daylight itself", vec![consent_for_all(1, OWN, &["Mail.Read"])], false),
     ]
 }
 
@@ -307,7 +310,7 @@ fn ual_cases() -> Vec<Case> {
 
 /// Runs a story and tells which rules its last step fired.
 fn fired(steps: &[Step]) -> Vec<String> {
-    let key = TenantKey::new([1; 32]);
+    let (key, own_clients) = (TenantKey::new([1; 32]), [OWN.0.to_owned()]);
     let mut enricher = Enricher::new(Arc::new(Catalogue::embedded().unwrap()));
     // Learning is another matter: here every connection has learnt.
     let mut engine = Engine::new(Settings { learning_days: 0, ..Settings::default() });
@@ -323,7 +326,8 @@ fn fired(steps: &[Step]) -> Vec<String> {
             }
         };
         let mut events = 0;
-        let context = ParseContext::new("brightwater", source.as_str(), &key);
+        let context =
+            ParseContext { own_clients: &own_clients, ..ParseContext::new("brightwater", source.as_str(), &key) };
         parse_body(source, &page(std::slice::from_ref(event)), &context, EVENTS_PER_DELIVERY_MAX, &mut |_, outcome| {
             let Outcome::Event(event, _) = outcome else { panic!("{outcome:?} of {event}") };
             events += 1;

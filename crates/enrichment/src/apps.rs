@@ -17,6 +17,8 @@ pub(crate) const APPS_CACHED_MAX: usize = 65_536;
 pub(crate) struct KnownApp {
     app_ref: (event::Source, event::AppIdKind, Box<str>),
     name: Box<str>,
+    /// Did the event say that it is the provider's own, or ours?
+    is_marked: bool,
     /// What people are shown.
     pub(crate) info: AppInfo,
     /// What IT has decided.
@@ -26,9 +28,10 @@ pub(crate) struct KnownApp {
 }
 
 impl KnownApp {
-    fn is(&self, app: &AppRef<'_>, name: &str) -> bool {
+    fn is(&self, app: &AppRef<'_>, name: &str, is_marked: bool) -> bool {
         let (source, id_kind, id) = &self.app_ref;
-        is_same(id, app.id) && is_same(&self.name, name) && *source == app.source && *id_kind == app.id_kind
+        let is_kind = *source == app.source && *id_kind == app.id_kind && self.is_marked == is_marked;
+        is_kind && is_same(id, app.id) && is_same(&self.name, name)
     }
 }
 
@@ -50,9 +53,9 @@ pub(crate) struct KnownApps {
 
 impl KnownApps {
     /// Where the app stands.
-    pub(crate) fn place(&self, app: &AppRef<'_>, name: &str) -> Option<u32> {
+    pub(crate) fn place(&self, app: &AppRef<'_>, name: &str, is_marked: bool) -> Option<u32> {
         let hash = self.hasher.hash_one((app, name));
-        self.places.find(hash, |place| self.at(*place).is_some_and(|known| known.is(app, name))).copied()
+        self.places.find(hash, |place| self.at(*place).is_some_and(|known| known.is(app, name, is_marked))).copied()
     }
 
     /// The app at a place.
@@ -61,7 +64,14 @@ impl KnownApps {
     }
 
     /// Keeps an app that is not there yet, and says where.
-    pub(crate) fn insert(&mut self, app: &AppRef<'_>, name: &str, mut info: AppInfo, standing: Standing) -> u32 {
+    pub(crate) fn insert(
+        &mut self,
+        app: &AppRef<'_>,
+        name: &str,
+        is_marked: bool,
+        mut info: AppInfo,
+        standing: Standing,
+    ) -> u32 {
         if self.apps.len() >= APPS_CACHED_MAX {
             self.clear();
         }
@@ -70,7 +80,7 @@ impl KnownApps {
         let place = u32::try_from(self.apps.len()).unwrap_or(u32::MAX);
         let category = info.category;
         let app_ref = (app.source, app.id_kind, Box::from(app.id));
-        self.apps.push(KnownApp { app_ref, name: Box::from(name), info, standing, category });
+        self.apps.push(KnownApp { app_ref, name: Box::from(name), is_marked, info, standing, category });
         let (hasher, apps) = (&self.hasher, &self.apps);
         let hash_at = |place: &u32| {
             apps.get(*place as usize).map_or(0, |known| {
@@ -112,10 +122,11 @@ mod tests {
         let reference = |id| AppRef { source: Source::Entra, id_kind: AppIdKind::ClientId, id };
         for number in 0..=APPS_CACHED_MAX {
             let name = number.to_string();
-            assert_eq!(apps.place(&reference("one"), &name), None);
+            assert_eq!(apps.place(&reference("one"), &name, false), None);
             apps.insert(
                 &reference("one"),
                 &name,
+                false,
                 AppInfo { name: name.clone(), ..AppInfo::default() },
                 Standing::default(),
             );
@@ -123,7 +134,8 @@ mod tests {
         }
         assert_eq!(apps.len(), 1);
         let name = APPS_CACHED_MAX.to_string();
-        let place = apps.place(&reference("one"), &name).unwrap();
+        assert_eq!(apps.place(&reference("one"), &name, true), None, "what is marked is known apart");
+        let place = apps.place(&reference("one"), &name, false).unwrap();
         assert_eq!(apps.at(place).unwrap().info.name, name);
         assert_eq!(apps.at(place).unwrap().info.number, APPS_CACHED_MAX as u64 + 1, "no number is given twice");
     }

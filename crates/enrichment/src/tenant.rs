@@ -152,25 +152,28 @@ impl Tenant {
 
     /// What the tables say about an app.
     pub(crate) fn app(&mut self, app: &AppRef<'_>, name: &str) -> Option<&KnownApp> {
-        let place = self.place(app, name)?;
+        let place = self.place(app, name, false)?;
         self.apps.at(place)
     }
 
     /// Where the app stands among the known ones; it does so afterwards.
-    fn place(&mut self, app: &AppRef<'_>, name: &str) -> Option<u32> {
+    fn place(&mut self, app: &AppRef<'_>, name: &str, is_marked: bool) -> Option<u32> {
         if !app.is_some() {
             return None;
         }
         if !name.is_empty() {
-            return Some(self.apps.place(app, name).unwrap_or_else(|| self.work_out(app, name)));
+            let known = self.apps.place(app, name, is_marked);
+            return Some(known.unwrap_or_else(|| self.work_out(app, name, is_marked)));
         }
         let name = self.names.of(app).map(str::to_owned).unwrap_or_default();
-        Some(self.apps.place(app, &name).unwrap_or_else(|| self.work_out(app, &name)))
+        let known = self.apps.place(app, &name, is_marked);
+        Some(known.unwrap_or_else(|| self.work_out(app, &name, is_marked)))
     }
 
     /// The event with what the tables say about it.
     pub(crate) fn enrich<'a>(&'a mut self, event: &'a Event<'a>) -> Enriched<'a> {
-        let place = self.place(&event.app, event.app_name);
+        let is_marked = event.app_kind == AppKind::FirstParty;
+        let place = self.place(&event.app, event.app_name, is_marked);
         let tenant = &*self;
         let known = place.and_then(|place| tenant.apps.at(place));
         let department = tenant.directory.department_at(event.user_key, event.occurred_at);
@@ -210,16 +213,21 @@ impl Tenant {
         self.names.learn(app, name);
     }
 
-    fn work_out(&mut self, app: &AppRef<'_>, name: &str) -> u32 {
+    /// `is_marked`: whoever read the event knew the app for the provider's own, or for the client by which we log in there. That is said by id, or
+    /// by what only an administrator sets, as the catalogue's lists are.
+    fn work_out(&mut self, app: &AppRef<'_>, name: &str, is_marked: bool) -> u32 {
         let catalogue = Arc::clone(&self.catalogue);
         self.names.learn(app, name);
-        let resolution = catalogue.resolve(app, name);
+        let mut resolution = catalogue.resolve(app, name);
+        if is_marked {
+            (resolution.is_first_party, resolution.look_alike) = (true, None);
+        }
         let (app_ref, own_key) = (app.to_string(), resolution.app_key(app));
         let canonical = self.aliases.canonical(&own_key);
         let subject = Subject { app_ref: &app_ref, own_key: &own_key, canonical, by: resolution.by };
         let standing = self.decisions.standing(&subject, &self.aliases);
         let info = info(&catalogue, &resolution, &own_key, canonical, if name.is_empty() { app.id } else { name });
-        self.apps.insert(app, name, info, standing)
+        self.apps.insert(app, name, is_marked, info, standing)
     }
 }
 

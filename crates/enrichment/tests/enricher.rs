@@ -414,3 +414,19 @@ fn a_tenant_that_went_away_is_known_by_its_directory_alone() {
     decide(&mut enricher, 10, decision("slack.com", &[instance("0oa1")], Status::Sanctioned));
     assert_eq!(status(&mut enricher, instance("0oa1"), "Slack"), Status::Sanctioned, "what is read again counts again");
 }
+
+/// Ingest marks what the provider calls its own, and the client by which Daylight itself logs in; which client that is stands in no list.
+#[test]
+fn section_5_9_what_an_event_marks_as_first_party_is_exempt_and_the_same_app_unmarked_is_not() {
+    let mut enricher = enricher();
+    let unmarked = use_of(client("7a100000-0000-4000-8000-000000000009"), "Micros0ft Teams");
+    let mut marked = unmarked.clone();
+    marked.app_kind = AppKind::FirstParty;
+    for _ in 0..2 {
+        let app = enricher.enrich(&unmarked).app.unwrap().clone();
+        assert!(!app.is_first_party && !app.is_catalogued && !app.looks_like.is_empty());
+        let own = enricher.enrich(&marked).app.unwrap().clone();
+        assert!(own.is_first_party && own.is_catalogued && own.looks_like.is_empty());
+        assert_eq!((own.app_key, own.name), (app.app_key, app.name), "it is one app");
+    }
+}
