@@ -100,6 +100,8 @@ impl Cells {
         }
         if let Some(known) = self.apps.get_mut(app as usize) {
             known.references.insert((sight.app.source, sight.app.id_kind, id));
+            // As the table merges batches: marked once is marked.
+            known.is_first_party |= sight.is_first_party;
         }
         app
     }
