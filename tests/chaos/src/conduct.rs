@@ -179,7 +179,7 @@ fn look(
     let mut book = client.book();
     if drain(stage, &book.expected(generator), amounts, say).is_err() {
         // Whatever is missing is the checker's to tell, and no probe is needed to see that not all is well.
-        let (expected, (memories, untold)) = (book.expected(generator), memories(stage)?);
+        let (expected, (memories, untold)) = (book.expected(generator), told_memories(stage)?);
         return Ok((expected, Observed { memories, untold, surprises: client.surprises(), ..observe(stage)? }));
     }
     let (mut memories_found, _) = agreed_memories(stage, amounts.agrees_within)?;
@@ -287,5 +287,10 @@ fn agreed_memories(stage: &Stage, within: Duration) -> anyhow::Result<(Vec<Memor
         ensure!(!memories.is_empty() && memories.iter().all(Memory::is_agreed) && untold == 0, "they do not");
         Ok((memories, untold))
     });
-    agreed.or_else(|_| memories(stage))
+    agreed.or_else(|_| told_memories(stage))
+}
+
+/// What is remembered, whether they agree or not; who cannot say it now is asked again.
+fn told_memories(stage: &Stage) -> anyhow::Result<(Vec<Memory>, u64)> {
+    poll(SOON, "all say what they remember", || memories(stage))
 }

@@ -211,7 +211,7 @@ impl Sums {
 }
 
 /// A counter over its labels, or over those that hold this text. One that is not there counts nothing.
-fn counter(member: &Member, name: &str, label: &str) -> anyhow::Result<u64> {
+pub(crate) fn counter(member: &Member, name: &str, label: &str) -> anyhow::Result<u64> {
     let text = member.process.metrics()?;
     let is_it =
         |line: &&str| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' '])) && line.contains(label);

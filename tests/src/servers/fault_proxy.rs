@@ -64,7 +64,7 @@ pub enum Fault {
     DelayRequest,
     /// The response waits for `hold`, and then arrives.
     DelayResponse,
-    /// Of inserts by token alone: the request never arrives, and each repetition under that token is answered with success without being passed
+    /// Of inserts by token alone, and of each token's first: the request never arrives, and each repetition under that token is answered with success without being passed
     /// on. That is what a ClickHouse does which was killed after it had written the token down and before it committed the rows; real kills
     /// show it once in 65 or less, which is too rare to rest a test on.
     ForgetRows,

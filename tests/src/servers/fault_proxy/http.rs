@@ -1,6 +1,7 @@
 //! HTTP through the fault proxy: request by request, each on a connection of its own to the server.
 
 use std::{
+    collections::btree_map::Entry,
     io::{Read, Write},
     net::TcpStream,
     sync::atomic::Ordering,
@@ -17,17 +18,20 @@ impl Shared {
         let mut request = read_request(client)?;
         let first_bytes = request.get(..request.len().min(4_096)).unwrap_or_default();
         let is_meant = self.is_meant(first_bytes);
-        let fate = self.fate(&|text| if text.is_empty() { is_meant } else { holds(first_bytes, text) });
+        let mut fate = self.fate(&|text| if text.is_empty() { is_meant } else { holds(first_bytes, text) });
         let token = token_of(first_bytes);
         match fate.fault {
             Some(Fault::ForgetRows) => {
-                // Only before any attempt went on: of one that may still run, no server would say that it is done.
-                if lock(&self.tokens).insert(token.clone()?, true).is_some_and(|was_forgotten| !was_forgotten) {
-                    lock(&self.tokens).insert(token?, false);
-                } else {
+                // Only before any attempt went on: of one that may still run, no server would say that it is done. Others pass.
+                let is_fresh = token.clone().is_some_and(|token| match lock(&self.tokens).entry(token) {
+                    Entry::Vacant(place) => *place.insert(true),
+                    Entry::Occupied(_) => false,
+                });
+                if is_fresh {
                     self.count(&fate);
+                    return None;
                 }
-                return None;
+                fate.fault = None;
             }
             Some(Fault::DropRequest) => {
                 self.count(&fate);
