@@ -51,7 +51,9 @@ impl Stage {
         let mut members = Vec::new();
         for (role, count) in engine.roles() {
             for number in 0..*count {
-                members.push(plan.member(role, number)?);
+                // A broker that has just begun may turn a first start away: a supervisor would try again, too.
+                let started = poll(SOON, &format!("{role} {number} starts"), || plan.member(role, number));
+                members.push(started?);
             }
         }
         let ingests = members.iter().filter(|member| matches!(member.role, "ingest" | "run"));
