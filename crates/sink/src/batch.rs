@@ -9,7 +9,7 @@ use store::{AliasesBlock, DecisionsBlock, EncodedBlock, EventsBlock, RevealsBloc
 
 use crate::{
     Config,
-    convert::{alias_row, event_row, reveal_row, with_decision_row},
+    convert::{alias_row, own_row, reveal_row, shared_row, with_decision_row},
     hours::Hours,
     plan::Range,
     usage::{BatchPlace, Usage},
@@ -181,12 +181,22 @@ impl Open {
         batch: BatchReader<'_>,
         enricher: &mut Enricher,
     ) -> Result<(), DecodeError> {
-        self.month.get_or_insert(batch.header().received_at.month());
+        let header = *batch.header();
+        self.month.get_or_insert(header.received_at.month());
+        let rows_before = self.events.rows();
+        let taken = self.take_each(offset, batch, enricher);
+        // Also where a flaw was found: those before it are in the batch.
+        let (at, rows) = (self.at(offset, 0), self.events.rows() - rows_before);
+        self.events.push_shared(&shared_row(&header, enricher.tables_version(header.tenant), at, logged_at), rows);
+        taken
+    }
+
+    fn take_each(&mut self, offset: u64, batch: BatchReader<'_>, enricher: &mut Enricher) -> Result<(), DecodeError> {
         // Not `0u16..`: behind the last index that a record may have, that has no next one.
         for (index, event) in (0..=u16::MAX).zip(batch) {
             let event = event?;
             let enriched = enricher.enrich(&event);
-            self.events.push(&event_row(&enriched, self.at(offset, index), logged_at));
+            self.events.push_own(&own_row(&enriched, index));
             self.hours.take(&event);
             self.usage.take(&enriched);
             self.rows += 1;

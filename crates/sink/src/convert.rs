@@ -1,5 +1,6 @@
 //! Domain → rows: the one place where the shape of an event meets the shape of its table.
 
+use codec::BatchHeader;
 use enrichment::Enriched;
 use event::{Alert, Alias, Coordinates, DeadLetter, Decision, Expectation, Gap, Identity, Reveal, Timestamp};
 use store::{
@@ -7,17 +8,36 @@ use store::{
     SourceGapRow,
 };
 
-/// The row of an event.
-pub(crate) fn event_row<'a>(enriched: &Enriched<'a>, at: Coordinates, logged_at: Timestamp) -> EventRow<'a> {
+/// What the rows of all events of a record share.
+pub(crate) fn shared_row<'a>(
+    header: &BatchHeader<'a>,
+    tables_version: &'a str,
+    at: Coordinates,
+    logged_at: Timestamp,
+) -> EventRow<'a> {
+    EventRow {
+        tenant: header.tenant,
+        source: header.source.index(),
+        connection: header.connection,
+        provider_tenant: header.provider_tenant,
+        received_at: header.received_at.0,
+        logged_at: logged_at.0,
+        is_backfill: header.is_backfill,
+        tables_version,
+        log_id: at.log_id.0,
+        partition: at.partition,
+        offset: at.position.offset,
+        ..EventRow::EMPTY
+    }
+}
+
+/// The row of an event, without what it shares with the others of its record.
+pub(crate) fn own_row<'a>(enriched: &Enriched<'a>, index: u16) -> EventRow<'a> {
     let event = enriched.event;
     let app = enriched.app;
     EventRow {
         event_id: event.event_id.0,
-        tenant: event.tenant,
-        source: event.source.index(),
         stream: event.stream.index(),
-        connection: event.connection,
-        provider_tenant: event.provider_tenant,
         kind: event.kind.index(),
         is_supporting: event.is_supporting,
         native_id: event.native_id,
@@ -28,8 +48,6 @@ pub(crate) fn event_row<'a>(enriched: &Enriched<'a>, at: Coordinates, logged_at:
         occurred_at: event.occurred_at.0,
         occurred_at_original_ms: event.occurred_at_original.0,
         available_at: event.available_at.0,
-        received_at: event.received_at.0,
-        logged_at: logged_at.0,
         actor_type: event.actor_type.index(),
         user_key: event.user_key.0,
         actor_key: event.actor_key.0,
@@ -66,12 +84,8 @@ pub(crate) fn event_row<'a>(enriched: &Enriched<'a>, at: Coordinates, logged_at:
         ua_os: event.ua_os,
         ua_browser: event.ua_browser,
         parse_warnings: event.warnings.bits(),
-        is_backfill: event.is_backfill,
-        tables_version: enriched.tables_version,
-        log_id: at.log_id.0,
-        partition: at.partition,
-        offset: at.position.offset,
-        index: at.position.index,
+        index,
+        ..EventRow::EMPTY
     }
 }
 

@@ -27,16 +27,21 @@ pub struct EncodedBlock {
     pub body: Bytes,
 }
 
-/// Declares a table's row and block: `RowName<'life> => BlockName in "table" [sorted by method] { field: value => Column, "Type"; }`.
+/// Declares a table's row and block: `RowName<'life> => BlockName in "table" [sorted by method] { field: value => Column, "Type"; }`. A column
+/// whose value is the same for many rows in succession may be marked, `"Type", shared;`: it can be pushed once for all of them.
 ///
 /// A field is named as its column; `field as "_name"` where the column has a name that Rust would not like.
 macro_rules! native_block {
     (@name $field:ident) => { stringify!($field) };
     (@name $field:ident $name:literal) => { $name };
+    (@own $block:ident $row:ident $field:ident) => { $block.$field.push($row.$field); };
+    (@own $block:ident $row:ident $field:ident shared) => {};
+    (@shared $block:ident $row:ident $rows:ident $field:ident) => {};
+    (@shared $block:ident $row:ident $rows:ident $field:ident shared) => { $block.$field.push_many($row.$field, $rows); };
     (
         $(#[$row_meta:meta])* $row:ident<$life:lifetime> =>
         $(#[$block_meta:meta])* $block:ident in $table:literal $(sorted by $order:ident)? {
-            $($(#[$meta:meta])* $field:ident $(as $name:literal)?: $value:ty => $column:ty, $type_name:expr;)+
+            $($(#[$meta:meta])* $field:ident $(as $name:literal)?: $value:ty => $column:ty, $type_name:expr $(, $shared:ident)?;)+
         }
     ) => {
         $(#[$row_meta])*
@@ -67,6 +72,21 @@ macro_rules! native_block {
             pub fn push(&mut self, row: &$row<'_>) {
                 self.row_count += 1;
                 $(self.$field.push(row.$field);)+
+            }
+
+            /// Adds one row without the columns that are marked as shared: before anything else is done with the block, `push_shared` must
+            /// add them for just as many rows.
+            pub fn push_own(&mut self, row: &$row<'_>) {
+                self.row_count += 1;
+                let block = self;
+                $($crate::native::native_block!(@own block row $field $($shared)?);)+
+            }
+
+            /// Adds the columns that are marked as shared, for so many rows that `push_own` has added.
+            pub fn push_shared(&mut self, row: &$row<'_>, rows: usize) {
+                let block = self;
+                let _ = (&block, row, rows);
+                $($crate::native::native_block!(@shared block row rows $field $($shared)?);)+
             }
 
             /// Rows so far.

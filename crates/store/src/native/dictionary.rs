@@ -104,6 +104,15 @@ impl Dictionary {
         self.rows.push(key);
     }
 
+    /// Adds so many rows of one text.
+    pub(crate) fn push_many(&mut self, text: &str, rows: usize) {
+        if rows == 0 {
+            return;
+        }
+        self.push(text);
+        self.rows.repeat_last(rows - 1);
+    }
+
     /// For each row the place of its text among the block's texts sorted by bytes.
     pub(crate) fn ranks(&self) -> Vec<u32> {
         let mut by_text: Vec<(u32, &[u8])> =
@@ -212,6 +221,17 @@ impl Rows {
         }
     }
 
+    /// Adds the last row so many times more.
+    fn repeat_last(&mut self, rows: usize) {
+        self.count += rows;
+        match self.width {
+            Width::None => {}
+            Width::Byte => repeat_last(&mut self.bytes, self.count),
+            Width::Short => repeat_last(&mut self.shorts, self.count),
+            Width::Word => repeat_last(&mut self.words, self.count),
+        }
+    }
+
     /// Keys come in the order of their numbers, so it happens at most three times a block.
     #[cold]
     fn widen(&mut self, width: Width) {
@@ -256,6 +276,12 @@ impl Rows {
             Width::Short => put_indexes(&self.shorts, order, out),
             Width::Word => put_indexes(&self.words, order, out),
         }
+    }
+}
+
+fn repeat_last<T: Copy>(keys: &mut Vec<T>, count: usize) {
+    if let Some(last) = keys.last().copied() {
+        keys.resize(count, last);
     }
 }
 

@@ -79,6 +79,19 @@ impl<T: FixedValue> Fixed<T> {
         self.values.push(value);
     }
 
+    /// Adds so many rows of one value.
+    pub(crate) fn push_many(&mut self, value: T, rows: usize) {
+        if rows == 0 {
+            return;
+        }
+        self.push(value);
+        if self.values.is_empty() {
+            self.same_rows += rows - 1;
+        } else {
+            self.values.resize(self.values.len() + rows - 1, value);
+        }
+    }
+
     /// The rows so far.
     pub(crate) fn iter(&self) -> impl Iterator<Item = T> {
         std::iter::repeat_n(self.same, self.same_rows).chain(self.values.iter().copied())

@@ -5,14 +5,14 @@ use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 
-/// Blocks below it come from the allocator, which keeps such pieces itself.
+/// Pieces below it come from the allocator, which keeps such ones itself.
 const KEPT_BYTES_MIN: usize = 1 << 20;
 
-/// How many pieces are kept: as many as are written or on their way at once in the usual case.
-const KEPT_MAX: usize = 4;
+/// All pieces that are kept together: what may be on its way at once by default (`in_flight_bytes_max`).
+const KEPT_BYTES_MAX: usize = 256 << 20;
 
-/// Pieces above it go back.
-const KEPT_BYTES_MAX: usize = 128 << 20;
+/// Pieces are made a multiple of it, because the blocks of a table differ a little in size.
+const STEP_BYTES: usize = 4 << 20;
 
 /// One for the process, as an allocator is.
 static SPARE: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
@@ -29,26 +29,30 @@ impl AsRef<[u8]> for Lent {
 impl Drop for Lent {
     fn drop(&mut self) {
         let mut piece = std::mem::take(&mut self.0);
-        if (KEPT_BYTES_MIN..=KEPT_BYTES_MAX).contains(&piece.capacity()) {
-            piece.clear();
-            let mut spare = SPARE.lock().unwrap_or_else(PoisonError::into_inner);
-            if spare.len() < KEPT_MAX {
-                spare.push(piece);
-            }
+        piece.clear();
+        let mut spare = SPARE.lock().unwrap_or_else(PoisonError::into_inner);
+        spare.push(piece);
+        // The smallest go first: they are made anew with the least work.
+        while spare.iter().map(Vec::capacity).sum::<usize>() > KEPT_BYTES_MAX {
+            let smallest = (0..).zip(spare.iter()).min_by_key(|(_, piece)| piece.capacity());
+            let Some((place, _)): Option<(usize, _)> = smallest else { break };
+            spare.swap_remove(place);
         }
     }
 }
 
 /// An empty piece with room for so many bytes.
 pub(crate) fn piece(bytes: usize) -> Vec<u8> {
-    if bytes >= KEPT_BYTES_MIN {
-        let kept = SPARE.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        if let Some(mut piece) = kept {
-            piece.reserve(bytes);
-            return piece;
-        }
+    if bytes < KEPT_BYTES_MIN {
+        return Vec::with_capacity(bytes);
     }
-    Vec::with_capacity(bytes)
+    let mut spare = SPARE.lock().unwrap_or_else(PoisonError::into_inner);
+    // The smallest that is large enough. One that is not stays for a smaller block: to let it grow would be to ask for it anew.
+    let fitting = (0..).zip(spare.iter()).filter(|(_, piece)| piece.capacity() >= bytes);
+    match fitting.min_by_key(|(_, piece)| piece.capacity()).map(|(place, _): (usize, _)| place) {
+        Some(place) => spare.swap_remove(place),
+        None => Vec::with_capacity(bytes.next_multiple_of(STEP_BYTES)),
+    }
 }
 
 /// What was written, to be shared.
@@ -70,9 +74,17 @@ mod tests {
         drop(lent);
         assert_eq!(&*other, b"rows of a block");
         drop(other);
-        // Another test's block may have been faster: the piece is one of those that are kept.
-        let again: Vec<Vec<u8>> = (0..=KEPT_MAX).map(|_| piece(KEPT_BYTES_MIN)).collect();
+        // The block of another test may have taken it, or left more of them.
+        let again: Vec<Vec<u8>> = (0..64).map(|_| piece(KEPT_BYTES_MIN)).collect();
         assert!(again.iter().all(Vec::is_empty));
         assert!(again.iter().any(|piece| piece.as_ptr() == address));
+    }
+
+    #[test]
+    fn more_than_the_limit_goes_back() {
+        let many: Vec<Bytes> = (0..100).map(|_| lend(piece(KEPT_BYTES_MIN))).collect();
+        drop(many);
+        let kept: usize = SPARE.lock().unwrap().iter().map(Vec::capacity).sum();
+        assert!(kept <= KEPT_BYTES_MAX, "{kept}");
     }
 }

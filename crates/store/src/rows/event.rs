@@ -10,20 +10,21 @@ native_block! {
     /// One event. Texts that are empty, numbers and times that are 0 and the address `::` mean "not told".
     EventRow<'a> =>
     /// Events on their way into the table, sorted by its key when the block is taken. All of one block must lie in one month of
-    /// `received_at`: the table is partitioned by it, and an insert is atomic only within a partition.
+    /// `received_at`: the table is partitioned by it, and an insert is atomic only within a partition. What the events of a record share is
+    /// marked.
     EventsBlock in "events" sorted by key_order {
         /// The same for every copy of this event.
         event_id: u128 => Fixed<u128>, "UInt128";
         /// Our tenant.
-        tenant: &'a str => Dictionary, REPEATED;
+        tenant: &'a str => Dictionary, REPEATED, shared;
         /// The identity provider.
-        source: u8 => Fixed<u8>, SOURCE;
+        source: u8 => Fixed<u8>, SOURCE, shared;
         /// Which of its logs.
         stream: u8 => Fixed<u8>, STREAM;
         /// The configured connection.
-        connection: &'a str => Dictionary, REPEATED;
+        connection: &'a str => Dictionary, REPEATED, shared;
         /// The provider's tenant.
-        provider_tenant: &'a str => Dictionary, REPEATED;
+        provider_tenant: &'a str => Dictionary, REPEATED, shared;
         /// What it means.
         kind: u8 => Fixed<u8>, KIND;
         /// A companion of a consent.
@@ -46,9 +47,9 @@ native_block! {
         /// When the provider published it.
         available_at: i64 => Fixed<i64>, TIME;
         /// When the delivery reached us.
-        received_at: i64 => Fixed<i64>, TIME;
+        received_at: i64 => Fixed<i64>, TIME, shared;
         /// When the log took it.
-        logged_at: i64 => Fixed<i64>, TIME;
+        logged_at: i64 => Fixed<i64>, TIME, shared;
 
         /// Who acted.
         actor_type: u8 => Fixed<u8>, ACTOR_TYPE;
@@ -129,16 +130,16 @@ native_block! {
         /// What the parser noticed, one bit each.
         parse_warnings: u32 => Fixed<u32>, "UInt32";
         /// Imported history.
-        is_backfill: bool => Fixed<bool>, "Bool";
+        is_backfill: bool => Fixed<bool>, "Bool", shared;
         /// Version of the tables that enrichment used.
-        tables_version: &'a str => Dictionary, REPEATED;
+        tables_version: &'a str => Dictionary, REPEATED, shared;
 
         /// The log.
-        log_id as "_log_id": u128 => Fixed<u128>, "UInt128";
+        log_id as "_log_id": u128 => Fixed<u128>, "UInt128", shared;
         /// The partition of the topic.
-        partition as "_partition": u32 => Fixed<u32>, "UInt32";
+        partition as "_partition": u32 => Fixed<u32>, "UInt32", shared;
         /// The record.
-        offset as "_offset": u64 => Fixed<u64>, "UInt64";
+        offset as "_offset": u64 => Fixed<u64>, "UInt64", shared;
         /// The event in the record.
         index as "_index": u16 => Fixed<u16>, "UInt16";
     }
@@ -238,6 +239,27 @@ mod tests {
             block.push(&EventRow { tenant, app_key, occurred_at, ..EventRow::EMPTY });
         }
         assert_eq!(block.key_order(), [3, 2, 4, 1, 5, 0]);
+    }
+
+    #[test]
+    fn rows_whose_shared_columns_come_once_are_the_rows_that_come_whole() {
+        let texts = ["a", "b", "a", "c"];
+        let record = |tenant, offset| EventRow { tenant, offset, tables_version: "1", ..EventRow::EMPTY };
+        // Records of so many rows, the first alone in its columns and the last in none of them.
+        let records = [(record("t", 7), 1), (record("t", 8), 3), (record("u", 8), 0), (record("u", 9), 4)];
+        let (mut whole, mut apart) = (EventsBlock::new(), EventsBlock::new());
+        for _ in 0..2 {
+            for (shared, rows) in &records {
+                for text in texts.iter().take(*rows) {
+                    let row = EventRow { native_id: text, app_key: text, ..shared.clone() };
+                    whole.push(&row);
+                    apart.push_own(&row);
+                }
+                apart.push_shared(shared, *rows);
+            }
+            assert_eq!(whole.bytes(), apart.bytes());
+            assert_eq!(whole.take().body, apart.take().body);
+        }
     }
 
     #[test]
