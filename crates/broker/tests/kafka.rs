@@ -60,6 +60,7 @@ contract! {
     groups::a_member_that_never_joined_in_cannot_commit;
     groups::seeking_goes_back_and_forth;
     groups::a_paused_partition_waits_while_others_go_on;
+    groups::a_paused_partition_that_goes_and_comes_back_is_read_again;
     groups::a_group_without_a_commit_begins_where_it_was_told;
     groups::no_more_records_come_than_were_asked_for;
     topics::a_log_id_stays_and_a_recreated_topic_has_another;

@@ -333,6 +333,10 @@ impl ConsumerContext for Group {
         let is_assigned = kind == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
         if !is_assigned {
             self.commits().as_mut().into_iter().for_each(Commits::settle_before_giving_away);
+            // librdkafka remembers for good what was paused. Who gets a partition again would wait for its records for ever.
+            if let Err(error) = consumer.resume(places) {
+                tracing::warn!(%error, "what goes is paused, and stays so if it comes back");
+            }
         }
         let answered = match (is_assigned, partitions.is_empty()) {
             (true, false) => Ok(()),

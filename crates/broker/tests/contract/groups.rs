@@ -112,6 +112,29 @@ pub(crate) fn a_paused_partition_waits_while_others_go_on(open: Open<'_>) {
     assert_eq!(poll_records(&mut consumer, 1), [(0, 0, b"waits".to_vec())]);
 }
 
+pub(crate) fn a_paused_partition_that_goes_and_comes_back_is_read_again(open: Open<'_>) {
+    let broker = open();
+    let topic = new_topic(&broker, 2, KEEP);
+    let mut first = broker.consumer("group", &topic, StartAt::Earliest).unwrap();
+    let mut first_owns = Vec::new();
+    wait_for_partitions(&mut first, &mut first_owns, 2);
+    first.pause(&[0, 1]).unwrap();
+    let mut second = broker.consumer("group", &topic, StartAt::Earliest).unwrap();
+    let mut second_owns = Vec::new();
+    let deadline = Instant::now() + DEADLINE;
+    while (first_owns.len(), second_owns.len()) != (1, 1) {
+        assert!(Instant::now() < deadline, "{first_owns:?} {second_owns:?}");
+        follow(&mut first_owns, first.poll(Duration::from_millis(50), 10, &mut |_| {}).unwrap());
+        follow(&mut second_owns, second.poll(Duration::from_millis(50), 10, &mut |_| {}).unwrap());
+    }
+    drop(second);
+    wait_for_partitions(&mut first, &mut first_owns, 2);
+    append(&broker, &topic, vec![record(0, "k", "v"), record(1, "k", "v")]);
+    assert_eq!(poll_records(&mut first, 1)[0].0, second_owns[0]);
+    let quiet = first.poll(Duration::from_millis(300), 10, &mut |record| panic!("{record:?}")).unwrap();
+    assert_eq!(quiet, Polled::Records(0), "what stayed is paused");
+}
+
 pub(crate) fn a_group_without_a_commit_begins_where_it_was_told(open: Open<'_>) {
     let broker = open();
     let topic = new_topic(&broker, 1, KEEP);

@@ -150,12 +150,7 @@ impl Plan {
         }
         if let Some(kafka) = &self.kafka {
             let session_ms = i64::try_from(SESSION.as_millis()).unwrap_or(i64::MAX);
-            // Whoever does not come back to a group holds it up for this long: five minutes by default.
-            let properties = [
-                ("session.timeout.ms", session_ms),
-                ("heartbeat.interval.ms", 1_000),
-                ("max.poll.interval.ms", 45_000),
-            ];
+            let properties = [("session.timeout.ms", session_ms), ("heartbeat.interval.ms", 1_000)];
             let text = |(key, value): (&str, i64)| (key.to_owned(), Value::from(value.to_string()));
             setup = setup.kafka(kafka).set("log.kafka_properties", properties.into_iter().map(text).collect::<Table>());
         }
