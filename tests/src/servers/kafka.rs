@@ -206,7 +206,9 @@ fn java_command() -> anyhow::Result<Vec<OsString>> {
     Ok(vec![OsString::from("-cp"), libs.join("*").into_os_string()])
 }
 
-/// One node that is broker and controller; topics are only made by those who ask for them.
+/// One node that is broker and controller; topics are only made by those who ask for them. A broker that its controller has not heard for the
+/// length of the session has no partitions any more: of 2 s, which a loaded machine takes away easily, clients were told that there is no leader,
+/// no partition and no replica; of the default of 9 s, each start after a kill waits.
 fn server_properties(folder: &Path, ports: &Ports) -> String {
     let (broker_port, controller_port) = (ports.broker, ports.controller);
     format!(
@@ -227,7 +229,7 @@ share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
-broker.session.timeout.ms=2000
+broker.session.timeout.ms=6000
 broker.heartbeat.interval.ms=500
 ",
         folder.join("log").display()
