@@ -11,6 +11,7 @@ use std::{
     collections::BTreeMap,
     fmt, fs,
     sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
 };
 
 use crate::{ConsumeError, Consumer, StartAt, kafka};
@@ -38,6 +39,36 @@ pub struct ForeignTopic {
     pub properties: BTreeMap<String, String>,
 }
 
+/// A step of the way in, in their order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// The properties must be understood.
+    Settings,
+    /// A name must be resolved, and somebody listen there.
+    Address,
+    /// Somebody we trust must vouch for the cluster.
+    Tls,
+    /// Our account must be taken.
+    Login,
+    /// The topic must be there, and shown to us.
+    Topic,
+    /// We must be allowed to read as the group.
+    Group,
+    /// We must be allowed to read messages.
+    Messages,
+}
+
+/// Where the way in ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Obstacle {
+    /// The step that was not taken.
+    pub step: Step,
+    /// Was it answered, with "you may not"? Then a permission is missing.
+    pub is_forbidden: bool,
+    /// What the cluster or librdkafka says, without secrets.
+    pub reason: String,
+}
+
 impl ForeignTopic {
     /// Joins the group. Nobody is asked yet: that the cluster is away, or lets us not in, shows at a poll, which says why. `start` counts
     /// where the group has committed nothing.
@@ -47,6 +78,15 @@ impl ForeignTopic {
     pub fn join(&self, start: StartAt) -> Result<Consumer, ConsumeError> {
         kafka::join_foreign(&self.brokers, &self.with_defaults(), &self.group, &self.topic, start)
             .map(Consumer::of_kafka)
+    }
+
+    /// Goes the whole way in, as a reader would, and says where it ends. No group is joined and nothing is committed. Blocks for at most
+    /// `within`, and a moment.
+    ///
+    /// # Errors
+    /// `Obstacle`.
+    pub fn check(&self, within: Duration) -> Result<(), Obstacle> {
+        kafka::check_foreign(&self.brokers, &self.with_defaults(), &self.group, &self.topic, within)
     }
 
     fn with_defaults(&self) -> BTreeMap<String, String> {

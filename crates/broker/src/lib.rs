@@ -18,7 +18,7 @@ mod record;
 mod topic;
 
 pub use error::{AppendError, CommitError, ConsumeError, OpenError};
-pub use foreign::ForeignTopic;
+pub use foreign::{ForeignTopic, Obstacle, Step};
 pub use group::{Assignment, Committed, Polled, StartAt};
 pub use kafka::{KafkaSettings, is_secret_property};
 pub use limits::{KEY_BYTES_MAX, Limits, METADATA_BYTES_MAX, TOMBSTONE_KEPT_MS};

@@ -13,7 +13,9 @@ use clap::{
 use event::Source;
 use ingest::parse::{readable_provider, readable_providers};
 
-pub(crate) use connections::{ConnectionsCheckArgs, ConnectionsCommand, ConnectionsListArgs, ConnectionsStatusArgs};
+pub(crate) use connections::{
+    ConnectionsCheckArgs, ConnectionsCommand, ConnectionsFillArgs, ConnectionsListArgs, ConnectionsStatusArgs,
+};
 pub(crate) use operator::{
     AppsArgs, BackfillArgs, DecideArgs, InitArgs, LedgerCommand, LedgerHashArgs, LedgerRebuildArgs,
     LedgerRepartitionArgs, MergeArgs, ReconcileArgs, RedriveArgs, ReloadArgs, RevealArgs, VerifyArgs,

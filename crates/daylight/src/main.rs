@@ -49,6 +49,7 @@ fn dispatch(command: Command) -> anyhow::Result<()> {
         Command::Connections(ConnectionsCommand::Check(args)) => block_on(commands::connections::check(args)),
         Command::Backfill(args) => block_on(commands::backfill::run(args)),
         Command::Connections(ConnectionsCommand::Status(args)) => block_on(commands::connections::status(args)),
+        Command::Connections(ConnectionsCommand::Fill(args)) => block_on(commands::connections::fill(args)),
         Command::Apps(args) => block_on(commands::apps::run(args)),
         Command::Decide(args) => block_on(commands::decide::run(args)),
         Command::Merge(args) => block_on(commands::merge::run(args, AliasAction::Merge)),

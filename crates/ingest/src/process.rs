@@ -64,6 +64,7 @@ pub struct Ingest {
     hub_metrics: HubMetrics,
     polling: Polling,
     expectations: Expectations,
+    gaps: Gaps,
     redriver: Redriver,
 }
 
@@ -136,6 +137,7 @@ impl Ingest {
             hub_metrics,
             polling,
             expectations,
+            gaps,
             redriver,
         })
     }
@@ -164,7 +166,7 @@ impl Ingest {
         tokio::spawn(tick(self.broker, self.events, self.partitions, tenants, self.tick_interval, shutdown.clone()));
         let kept = tokio::spawn(self.expectations.keep(shutdown.clone()));
         let (acceptor, message_bytes_max) = (Arc::clone(&self.door.acceptor), self.door.config.body_bytes_max);
-        let reading = hub::start(self.hubs, &acceptor, &self.hub_metrics, message_bytes_max, &shutdown)?;
+        let reading = hub::start(self.hubs, &acceptor, &self.gaps, &self.hub_metrics, message_bytes_max, &shutdown)?;
         let stop = shutdown.clone();
         let serving = axum::serve(self.listener, self.door.router())
             .with_graceful_shutdown(async move { stop.requested().await });

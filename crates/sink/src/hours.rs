@@ -1,5 +1,5 @@
-//! The hours of which each connection has told something, derived from a batch. Where there is none for half a day, figures are called partial
-//! (`schemas/clickhouse/0010_coverage.sql`).
+//! The hours of which each connection has told something, derived from a batch. Where there is none for longer than a connection may be silent,
+//! figures are called partial (`schemas/clickhouse/0011_expectations.sql`).
 //!
 //! Minima and maxima, so a batch that is sent again changes nothing. Where the table refuses an event, its hour stays: the connection spoke.
 

@@ -32,12 +32,15 @@ pub struct KafkaServer {
     keeper: Keeper,
 }
 
+/// A second account of a sealed broker, which comes in and may do nothing.
+pub const STRANGER: (&str, &str) = ("stranger", "planted-stranger-password");
+
 /// How clients must come in.
 #[derive(Clone, Debug)]
 pub struct Seal<'a> {
     /// What the broker shows.
     pub certificate: &'a ServerCertificate,
-    /// The one account.
+    /// The account that may do everything.
     pub user: &'a str,
     /// Its password.
     pub password: &'a str,
@@ -236,7 +239,8 @@ broker.heartbeat.interval.ms=500
     )
 }
 
-/// A further listener, for clients: TLS with a certificate as PEM, and SASL PLAIN with one account. What is said twice counts as said last.
+/// A further listener, for clients: TLS with a certificate as PEM, and SASL PLAIN with two accounts, one that may do everything and one that may
+/// do nothing. What is said twice counts as said last.
 /// What is beyond its retention goes at once, as far as Kafka can.
 fn sealed_properties(folder: &Path, ports: &Ports, seal: &Seal<'_>) -> anyhow::Result<String> {
     let (open, sealed, controller) = (ports.broker, ports.further, ports.controller);
@@ -252,12 +256,17 @@ sasl.enabled.mechanisms=PLAIN
 log.initial.task.delay.ms=500
 log.retention.check.interval.ms=500
 listener.name.sealed.sasl.enabled.mechanisms=PLAIN
-listener.name.sealed.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_{}=\"{}\";
+listener.name.sealed.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_{}=\"{}\" user_{}=\"{}\";
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:ANONYMOUS;User:{}
 listener.name.sealed.ssl.keystore.type=PEM
 listener.name.sealed.ssl.keystore.location={}
 ",
         seal.user,
         seal.password,
+        STRANGER.0,
+        STRANGER.1,
+        seal.user,
         keystore.display()
     ))
 }

@@ -8,6 +8,7 @@ use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
+    process::Command,
     sync::{
         LazyLock,
         atomic::{AtomicU32, Ordering},
@@ -17,11 +18,14 @@ use std::{
 
 use anyhow::{Context, anyhow, ensure};
 use broker::{Broker, Cleanup, KafkaSettings, Limits, Record, TopicSpec};
-use serde_json::json;
+use serde_json::{Value as Json, json};
 use tests::{
-    events::{ENTRA_TENANT, click, entra_consent},
+    events::{ENTRA_TENANT, click, entra_consent, now_ms},
     poll,
-    servers::{Daylight, KafkaServer, Setup, kafka::Seal},
+    servers::{
+        Daylight, KafkaServer, Setup, binary,
+        kafka::{STRANGER, Seal},
+    },
     tls::Authority,
 };
 
@@ -303,6 +307,7 @@ fn messages_that_the_hub_dropped_before_they_were_read_are_counted_and_reading_g
     // Long enough for what is read to be read on a busy machine.
     let namespace = SHARED.as_ref().map_err(|error| anyhow!("the shared Kafka did not start: {error:#}"))?;
     let hub = Hub::of(namespace, Some(15_000))?;
+    let begun_ms = now_ms();
     let daylight = Setup::new().connection_table(hub.connection(&hub.password_file())?).start()?;
     poll(SOON, "it reads", || is_in_state(&daylight, "reading"))?;
     hub.put_envelopes(0..80)?;
@@ -324,6 +329,34 @@ fn messages_that_the_hub_dropped_before_they_were_read_are_counted_and_reading_g
     poll(SOON, "what is lost is counted", || {
         let lost = metric(&daylight, "daylight_ingest_hub_lost_messages_total", "connection=\"hub\"")?;
         ensure!((lost - 12.0).abs() < 0.5, "{lost} messages");
+        Ok(())
+    })?;
+    // Each partition's loss is a gap, from the last message that was read to the moment at which nothing was left.
+    let gaps = format!(
+        "SELECT count() FROM gaps WHERE connection = 'hub' AND startsWith(feed, 'hub:') AND reason = 'not_kept' \
+         AND detail LIKE '%dropped 3 messages%' AND from_at >= fromUnixTimestamp64Milli({begun_ms}) AND to_at <= now64(3)"
+    );
+    daylight.expect(SOON, &gaps, 4)?;
+    let partial = "SELECT count() > 0 FROM usage_coverage WHERE is_partial AND has(partial_connections, 'hub')";
+    ensure!(daylight.number(partial)? == 1, "the day is whole");
+    // Somebody replays what Graph has of that time, and says so: one gap reaches out of the first time, and none out of the second.
+    let day = |ms: i64| event::Timestamp(ms).to_string();
+    let fill = |until: &str| -> anyhow::Result<(bool, String)> {
+        let mut command = Command::new(binary()?);
+        command.args(["connections", "fill", "hub", "--reason", "replayed from Graph", "--as", "mia"]);
+        command.args(["--since", &day(begun_ms), "--until", until, "--data-folder"]).arg(daylight.data());
+        let output = command.output()?;
+        let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        Ok((output.status.success(), format!("{out}{err}")))
+    };
+    let (is_filled, said) = fill(&day(begun_ms + 1))?;
+    ensure!(!is_filled && said.contains("no gap of hub lies in that time"), "{said}");
+    let (is_filled, said) = fill(&day(now_ms()))?;
+    ensure!(is_filled && said.matches("is filled").count() == 4, "{said}");
+    daylight.expect(SOON, "SELECT count() FROM gaps WHERE startsWith(feed, 'hub:')", 0)?;
+    daylight.expect(SOON, partial, 0)?;
+    poll(SOON, "a loss that is noted is not found again", || {
+        ensure!(hub.committed()? == 20, "{} messages", hub.committed()?);
         Ok(())
     })?;
     hub.put_envelopes(2_000..2_040)?;
@@ -349,5 +382,46 @@ fn two_connections_of_one_hub_and_group_are_refused_with_both_names() -> anyhow:
         ensure!(refused.contains(word), "{word} is not in {refused}");
     }
     ensure!(!refused.contains("planted"), "{refused}");
+    Ok(())
+}
+
+/// What `daylight connections check` says of a hub: its exit code, the state, and what to do.
+fn checked(connection: toml::Table) -> anyhow::Result<(i32, String, String)> {
+    let folder = tempfile::tempdir()?;
+    let (config, _) = Setup::new().connection_table(connection).write(folder.path())?;
+    let output = Command::new(binary()?).args(["connections", "check", "--json", "--config"]).arg(config).output()?;
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    ensure!(!out.contains("planted") && !err.contains("planted"), "a secret is told: {out} {err}");
+    let lines: Vec<Json> = serde_json::from_str(&out).with_context(|| format!("{out} {err}"))?;
+    ensure!(lines.len() == 1 && lines[0]["by"] == "hub", "{out}");
+    let text = |key: &str| lines[0][key].as_str().unwrap_or_default().to_owned();
+    Ok((output.status.code().unwrap_or(-1), text("state"), text("detail")))
+}
+
+#[test]
+fn a_check_goes_the_whole_way_into_a_hub_and_says_what_to_grant() -> anyhow::Result<()> {
+    let hub = Hub::make()?;
+    let (code, state, detail) = checked(hub.connection(&hub.password_file())?)?;
+    ensure!(code == 0 && state == "ready", "{code} {state} {detail}");
+    ensure!(hub.committed()? == 0, "a check has read something away");
+    let wrong = hub.folder.path().join("wrong");
+    fs::write(&wrong, format!("{CONNECTION_STRING}-wrong"))?;
+    let stranger = hub.folder.path().join("stranger");
+    fs::write(&stranger, STRANGER.1)?;
+    let of = |password: &Path, key: &str, value: &str| -> anyhow::Result<toml::Table> {
+        let mut connection = hub.connection(password)?;
+        let table = connection.get_mut("hub").and_then(toml::Value::as_table_mut).context("no hub")?;
+        table.insert(key.to_owned(), value.into());
+        Ok(connection)
+    };
+    for (what, connection, state, word) in [
+        ("a wrong password", hub.connection(&wrong)?, "no_login", "connection string"),
+        ("a lost secret", hub.connection(Path::new("/nowhere/secret"))?, "no_secret", "/nowhere/secret"),
+        ("another name", of(&hub.password_file(), "topic", "nowhere")?, "no_topic", "nowhere"),
+        ("a stranger", of(&stranger, "user", STRANGER.0)?, "missing_permission", "DESCRIBE and READ on the topic"),
+    ] {
+        let (code, said, detail) = checked(connection)?;
+        ensure!(code == 1 && said == state && detail.contains(word), "{what}: {code} {said} {detail}");
+    }
     Ok(())
 }

@@ -2,6 +2,7 @@
 //!
 //! Topic facts (partitions, whether compacted) are asked once and remembered, so that `append` does not ask the cluster each time.
 
+mod check;
 mod commits;
 mod consumer;
 mod errors;
@@ -20,6 +21,7 @@ use std::{
 
 use rdkafka::{ClientConfig, producer::Producer as _};
 
+pub(crate) use self::check::check_foreign;
 pub(crate) use self::consumer::Consumer;
 pub use self::settings::{KafkaSettings, is_secret_property};
 use self::{native::Description, producer::Producer};

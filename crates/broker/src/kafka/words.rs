@@ -5,6 +5,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
+use crate::Step;
+
 /// The last of these sentences.
 #[derive(Default)]
 pub(super) struct LastWords(Mutex<Option<Trouble>>);
@@ -14,6 +16,8 @@ pub(super) struct LastWords(Mutex<Option<Trouble>>);
 pub(super) struct Trouble {
     /// What librdkafka says. Holds addresses, never a secret.
     pub(super) reason: String,
+    /// At which step of the way in.
+    pub(super) step: Step,
     /// Does waiting not help, because somebody has to change a setting first?
     pub(super) is_hopeless: bool,
 }
@@ -24,7 +28,8 @@ impl LastWords {
         tracing::warn!(%error, reason, "librdkafka");
         // "All brokers are down" comes last and explains nothing.
         if error.rdkafka_error_code() != Some(RDKafkaErrorCode::AllBrokersDown) {
-            *self.lock() = Some(Trouble { reason: reason.to_owned(), is_hopeless: is_hopeless(error, reason) });
+            let (step, is_hopeless) = (step_of(error), is_hopeless(error, reason));
+            *self.lock() = Some(Trouble { reason: reason.to_owned(), step, is_hopeless });
         }
     }
 
@@ -52,6 +57,15 @@ fn is_hopeless(error: &KafkaError, reason: &str) -> bool {
     }
 }
 
+/// Names, connections and TLS have codes of their own; all else that is no answer is a connection that does not come about.
+fn step_of(error: &KafkaError) -> Step {
+    match error.rdkafka_error_code() {
+        Some(RDKafkaErrorCode::Authentication) => Step::Login,
+        Some(RDKafkaErrorCode::SSL) => Step::Tls,
+        _ => Step::Address,
+    }
+}
+
 /// An error without the value of a setting, which may be a secret.
 pub(super) fn without_values(error: &KafkaError) -> String {
     match error {
@@ -76,16 +90,17 @@ mod tests {
 
     #[test]
     fn waiting_helps_unless_a_setting_must_be_changed() {
-        for (code, reason, is_hopeless) in [
-            (RDKafkaErrorCode::Authentication, "SASL authentication error: Invalid username or password", true),
-            (RDKafkaErrorCode::SSL, "SSL handshake failed: certificate verify failed: self-signed", true),
-            (RDKafkaErrorCode::SSL, "SSL handshake failed: Disconnected", false),
-            (RDKafkaErrorCode::BrokerTransportFailure, "Connect to 127.0.0.1:1 failed: Connection refused", false),
+        for (code, reason, step, is_hopeless) in [
+            (RDKafkaErrorCode::Authentication, "SASL authentication error: Invalid username", Step::Login, true),
+            (RDKafkaErrorCode::SSL, "SSL handshake failed: certificate verify failed: self-signed", Step::Tls, true),
+            (RDKafkaErrorCode::SSL, "SSL handshake failed: Disconnected", Step::Tls, false),
+            (RDKafkaErrorCode::Resolve, "Failed to resolve 'hub:9093'", Step::Address, false),
+            (RDKafkaErrorCode::BrokerTransportFailure, "Connect failed: Connection refused", Step::Address, false),
         ] {
             let words = LastWords::default();
             words.hear(&KafkaError::Global(code), reason);
             words.hear(&KafkaError::Global(RDKafkaErrorCode::AllBrokersDown), "1/1 brokers are down");
-            let heard = Some(Trouble { reason: reason.to_owned(), is_hopeless });
+            let heard = Some(Trouble { reason: reason.to_owned(), step, is_hopeless });
             assert_eq!((words.last(), words.take(), words.last()), (heard.clone(), heard, None));
         }
     }

@@ -6,9 +6,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use broker::{Broker, KafkaSettings, Limits, OpenError};
+use broker::{Broker, Cleanup, ForeignTopic, KafkaSettings, Limits, OpenError, Step, TopicSpec};
 use tests::{
-    servers::kafka::{KafkaServer, Seal},
+    servers::kafka::{KafkaServer, STRANGER, Seal},
     tls::Authority,
 };
 
@@ -19,9 +19,13 @@ const PASSWORD: &str = "planted-kafka-password";
 /// What cannot get better by waiting is told at once; on a busy machine, that is within this time.
 const TOLD_WITHIN: Duration = Duration::from_secs(15);
 
+/// A way in that ends well, or at an answer, ends long before this.
+const VISITED_WITHIN: Duration = Duration::from_secs(120);
+
 struct Sealed {
     server: KafkaServer,
-    authority: Authority,
+    /// Written once: who reads it while another writes it finds no certificate in it.
+    ca_file: String,
     // Beside the server for as long as it runs.
     folder: tempfile::TempDir,
 }
@@ -31,7 +35,9 @@ static SEALED: LazyLock<Sealed> = LazyLock::new(|| {
     let certificate = authority.issue().expect("a certificate");
     let seal = Seal { certificate: &certificate, user: USER, password: PASSWORD };
     let server = KafkaServer::start_sealed(&seal).expect("a real Kafka: run make stack");
-    Sealed { server, authority, folder: tempfile::tempdir().expect("a folder") }
+    let folder = tempfile::tempdir().expect("a folder");
+    let ca_file = written(&folder, "ca.pem", &authority);
+    Sealed { server, ca_file, folder }
 });
 
 #[test]
@@ -72,6 +78,77 @@ fn who_may_not_come_in_is_told_why_and_soon_and_without_the_password() {
 }
 
 #[test]
+fn a_foreign_topic_says_at_which_step_the_way_in_ends() {
+    let topic = TopicSpec {
+        name: "foreign".to_owned(),
+        partitions: 2,
+        cleanup: Cleanup::Delete { retention_ms: None, retention_bytes: None },
+    };
+    open(&good()).expect("Kafka answers").ensure_topics(&[topic]).unwrap();
+    let whole = ForeignTopic {
+        brokers: SEALED.server.bootstrap.clone(),
+        topic: "foreign".to_owned(),
+        group: "visitors".to_owned(),
+        properties: good(),
+    };
+    assert_eq!(whole.check(VISITED_WITHIN), Ok(()));
+    let with = |properties: &[(&str, &str)]| {
+        let mut changed = whole.clone();
+        changed.properties.extend(properties.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        changed
+    };
+    let stranger_ca = ca_file("nobody.pem", &Authority::new("Nobody you know").unwrap());
+    let short = Duration::from_secs(2);
+    for (what, visitor, within, step, is_forbidden, word) in [
+        (
+            "nobody listens",
+            ForeignTopic { brokers: "127.0.0.1:1".into(), ..whole.clone() },
+            short,
+            Step::Address,
+            false,
+            "127.0.0.1:1",
+        ),
+        (
+            "another authority",
+            with(&[("ssl.ca.location", &stranger_ca)]),
+            VISITED_WITHIN,
+            Step::Tls,
+            false,
+            "certificate verify failed",
+        ),
+        (
+            "a wrong password",
+            with(&[("sasl.password", "planted-wrong")]),
+            VISITED_WITHIN,
+            Step::Login,
+            false,
+            "uthentication failed",
+        ),
+        (
+            "no such topic",
+            ForeignTopic { topic: "nowhere".into(), ..whole.clone() },
+            VISITED_WITHIN,
+            Step::Topic,
+            false,
+            "nowhere",
+        ),
+        (
+            "one who may not",
+            with(&[("sasl.username", STRANGER.0), ("sasl.password", STRANGER.1)]),
+            VISITED_WITHIN,
+            Step::Topic,
+            true,
+            "uthorization",
+        ),
+        ("no such setting", with(&[("sasl.pasword", "planted")]), short, Step::Settings, false, "sasl.pasword"),
+    ] {
+        let Err(obstacle) = visitor.check(within) else { panic!("{what}: it came in") };
+        assert_eq!((obstacle.step, obstacle.is_forbidden), (step, is_forbidden), "{what}: {obstacle:?}");
+        assert!(obstacle.reason.contains(word) && !obstacle.reason.contains("planted"), "{what}: {obstacle:?}");
+    }
+}
+
+#[test]
 fn settings_print_without_their_values() {
     let printed = format!("{:?}", KafkaSettings { replication: 1, properties: good() });
     assert!(printed.contains("sasl.password") && !printed.contains(PASSWORD), "{printed}");
@@ -83,13 +160,13 @@ fn open(properties: &BTreeMap<String, String>) -> Result<Broker, OpenError> {
 }
 
 fn good() -> BTreeMap<String, String> {
-    let ca = ca_file("ca.pem", &SEALED.authority);
+    let ca = SEALED.ca_file.as_str();
     [
         ("security.protocol", "SASL_SSL"),
         ("sasl.mechanism", "PLAIN"),
         ("sasl.username", USER),
         ("sasl.password", PASSWORD),
-        ("ssl.ca.location", &ca),
+        ("ssl.ca.location", ca),
         ("heartbeat.interval.ms", "300"),
     ]
     .map(|(name, value)| (name.to_owned(), value.to_owned()))
@@ -97,7 +174,11 @@ fn good() -> BTreeMap<String, String> {
 }
 
 fn ca_file(name: &str, authority: &Authority) -> String {
-    let path = SEALED.folder.path().join(name);
+    written(&SEALED.folder, name, authority)
+}
+
+fn written(folder: &tempfile::TempDir, name: &str, authority: &Authority) -> String {
+    let path = folder.path().join(name);
     std::fs::write(&path, authority.pem().unwrap()).unwrap();
     path.display().to_string()
 }

@@ -27,6 +27,7 @@ use super::{
     backfill,
     connections::{StatusRequest, Viewer},
     decide::Decider,
+    fill::Filler,
     merge::Merger,
     noted::Noter,
     rebuild::Rebuilder,
@@ -71,6 +72,8 @@ pub(crate) struct Admin {
     pub(crate) redriving: Redriving,
     /// Says how connections go.
     pub(crate) viewer: Viewer,
+    /// Closes gaps.
+    pub(crate) filler: Filler,
 }
 
 impl Admin {
@@ -91,6 +94,7 @@ impl Admin {
             .route("/v1/reconcile", post(reconcile))
             .route("/v1/redrive", post(redrive))
             .route("/v1/connections", post(connections))
+            .route("/v1/connections/fill", post(fill))
             .layer(DefaultBodyLimit::max(QUESTION_BYTES_MAX))
             .route_layer(middleware::from_fn_with_state(Arc::clone(&admin), authenticate))
             .with_state(admin)
@@ -169,6 +173,11 @@ async fn redrive(State(admin): State<Arc<Admin>>, body: String) -> Response {
 async fn connections(State(admin): State<Arc<Admin>>, body: String) -> Response {
     let viewer = admin.viewer.clone();
     finish(body, move |_asked: StatusRequest| viewer.view(now())).await
+}
+
+/// Closes gaps.
+async fn fill(State(admin): State<Arc<Admin>>, body: String) -> Response {
+    finish(body, move |request| admin.filler.clone().fill(request, now())).await
 }
 
 /// Says what detection remembers.

@@ -10,6 +10,7 @@ mod control_log;
 mod coverage;
 mod decide;
 mod disk;
+mod fill;
 mod first_party;
 mod follower;
 mod hangup;
@@ -50,6 +51,7 @@ use clickhouse::Clickhouse;
 use connections::Viewer;
 use control_log::ControlLog;
 use decide::{Decider, Turn};
+use fill::Filler;
 use follower::Follower;
 use merge::Merger;
 use noted::Noter;
@@ -67,6 +69,7 @@ pub(crate) use backfill::BackfillAsk;
 pub(crate) use connections::{LagLine, StatusAnswer, StatusLine, StatusRequest};
 pub(crate) use coverage::{Coverage, TenantCoverage, Works, coverage_of};
 pub(crate) use decide::{DecideAnswer, DecideRequest};
+pub(crate) use fill::{FillAnswer, FillRequest, FilledLine};
 pub(crate) use first_party::{is_first_party, load_catalogue};
 pub(crate) use merge::{MergeAnswer, MergeRequest};
 pub(crate) use noted::Reloaded;
@@ -261,6 +264,7 @@ impl Part {
         let tenants = Tenants::new(self.tables.tenants());
         let (directories, turn) = (self.tables.shelf().clone(), Turn::default());
         let client = clickhouse.map(|clickhouse| clickhouse.client.clone());
+        let configs: Arc<[ingest::ConnectionConfig]> = self.config.connections.clone().into();
         let admin = Admin {
             token: self.folder.admin_token()?,
             decider: Decider::new(directories, book.clone(), log.clone(), tenants.clone(), turn.clone()),
@@ -286,8 +290,14 @@ impl Part {
                 broker: self.broker.clone(),
                 prefix: self.config.log.topic_prefix.clone(),
                 partitions: self.config.log.partitions,
-                configs: self.config.connections.clone().into(),
+                configs: Arc::clone(&configs),
                 client: client.clone(),
+            },
+            filler: Filler {
+                broker: self.broker.clone(),
+                prefix: self.config.log.topic_prefix.clone(),
+                partitions: self.config.log.partitions,
+                configs,
             },
             verifier: Verifier {
                 broker: self.broker.clone(),

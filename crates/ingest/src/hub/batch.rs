@@ -4,13 +4,14 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use broker::RecordRef;
-use event::{RejectReason, Timestamp};
+use event::{Gap, RejectReason, Timestamp};
 use runtime::{Backoff, Shutdown};
 use tokio::runtime::Handle;
 
 use crate::{
     accept::{AcceptError, Acceptor, Appended},
     connections::Connection,
+    gaps::Gaps,
     metrics::HubMetrics,
 };
 
@@ -27,11 +28,25 @@ pub(super) struct Message {
     body: Vec<u8>,
 }
 
+/// How far a partition has come into the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Reached {
+    /// The next offset to read.
+    pub(super) next_offset: u64,
+    /// When the hub got the last message before it.
+    pub(super) written_at: Timestamp,
+}
+
 impl Message {
     /// Copies a record, which is only lent. One without a value has an empty body, in which there is no event.
     pub(super) fn of(record: RecordRef<'_>) -> Message {
         let body = record.value.unwrap_or_default().to_vec();
         Message { partition: record.partition, offset: record.offset, written_at: Timestamp(record.logged_at_ms), body }
+    }
+
+    /// Of which partition it is, and when the hub got it.
+    pub(super) fn place(&self) -> (u32, Timestamp) {
+        (self.partition, self.written_at)
     }
 }
 
@@ -42,23 +57,26 @@ pub(super) struct Lander {
     /// The hub's own name, for the origin of dead letters.
     pub(super) topic: String,
     pub(super) message_bytes_max: usize,
+    /// Where it is noted what a hub dropped.
+    pub(super) gaps: Gaps,
     pub(super) metrics: HubMetrics,
     pub(super) shutdown: Shutdown,
     pub(super) runtime: Handle,
 }
 
 impl Lander {
-    /// Takes in messages in their order, however long that takes, unless somebody asks to stop. Gives the next offset to read for each
-    /// partition of which the log has something now.
-    pub(super) fn land(&self, messages: &[Message]) -> BTreeMap<u32, u64> {
-        let mut next_offsets = BTreeMap::new();
+    /// Takes in messages in their order, however long that takes, unless somebody asks to stop. Tells how far each partition has come
+    /// of which the log has something now.
+    pub(super) fn land(&self, messages: &[Message]) -> BTreeMap<u32, Reached> {
+        let mut reached = BTreeMap::new();
         let mut backoff = Backoff::new(LOG_WAIT, LOG_WAIT_MAX, 7);
         let mut left = messages;
         while !left.is_empty() && !self.shutdown.is_requested() {
             let (landed, failure) = self.try_landing(left);
             let (done, rest) = left.split_at(landed.min(left.len()));
             for message in done {
-                next_offsets.insert(message.partition, message.offset.saturating_add(1));
+                let (next_offset, written_at) = (message.offset.saturating_add(1), message.written_at);
+                reached.insert(message.partition, Reached { next_offset, written_at });
                 self.metrics.landed(&self.connection.id, message.written_at);
             }
             left = rest;
@@ -72,7 +90,19 @@ impl Lander {
                 self.shutdown.sleep(wait);
             }
         }
-        next_offsets
+        reached
+    }
+
+    /// Writes down what a hub dropped, however long that takes. False where somebody asked to stop first.
+    pub(super) fn note(&self, gap: &Gap) -> bool {
+        let mut backoff = Backoff::new(LOG_WAIT, LOG_WAIT_MAX, 7);
+        while !self.shutdown.is_requested() {
+            let Err(error) = self.runtime.block_on(self.gaps.note(gap)) else { return true };
+            let (connection, wait) = (self.connection.id.as_str(), backoff.next_wait());
+            tracing::warn!(connection, %error, wait_ms = wait.as_millis(), "what a hub dropped waits for the log");
+            self.shutdown.sleep(wait);
+        }
+        false
     }
 
     /// Appends from the front on, then waits for what was appended. Tells how many messages the log has, and why not all.

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use crate::ConnectionError;
 
 /// What Event Hubs call the user whose password is a connection string.
-const CONNECTION_STRING_USER: &str = "$ConnectionString";
+pub(super) const CONNECTION_STRING_USER: &str = "$ConnectionString";
 
 /// One of `[connections.hub]`.
 #[derive(Clone, Debug, Deserialize)]

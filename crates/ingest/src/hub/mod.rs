@@ -12,7 +12,9 @@
 //! A hub that is away, or lets us not in, is a state and a metric and no reason to end: what comes over HTTP is not held up by it.
 
 mod batch;
+mod check;
 mod config;
+mod losses;
 mod reader;
 
 use std::{sync::Arc, thread};
@@ -21,11 +23,13 @@ use broker::ForeignTopic;
 use runtime::Shutdown;
 use tokio::{runtime::Handle, sync::oneshot};
 
+pub(crate) use self::check::check;
 pub use self::config::HubConfig;
 use crate::{
     ConnectionConfig, ConnectionError, IngestError,
     accept::Acceptor,
     connections::{Connection, Connections},
+    gaps::Gaps,
     metrics::HubMetrics,
 };
 
@@ -62,6 +66,7 @@ pub(crate) fn plan(configs: &[ConnectionConfig], connections: &Connections) -> R
 pub(crate) fn start(
     hubs: Vec<Hub>,
     acceptor: &Arc<Acceptor>,
+    gaps: &Gaps,
     metrics: &HubMetrics,
     message_bytes_max: usize,
     shutdown: &Shutdown,
@@ -75,6 +80,7 @@ pub(crate) fn start(
             connection: hub.connection,
             topic: hub.topic.topic.clone(),
             message_bytes_max,
+            gaps: gaps.clone(),
             metrics: metrics.clone(),
             shutdown: shutdown.clone(),
             runtime: Handle::current(),

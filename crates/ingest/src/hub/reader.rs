@@ -6,10 +6,14 @@ use std::{
 };
 
 use broker::{Assignment, CommitError, ConsumeError, Consumer, ForeignTopic, Polled, StartAt};
+use event::Timestamp;
 use runtime::Backoff;
 
-use super::batch::{Lander, Message};
-use crate::metrics::HubState;
+use super::{
+    batch::{Lander, Message, Reached},
+    losses::{Loss, Losses, loss, metadata},
+};
+use crate::{clock::now, metrics::HubState};
 
 /// How long one look waits for messages.
 const POLL_TIMEOUT: Duration = Duration::from_millis(500);
@@ -26,6 +30,8 @@ pub(super) struct Reader {
     hub: ForeignTopic,
     lander: Lander,
     state: Option<HubState>,
+    /// What was dropped, and up to when is not known yet.
+    losses: Losses,
 }
 
 /// Why the group must be joined anew.
@@ -36,7 +42,7 @@ struct Trouble {
 
 impl Reader {
     pub(super) fn new(hub: ForeignTopic, lander: Lander) -> Reader {
-        Reader { hub, lander, state: None }
+        Reader { hub, lander, state: None, losses: Losses::default() }
     }
 
     /// Reads until asked to stop.
@@ -57,6 +63,7 @@ impl Reader {
     fn read(&mut self, backoff: &mut Backoff) -> Result<(), Trouble> {
         let mut member = self.hub.join(StartAt::Earliest).map_err(trouble)?;
         let (mut partitions, mut messages) = (Vec::new(), Vec::new());
+        self.losses = Losses::default();
         let mut asked_at = Instant::now();
         while !self.lander.shutdown.is_requested() {
             let polled = member.poll(POLL_TIMEOUT, POLL_MESSAGES_MAX, &mut |record| messages.push(Message::of(record)));
@@ -67,13 +74,20 @@ impl Reader {
                     self.show(HubState::Reading);
                     backoff.reset();
                 }
-                Ok(Polled::Revoked(taken)) => partitions.retain(|partition| !taken.contains(partition)),
+                Ok(Polled::Revoked(taken)) => {
+                    partitions.retain(|partition| !taken.contains(partition));
+                    self.losses.forget(&taken);
+                }
                 Ok(Polled::Records(0)) => {}
                 Ok(Polled::Records(_)) => {
                     self.show(HubState::Reading);
-                    let next_offsets = self.lander.land(&messages);
+                    for (partition, loss, end) in self.losses.ended_by(&messages) {
+                        self.note(partition, &loss, end);
+                    }
+                    // Where a loss could not be noted, we are asked to stop, and nothing lands that could be committed.
+                    let reached = self.lander.land(&messages);
                     messages.clear();
-                    self.commit(&mut member, &next_offsets);
+                    self.commit(&mut member, &reached);
                 }
                 // librdkafka goes on trying by itself; the member stays what it is.
                 Err(ConsumeError::Unavailable { reason }) => {
@@ -91,28 +105,43 @@ impl Reader {
     }
 
     /// Where reading begins is decided by what the group has committed, unless the hub does not hold that any more: then messages were lost,
-    /// which is said aloud, and reading begins with the oldest that is left. The hub's retention is not ours to stop for.
-    fn begin(&self, member: &mut Consumer, given: &[Assignment]) -> Result<(), ConsumeError> {
+    /// which is said aloud and noted as a gap, and reading begins with the oldest that is left. The hub's retention is not ours to stop for.
+    fn begin(&mut self, member: &mut Consumer, given: &[Assignment]) -> Result<(), ConsumeError> {
         for assignment in given {
-            let Some(lost) = lost_messages(assignment) else { continue };
+            let Some(loss) = loss(assignment) else { continue };
             let (connection, partition) = (self.lander.connection.id.as_str(), assignment.partition);
             tracing::error!(
                 connection,
                 partition,
-                lost,
+                lost = loss.messages,
                 "the hub dropped messages before they were read; going on with the oldest there is"
             );
-            self.lander.metrics.lost(connection, lost);
+            self.lander.metrics.lost(connection, loss.messages);
             member.seek(partition, assignment.low)?;
+            if loss.messages > 0 && assignment.low < assignment.high {
+                self.losses.await_end(partition, loss);
+            } else if loss.messages > 0 {
+                // Nothing is left that could say up to when. It is committed at once, so that it is not found, and counted, again.
+                let reached = Reached { next_offset: assignment.low, written_at: now() };
+                if self.note(partition, &loss, reached.written_at) {
+                    self.commit(member, &BTreeMap::from([(partition, reached)]));
+                }
+            }
         }
         Ok(())
     }
 
+    /// Writes a loss down; false where somebody asked to stop first.
+    fn note(&self, partition: u32, loss: &Loss, end: Timestamp) -> bool {
+        let connection = &self.lander.connection;
+        self.lander.note(&loss.gap((&connection.tenant, &connection.id), partition, end, now()))
+    }
+
     /// A commit that does not go through costs nothing but reading again: the next one says more.
-    fn commit(&self, member: &mut Consumer, next_offsets: &BTreeMap<u32, u64>) {
+    fn commit(&self, member: &mut Consumer, reached: &BTreeMap<u32, Reached>) {
         let connection = self.lander.connection.id.as_str();
-        for (partition, offset) in next_offsets {
-            match member.commit(*partition, *offset, "") {
+        for (partition, reached) in reached {
+            match member.commit(*partition, reached.next_offset, &metadata(reached)) {
                 Ok(()) => {}
                 Err(CommitError::Fenced) => tracing::info!(connection, partition, "the partition is another's now"),
                 Err(error) => tracing::warn!(connection, partition, %error, "an offset of a hub was not committed"),
@@ -150,35 +179,4 @@ impl Reader {
 fn trouble(error: ConsumeError) -> Trouble {
     let state = if matches!(error, ConsumeError::Refused { .. }) { HubState::Refused } else { HubState::Away };
     Trouble { state, error }
-}
-
-/// How many messages the hub dropped before we read them; nothing where our place is still there. A place behind the end is one of a hub
-/// that was made anew: nothing is known to be lost, and all of it is read.
-fn lost_messages(assignment: &Assignment) -> Option<u64> {
-    let place = assignment.committed.as_ref()?.offset;
-    if place < assignment.low {
-        return Some(assignment.low - place);
-    }
-    (place > assignment.high).then_some(0)
-}
-
-#[cfg(test)]
-mod tests {
-    use broker::Committed;
-
-    use super::*;
-
-    #[test]
-    fn messages_are_lost_where_the_hub_begins_behind_our_place() {
-        for (committed, low, high, lost) in [
-            (None, 7, 9, None),
-            (Some(7), 7, 9, None),
-            (Some(9), 7, 9, None),
-            (Some(3), 7, 9, Some(4)),
-            (Some(10), 0, 9, Some(0)),
-        ] {
-            let committed = committed.map(|offset| Committed { offset, metadata: String::new() });
-            assert_eq!(lost_messages(&Assignment { partition: 0, committed, low, high }), lost);
-        }
-    }
 }

@@ -1,5 +1,5 @@
 //! Can we log in, and may we read? One small request for each list, through the code that the pollers use, so that what is said here is what
-//! they will meet. Nothing is stored and no cursor moves.
+//! they will meet; and the whole way into each hub. Nothing is stored, no cursor moves and no group is joined.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use super::{
     pace::{Pace, Step},
     setup::{Plan, plan},
 };
-use crate::{ConnectionConfig, ConnectionError, clock::now};
+use crate::{ConnectionConfig, ConnectionError, clock::now, hub};
 
 /// An answer may have so many bytes: one event is asked for.
 const ANSWER_BYTES_MAX: usize = 32 << 20;
@@ -29,7 +29,8 @@ pub struct Checked {
     pub by: &'static str,
     /// The list, where it is polled; else empty.
     pub feed: &'static str,
-    /// `ready`, or a poller's state (`no_login`, `missing_permission`, …), `no_secret`, `not_checked`.
+    /// `ready`, or a poller's state (`no_login`, `missing_permission`, …), `no_secret`, `not_checked`; of a hub also `no_tls`, `no_topic` and
+    /// `bad_settings`.
     pub state: &'static str,
     /// What is missing, by its exact name, or wrong; without secrets.
     pub detail: String,
@@ -56,8 +57,11 @@ pub async fn check(configs: &[ConnectionConfig], clients: &HttpClients) -> Resul
     for plan in plans {
         checked.extend(check_lists(plan, &http).await);
     }
-    checked.extend(configs.iter().flat_map(check_doors));
-    // In the order of the configuration: lists first, then doors.
+    for config in configs {
+        checked.extend(check_hub(config).await);
+        checked.extend(check_doors(config));
+    }
+    // In the order of the configuration: lists first, then the hub, then the door.
     let place = |id: &str| configs.iter().position(|config| config.id == id);
     checked.sort_by_key(|one| place(&one.connection));
     Ok(checked)
@@ -105,32 +109,29 @@ fn judge(meaning: Meaning) -> (PollState, String) {
     said
 }
 
+async fn check_hub(config: &ConnectionConfig) -> Option<Checked> {
+    let (state, detail, is_wrong) = hub::check(&config.id, config.hub.as_ref()?).await;
+    Some(Checked { connection: config.id.clone(), by: "hub", feed: "", state, detail, is_wrong })
+}
+
 /// What others deliver can only be waited for. But their secret must be there.
 fn check_doors(config: &ConnectionConfig) -> Vec<Checked> {
-    let of = |by, state, detail: String, is_wrong| Checked {
+    let of = |state, detail: String, is_wrong| Checked {
         connection: config.id.clone(),
-        by,
+        by: "http",
         feed: "",
         state,
         detail,
         is_wrong,
     };
     let mut checked = Vec::new();
-    if let Some(hub) = &config.hub {
-        checked.push(match hub.password.read() {
-            Err(error) => of("hub", "no_secret", error.to_string(), true),
-            Ok(_) => {
-                of("hub", "not_checked", "a running ingest says in its metrics how it goes (HubNotRead)".into(), false)
-            }
-        });
-    }
     for (key, secret) in [("secret", &config.secret), ("previous_secret", &config.previous_secret)] {
         let Some(source) = secret else { continue };
         match source.read() {
-            Err(error) => checked.push(of("http", "no_secret", format!("{key}: {error}"), true)),
+            Err(error) => checked.push(of("no_secret", format!("{key}: {error}"), true)),
             Ok(_) if key == "secret" => {
                 let detail = "others deliver here; connections status says whether they do";
-                checked.push(of("http", "not_checked", detail.into(), false));
+                checked.push(of("not_checked", detail.into(), false));
             }
             Ok(_) => {}
         }

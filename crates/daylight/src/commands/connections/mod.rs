@@ -1,10 +1,12 @@
-//! `connections`: what can be seen, whether we are let in, and what has come.
+//! `connections`: what can be seen, whether we are let in, what has come, and what was fetched in another way.
 
 mod check;
+mod fill;
 mod list;
 mod status;
 
 pub(crate) use check::check;
+pub(crate) use fill::fill;
 pub(crate) use list::list;
 pub(crate) use status::status;
 
