@@ -9,27 +9,64 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::{AlertId, AppRef, EventId, Source, UserKey};
 
+/// Bytes of a frame that are put together before BLAKE3 sees them: more than the fields of nearly every id.
+const GATHERED_BYTES_MAX: usize = 256;
+
 /// Feeds framed fields to BLAKE3.
-struct Framed(blake3::Hasher);
+///
+/// A hasher is two kilobytes that are set up and moved about, and most frames are two hundred bytes: they are gathered and hashed at once,
+/// which gives the same bits for a fifth of the work. Only what is longer goes through a hasher.
+struct Framed {
+    key: Option<[u8; 32]>,
+    gathered: [u8; GATHERED_BYTES_MAX],
+    len: usize,
+    /// What did not fit, and everything before it.
+    hasher: Option<Box<blake3::Hasher>>,
+}
 
 impl Framed {
     fn new(purpose: &str) -> Framed {
-        Framed(blake3::Hasher::new()).field(purpose.as_bytes())
+        Framed { key: None, gathered: [0; GATHERED_BYTES_MAX], len: 0, hasher: None }.field(purpose.as_bytes())
     }
 
     fn keyed(key: &[u8; 32], purpose: &str) -> Framed {
-        Framed(blake3::Hasher::new_keyed(key)).field(purpose.as_bytes())
+        Framed { key: Some(*key), gathered: [0; GATHERED_BYTES_MAX], len: 0, hasher: None }.field(purpose.as_bytes())
     }
 
     fn field(mut self, bytes: &[u8]) -> Framed {
-        self.0.update(&(bytes.len() as u64).to_le_bytes());
-        self.0.update(bytes);
+        self.put(&(bytes.len() as u64).to_le_bytes());
+        self.put(bytes);
         self
     }
 
+    fn put(&mut self, bytes: &[u8]) {
+        let end = self.len.saturating_add(bytes.len());
+        match self.gathered.get_mut(self.len..end) {
+            Some(room) if self.hasher.is_none() => {
+                room.copy_from_slice(bytes);
+                self.len = end;
+            }
+            _ => {
+                let (key, known) = (&self.key, self.gathered.get(..self.len).unwrap_or_default());
+                let hasher = self.hasher.get_or_insert_with(|| {
+                    let mut hasher = key.as_ref().map_or_else(blake3::Hasher::new, blake3::Hasher::new_keyed);
+                    hasher.update(known);
+                    Box::new(hasher)
+                });
+                hasher.update(bytes);
+            }
+        }
+    }
+
     fn bits<const N: usize>(&self) -> [u8; N] {
+        let known = self.gathered.get(..self.len).unwrap_or_default();
+        let hash = match (&self.hasher, &self.key) {
+            (Some(hasher), _) => hasher.finalize(),
+            (None, Some(key)) => blake3::keyed_hash(key, known),
+            (None, None) => blake3::hash(known),
+        };
         let mut out = [0; N];
-        self.0.finalize_xof().fill(&mut out);
+        out.iter_mut().zip(hash.as_bytes()).for_each(|(out, byte)| *out = *byte);
         out
     }
 }
@@ -126,8 +163,7 @@ impl TenantKey {
         let email = email.trim();
         let framed = Framed::keyed(&self.0, "daylight.person.v1");
         let framed = if !email.is_empty() {
-            let normal: String = email.nfc().flat_map(char::to_lowercase).nfc().collect();
-            framed.field(b"email").field(normal.as_bytes())
+            framed.field(b"email").field(normal(email).as_bytes())
         } else if !native_id.is_empty() {
             framed.field(source.as_str().as_bytes()).field(native_id.as_bytes())
         } else {
@@ -135,6 +171,14 @@ impl TenantKey {
         };
         UserKey(u64::from_be_bytes(framed.bits()).max(1))
     }
+}
+
+/// An address in composed form and lower case. Of ASCII, as most are, lower case is all of it.
+fn normal(email: &str) -> String {
+    if email.is_ascii() {
+        return email.to_ascii_lowercase();
+    }
+    email.nfc().flat_map(char::to_lowercase).nfc().collect()
 }
 
 /// Prints `***`: a key never reaches a log.
@@ -176,6 +220,24 @@ mod tests {
             ("person by id", KEY.person("", Source::Okta, "00u1").to_string(), "1b43e31802e184f1"),
         ] {
             assert_eq!(id, vector, "{what}");
+        }
+    }
+
+    #[test]
+    fn a_frame_of_any_length_is_what_blake3_makes_of_its_bytes() {
+        for length in (0..40).chain(200..300).chain([1_023, 1_024, 1_025, 5_000]) {
+            let (first, last) = ("x".repeat(length), "y".repeat(length / 3));
+            let mut told = Vec::new();
+            for field in ["purpose", &first, &last, "z"] {
+                told.extend_from_slice(&(field.len() as u64).to_le_bytes());
+                told.extend_from_slice(field.as_bytes());
+            }
+            let framed = |framed: Framed| -> [u8; 16] {
+                framed.field(first.as_bytes()).field(last.as_bytes()).field(b"z").bits()
+            };
+            assert_eq!(framed(Framed::new("purpose")), blake3::hash(&told).as_bytes()[..16], "{length}");
+            let keyed = blake3::keyed_hash(&[3; 32], &told);
+            assert_eq!(framed(Framed::keyed(&[3; 32], "purpose")), keyed.as_bytes()[..16], "{length}, with a key");
         }
     }
 

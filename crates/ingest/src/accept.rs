@@ -7,22 +7,21 @@
 //! ```
 
 mod again;
+mod content;
 mod recall;
 
-use std::{
-    hash::{BuildHasher, BuildHasherDefault, DefaultHasher},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use broker::{Ack, AppendError, Broker, Record, partition_of};
 use codec::{BatchHeader, BatchWriter, EncodeError, Topic};
-use event::{DeadLetter, Event, Identity, ParseWarnings, RejectReason, Source, Timestamp, UserKey, dead_letter_id};
+use event::{DeadLetter, Event, Identity, RejectReason, Source, Timestamp, UserKey, dead_letter_id};
 use hashbrown::HashSet;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use again::Again;
 pub(crate) use again::Formed;
+use content::{content_hash, hash_of};
 
 use crate::{
     Config,
@@ -407,7 +406,7 @@ impl<'a> Delivery<'a> {
             return Ok(());
         }
         let content = (&self.connection.tenant, identity.email, identity.display_name, identity.native_id);
-        let entry = (u128::from(identity.user_key.0), BuildHasherDefault::<DefaultHasher>::default().hash_one(content));
+        let entry = (u128::from(identity.user_key.0), hash_of(content));
         if self.people.contains(&entry) || self.acceptor.is_known(&self.acceptor.people, entry.0, entry.1) {
             return Ok(());
         }
@@ -477,14 +476,6 @@ impl<'a> Delivery<'a> {
 /// Does the body hold one element and no second?
 fn is_alone(body: &[u8], connection: &Connection) -> bool {
     Elements::new(body, framing(connection.provider), EVENTS_PER_DELIVERY_MAX).nth(1).is_none()
-}
-
-/// A hash of what the event says, whoever delivered it and whenever.
-fn content_hash(event: &Event<'_>) -> u64 {
-    let mut content = event.clone();
-    (content.connection, content.received_at, content.is_backfill) = ("", Timestamp::MISSING, false);
-    (content.occurred_at_original, content.warnings) = (Timestamp::MISSING, ParseWarnings::NONE);
-    BuildHasherDefault::<DefaultHasher>::default().hash_one(&content)
 }
 
 fn remember(window: &Mutex<Window>, entries: &HashSet<(u128, u64)>) {

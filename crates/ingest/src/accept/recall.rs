@@ -6,7 +6,7 @@ use codec::{LogRecord, Topic};
 use event::Timestamp;
 use hashbrown::HashSet;
 
-use super::{Acceptor, content_hash, remember};
+use super::{Acceptor, content::content_hash, remember};
 use crate::connections::Connection;
 
 /// Records that are looked at first, from the end of the log; then twice as many, and so on.

@@ -5,6 +5,9 @@
 
 use super::JSON_DEPTH_MAX;
 
+/// Bytes of a string that are looked at together.
+const WORD_BYTES: usize = 8;
+
 /// Where a value ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Value {
@@ -32,20 +35,11 @@ pub(crate) enum Walk {
     Stop,
 }
 
-/// What is allowed next.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Expect {
-    Value,
-    ValueOrEnd,
-    Key,
-    KeyOrEnd,
-    Colon,
-    CommaOrEnd,
-}
-
 /// Skips white space.
+#[inline]
 pub(crate) fn skip_space(body: &[u8], mut at: usize) -> usize {
-    while matches!(body.get(at), Some(b' ' | b'\t' | b'\r' | b'\n')) {
+    // Nearly always there is none, which one comparison tells.
+    while body.get(at).is_some_and(|byte| *byte <= b' ' && matches!(byte, b' ' | b'\t' | b'\r' | b'\n')) {
         at += 1;
     }
     at
@@ -102,89 +96,118 @@ pub(crate) fn members<'a>(
 
 /// The end of a value that itself stands `outer_depth` deep. A bit per open bracket tells objects from arrays.
 fn nested_value(body: &[u8], start: usize, outer_depth: usize) -> Result<Value, Broken> {
-    let mut objects: u64 = 0;
-    let mut depth = 0_usize;
+    let (mut objects, mut depth) = (0_u64, 0_usize);
     let mut is_too_deep = false;
-    let mut expect = Expect::Value;
     let mut at = start;
+    // Each turn begins where a value must begin, and ends where the next one must, or returns.
     loop {
         at = skip_space(body, at);
-        let broken = Broken { at, is_too_deep };
-        let byte = *body.get(at).ok_or(broken)?;
-        match (byte, expect) {
-            (b'{' | b'[', Expect::Value | Expect::ValueOrEnd) if depth + outer_depth >= JSON_DEPTH_MAX => {
+        match body.get(at) {
+            Some(b'"') => at = string(body, at).map_err(|at| Broken { at, is_too_deep })?,
+            Some(b'{' | b'[') if depth + outer_depth >= JSON_DEPTH_MAX => {
                 is_too_deep = true;
                 at = skip_deep(body, at).ok_or(Broken { at: body.len(), is_too_deep })?;
             }
-            (b'{' | b'[', Expect::Value | Expect::ValueOrEnd) => {
-                let is_object = byte == b'{';
-                objects = objects << 1 | u64::from(is_object);
-                depth += 1;
-                at += 1;
-                expect = if is_object { Expect::KeyOrEnd } else { Expect::ValueOrEnd };
-                continue;
+            Some(bracket @ (b'{' | b'[')) => {
+                let is_object = *bracket == b'{';
+                let first = skip_space(body, at + 1);
+                let is_empty = body.get(first) == Some(if is_object { &b'}' } else { &b']' });
+                if !is_empty {
+                    (objects, depth) = (objects << 1 | u64::from(is_object), depth + 1);
+                    at = if is_object { key(body, first).map_err(|at| Broken { at, is_too_deep })? } else { first };
+                    continue;
+                }
+                at = first + 1;
             }
-            (b'}', Expect::KeyOrEnd | Expect::CommaOrEnd) if depth > 0 && objects & 1 == 1 => {
-                (depth, objects, at) = (depth - 1, objects >> 1, at + 1);
-            }
-            (b']', Expect::ValueOrEnd | Expect::CommaOrEnd) if depth > 0 && objects & 1 == 0 => {
-                (depth, objects, at) = (depth - 1, objects >> 1, at + 1);
-            }
-            (b'"', Expect::Key | Expect::KeyOrEnd) => {
-                at = string(body, at).map_err(|at| Broken { at, is_too_deep })?;
-                expect = Expect::Colon;
-                continue;
-            }
-            (b'"', Expect::Value | Expect::ValueOrEnd) => {
-                at = string(body, at).map_err(|at| Broken { at, is_too_deep })?;
-            }
-            (b':', Expect::Colon) => {
-                (at, expect) = (at + 1, Expect::Value);
-                continue;
-            }
-            (b',', Expect::CommaOrEnd) if depth > 0 => {
-                (at, expect) = (at + 1, if objects & 1 == 1 { Expect::Key } else { Expect::Value });
-                continue;
-            }
-            (_, Expect::Value | Expect::ValueOrEnd) => at = scalar(body, at).ok_or(broken)?,
-            _ => return Err(broken),
+            _ => at = scalar(body, at).ok_or(Broken { at, is_too_deep })?,
         }
-        if depth == 0 {
-            return Ok(Value { end: at, is_too_deep });
+        loop {
+            if depth == 0 {
+                return Ok(Value { end: at, is_too_deep });
+            }
+            at = skip_space(body, at);
+            let is_object = objects & 1 == 1;
+            match (body.get(at), is_object) {
+                (Some(b','), true) => {
+                    at = key(body, skip_space(body, at + 1)).map_err(|at| Broken { at, is_too_deep })?;
+                    break;
+                }
+                (Some(b','), false) => {
+                    at += 1;
+                    break;
+                }
+                (Some(b'}'), true) | (Some(b']'), false) => (objects, depth, at) = (objects >> 1, depth - 1, at + 1),
+                _ => return Err(Broken { at, is_too_deep }),
+            }
         }
-        expect = Expect::CommaOrEnd;
     }
 }
 
+/// The byte after the key that begins at `start` and its colon, or where it breaks.
+fn key(body: &[u8], start: usize) -> Result<usize, usize> {
+    let colon = skip_space(body, string(body, start)?);
+    if body.get(colon) == Some(&b':') { Ok(colon + 1) } else { Err(colon) }
+}
+
 /// The byte after the string that begins at `start`, or where it breaks: a control character in it is damage, not content.
+#[inline]
 fn string(body: &[u8], start: usize) -> Result<usize, usize> {
     if body.get(start) != Some(&b'"') {
         return Err(start);
     }
     let mut at = start + 1;
     loop {
+        at = plain(body, at);
         match body.get(at) {
             Some(b'"') => return Ok(at + 1),
             Some(b'\\') => at += 2,
-            Some(0..0x20) | None => return Err(at.min(body.len())),
-            Some(_) => at += 1,
+            Some(_) | None => return Err(at.min(body.len())),
         }
     }
+}
+
+/// The first byte from `at` on that is no content of a string: a quote, a backslash, a control character; the length of the body, or more, when
+/// there is none. Eight at a time, because most of a body is in strings.
+#[inline]
+fn plain(body: &[u8], mut at: usize) -> usize {
+    while let Some(word) = body.get(at..).and_then(<[u8]>::first_chunk::<WORD_BYTES>) {
+        let stops = stops(u64::from_le_bytes(*word));
+        if stops != 0 {
+            return at + stops.trailing_zeros() as usize / 8;
+        }
+        at += WORD_BYTES;
+    }
+    let rest = body.get(at..).unwrap_or_default();
+    at + rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20)).unwrap_or(rest.len())
+}
+
+/// The highest bit of each byte that ends a run of content. Those above the first one may be wrong (a subtraction borrows), and are not asked for.
+#[inline]
+const fn stops(word: u64) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGHEST: u64 = 0x80 * ONES;
+    let quote = word ^ (b'"' as u64 * ONES);
+    let backslash = word ^ (b'\\' as u64 * ONES);
+    let is_quote = quote.wrapping_sub(ONES) & !quote;
+    let is_backslash = backslash.wrapping_sub(ONES) & !backslash;
+    let is_control = word.wrapping_sub(0x20 * ONES) & !word;
+    (is_quote | is_backslash | is_control) & HIGHEST
 }
 
 /// The byte after a number or one of the three literals.
 fn scalar(body: &[u8], start: usize) -> Option<usize> {
     let rest = body.get(start..)?;
-    for literal in [&b"true"[..], b"false", b"null"] {
-        if rest.starts_with(literal) {
-            return Some(start + literal.len());
+    let literal: &[u8] = match rest.first()? {
+        b'n' => b"null",
+        b't' => b"true",
+        b'f' => b"false",
+        b'-' | b'0'..=b'9' => {
+            let is_of_number = |byte: &&u8| matches!(**byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E');
+            return Some(start + rest.iter().take_while(is_of_number).count());
         }
-    }
-    if !matches!(rest.first(), Some(b'-' | b'0'..=b'9')) {
-        return None;
-    }
-    let length = rest.iter().take_while(|byte| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E')).count();
-    Some(start + length)
+        _ => return None,
+    };
+    rest.starts_with(literal).then_some(start + literal.len())
 }
 
 /// The byte after a bracket's partner, by counting alone: below the depth limit nothing is kept, so nothing is checked.
@@ -218,6 +241,21 @@ mod tests {
             let body = format!("{text} ,");
             assert_eq!(value(body.as_bytes(), 0), Ok(Value { end: text.len(), is_too_deep: false }), "{text}");
         }
+    }
+
+    #[test]
+    fn content_ends_at_the_same_byte_wherever_in_a_word_that_stands() {
+        for length in 0..40 {
+            for byte in 0..=u8::MAX {
+                let mut body = vec![b'x'; length];
+                body.extend_from_slice(&[byte, b'"', b'\\', 0x1f, b'"', 0x80, 0x7f, b' ', b'"']);
+                body.extend_from_slice(b"more than a word of it");
+                let by_bytes = body.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20)).unwrap();
+                assert_eq!(plain(&body, 0), by_bytes, "{byte} behind {length}");
+                assert_eq!(plain(&body[..length], 0), length);
+            }
+        }
+        assert_eq!(plain(b"ab", 3), 3, "an escape may be cut off");
     }
 
     #[test]

@@ -103,6 +103,12 @@ pub(crate) fn is_nothing(text: &str) -> bool {
     matches!(text, "null" | "unknown")
 }
 
+/// Reads a wire struct from the bytes of an element. Text is looked at for bad UTF-8 once, as a whole, and not string by string; where there is
+/// some, only the strings that are read need be good.
+pub(crate) fn read<'a, T: Deserialize<'a>>(element: &'a [u8]) -> Result<T, serde_json::Error> {
+    std::str::from_utf8(element).map_or_else(|_| serde_json::from_slice(element), serde_json::from_str)
+}
+
 /// The members of a visitor that turn every scalar into the default value.
 macro_rules! scalars_are_missing {
     () => {
@@ -356,7 +362,7 @@ mod tests {
     }
 
     fn read(text: &str) -> Sample<'_> {
-        serde_json::from_str(text).unwrap()
+        super::read(text.as_bytes()).unwrap()
     }
 
     #[test]
@@ -389,6 +395,13 @@ mod tests {
         ] {
             assert_eq!(&*serde_json::from_str::<Long<'_>>(text).unwrap().id, expected, "{text}");
         }
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_cost_an_event_only_where_they_are_read() {
+        let element = b"{\"passed over\":\"\xff\",\"name\":\"a\"}";
+        assert_eq!(&*super::read::<Sample<'_>>(element).unwrap().name, "a");
+        assert!(super::read::<Sample<'_>>(b"{\"name\":\"\xff\"}").is_err());
     }
 
     #[test]

@@ -13,7 +13,7 @@ use self::wire::{Log, Wrapped};
 use super::{
     Outcome, ParseContext,
     content::without_layout,
-    fields::first_told,
+    fields::{self, first_told},
     net::set_ip,
     person::{Person, hand_over},
     stamp::{Reject, country, flag_missing, occurred_at, provider_tenant, stamp, tokens},
@@ -29,10 +29,10 @@ pub(crate) fn parse(
     context: &ParseContext<'_>,
     sink: &mut dyn FnMut(Outcome<'_>),
 ) -> Result<(), serde_json::Error> {
-    let mut wrapped: Wrapped<'_> = serde_json::from_slice(element)?;
+    let mut wrapped: Wrapped<'_> = fields::read(element)?;
     let mut log = match wrapped.log.take() {
         Some(log) => log,
-        None => serde_json::from_slice(element)?,
+        None => fields::read(element)?,
     };
     if log.id.is_empty() {
         log.id = wrapped.id;

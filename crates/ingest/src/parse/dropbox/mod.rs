@@ -11,7 +11,7 @@ use self::wire::{Member, TeamEvent};
 use super::{
     Outcome, ParseContext,
     content::without_layout,
-    fields::first_told,
+    fields::{self, first_told},
     net::set_ip,
     own_product::own_product,
     person::{Person, hand_over, is_same},
@@ -28,7 +28,7 @@ pub(crate) fn parse(
     context: &ParseContext<'_>,
     sink: &mut dyn FnMut(Outcome<'_>),
 ) -> Result<(), serde_json::Error> {
-    let log: TeamEvent<'_> = serde_json::from_slice(element)?;
+    let log: TeamEvent<'_> = fields::read(element)?;
     if log.kind.tag.is_empty() {
         sink(Reject(RejectReason::NotAnEvent, "no event_type").into());
         return Ok(());

@@ -16,6 +16,7 @@ use self::wire::{Properties, Record};
 use super::{
     Outcome, ParseContext,
     content::without_layout,
+    fields,
     stamp::{Reject, occurred_at, provider_tenant},
 };
 
@@ -39,7 +40,7 @@ pub(crate) fn parse(
     context: &ParseContext<'_>,
     sink: &mut dyn FnMut(Outcome<'_>),
 ) -> Result<(), serde_json::Error> {
-    let mut record: Record<'_> = serde_json::from_slice(element)?;
+    let mut record: Record<'_> = fields::read(element)?;
     let diagnostic = record.properties.take();
     let is_graph = diagnostic.is_none();
     let properties = match diagnostic {
@@ -48,7 +49,7 @@ pub(crate) fn parse(
         None => {
             let category = std::mem::take(&mut record.category);
             record = Record { category, ..Record::default() };
-            serde_json::from_slice(element)?
+            fields::read(element)?
         }
     };
     let Some(stream) = stream(&record, &properties, is_graph) else {

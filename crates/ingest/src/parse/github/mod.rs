@@ -13,7 +13,7 @@ use self::{kinds::Subject, wire::Entry};
 use super::{
     Outcome, ParseContext,
     content::without_layout,
-    fields::first_told,
+    fields::{self, first_told},
     net::set_ip,
     own_product::own_product,
     person::{Person, hand_over, is_same},
@@ -30,7 +30,7 @@ pub(crate) fn parse(
     context: &ParseContext<'_>,
     sink: &mut dyn FnMut(Outcome<'_>),
 ) -> Result<(), serde_json::Error> {
-    let entry: Entry<'_> = serde_json::from_slice(element)?;
+    let entry: Entry<'_> = fields::read(element)?;
     if entry.action.is_empty() {
         sink(Reject(RejectReason::NotAnEvent, "no action").into());
         return Ok(());

@@ -26,7 +26,7 @@ use self::{
 use super::{
     Outcome, ParseContext,
     content::without_layout,
-    net,
+    fields, net,
     person::hand_over,
     stamp::{Reject, country, flag_missing, occurred_at, optional_time, provider_tenant, stamp},
     text::composed,
@@ -62,7 +62,7 @@ pub(crate) fn parse(
     context: &ParseContext<'_>,
     sink: &mut dyn FnMut(Outcome<'_>),
 ) -> Result<(), serde_json::Error> {
-    let mut activity: Activity<'_> = serde_json::from_slice(element)?;
+    let mut activity: Activity<'_> = fields::read(element)?;
     let mut happenings = activity.take_happenings();
     let activity = activity;
     let of_entry = kinds::application_of_entry(&activity.entry);

@@ -15,7 +15,7 @@ use self::{grant::Grant, people::People, wire::LogEvent};
 use super::{
     Outcome, ParseContext,
     content::without_layout,
-    net,
+    fields, net,
     person::hand_over,
     stamp::{Reject, country, flag_missing, occurred_at, optional_time, provider_tenant, stamp},
     text::composed,
@@ -36,7 +36,7 @@ pub(crate) fn parse(
     context: &ParseContext<'_>,
     sink: &mut dyn FnMut(Outcome<'_>),
 ) -> Result<(), serde_json::Error> {
-    let log: LogEvent<'_> = serde_json::from_slice(element)?;
+    let log: LogEvent<'_> = fields::read(element)?;
     if log.event_type.is_empty() {
         sink(Reject(RejectReason::NotAnEvent, "no eventType").into());
         return Ok(());

@@ -12,6 +12,7 @@ use self::wire::Entry;
 use super::{
     Outcome, ParseContext,
     content::without_layout,
+    fields,
     net::set_ip,
     person::{Person, hand_over, is_same},
     stamp::{Reject, flag_missing, occurred_at, provider_tenant, stamp},
@@ -27,7 +28,7 @@ pub(crate) fn parse(
     context: &ParseContext<'_>,
     sink: &mut dyn FnMut(Outcome<'_>),
 ) -> Result<(), serde_json::Error> {
-    let entry: Entry<'_> = serde_json::from_slice(element)?;
+    let entry: Entry<'_> = fields::read(element)?;
     if entry.code.is_empty() {
         sink(Reject(RejectReason::NotAnEvent, "no event_type_id").into());
         return Ok(());

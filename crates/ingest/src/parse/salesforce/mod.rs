@@ -17,7 +17,7 @@ use self::wire::{Entry, Wrapped};
 use super::{
     Outcome, ParseContext,
     content::without_layout,
-    fields::first_told,
+    fields::{self, first_told},
     net::set_ip,
     own_product::own_product,
     person::{Person, hand_over},
@@ -37,10 +37,10 @@ pub(crate) fn parse(
     context: &ParseContext<'_>,
     sink: &mut dyn FnMut(Outcome<'_>),
 ) -> Result<(), serde_json::Error> {
-    let wrapped: Wrapped<'_> = serde_json::from_slice(element)?;
+    let wrapped: Wrapped<'_> = fields::read(element)?;
     let entry = match wrapped.data.payload.or(wrapped.payload) {
         Some(payload) => payload,
-        None => serde_json::from_slice(element)?,
+        None => fields::read(element)?,
     };
     let channel = wrapped.channel.rsplit('/').next().unwrap_or_default();
     let told = [&*entry.kind, &*entry.attributes.kind, channel].into_iter().find(|kind| !kind.is_empty());

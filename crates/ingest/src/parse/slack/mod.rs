@@ -9,7 +9,7 @@ mod wire;
 use event::{AppIdKind, AppRef, RejectReason, Source};
 
 use self::wire::Entry;
-use super::{Outcome, ParseContext, stamp::Reject};
+use super::{Outcome, ParseContext, fields, stamp::Reject};
 
 /// Parses one entry.
 ///
@@ -20,7 +20,7 @@ pub(crate) fn parse(
     context: &ParseContext<'_>,
     sink: &mut dyn FnMut(Outcome<'_>),
 ) -> Result<(), serde_json::Error> {
-    let entry: Entry<'_> = serde_json::from_slice(element)?;
+    let entry: Entry<'_> = fields::read(element)?;
     let done = if !entry.action.is_empty() {
         audit::build(element, &entry, context, sink)
     } else if !entry.change.is_empty() {

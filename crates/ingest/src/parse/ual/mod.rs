@@ -16,7 +16,7 @@ use super::{
         values::is_guid,
         wire::{App, Detail, Device, Initiator, Modified, Properties, Record, Status, Target, User},
     },
-    fields::{List, Text, borrowed},
+    fields::{self, List, Text, borrowed},
     stamp::Reject,
 };
 
@@ -35,7 +35,7 @@ pub(crate) fn parse(
     context: &ParseContext<'_>,
     sink: &mut dyn FnMut(Outcome<'_>),
 ) -> Result<(), serde_json::Error> {
-    let audit: Audit<'_> = serde_json::from_slice(element)?;
+    let audit: Audit<'_> = fields::read(element)?;
     if audit.exported.is_empty() {
         record(element, &audit, context, sink);
         return Ok(());
