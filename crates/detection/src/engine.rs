@@ -231,6 +231,10 @@ impl Case<'_> {
         let event = self.enriched.event;
         let meeting = Meeting { event, info, person, way, position, ranks_max };
         let Some(met) = tenant.meet(&meeting, out) else { return };
+        // The steady state ends here: nearly every event opens nothing, and what telling takes is not even looked up.
+        if way != Sighting::GRANTED && !self.opens_any(tenant, info, met, episode) {
+            return;
+        }
         let Some(subject) = tenant.apps.get(met.app).map(|app| app.first_key.clone()) else { return };
         let companions = if way == Sighting::GRANTED { self.join(tenant, out) } else { Vec::new() };
         let sight = self.sight(info, &subject, Some(met));
@@ -239,6 +243,16 @@ impl Case<'_> {
                 raise(tenant, alert, out);
             }
         }
+    }
+
+    /// Would a rule open an episode, whether or not it is known already?
+    fn opens_any(&self, tenant: &Tenant, info: &AppInfo, met: Met, episode: &mut String) -> bool {
+        let subject = tenant.apps.get(met.app).map_or("", |app| &app.first_key);
+        let sight = self.sight(info, subject, Some(met));
+        RULES.iter().filter(|rule| applies(rule, &sight)).any(|rule| {
+            episode.clear();
+            (rule.opens)(&sight, episode)
+        })
     }
 
     /// An app that acts for itself: nobody has met it, so the ledger notes nothing, and only what it claims to be is judged.
