@@ -64,11 +64,9 @@ chaos: toolchain stack ## Kill, cut and lose by seed, then check that nothing is
 
 .PHONY: instructions
 instructions: toolchain ## Count the instructions of an event in each stage, beside the committed baseline (KEEP=yes: make it the baseline)
-	@command -v valgrind >/dev/null || { \
-	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then apt-get update -qq && apt-get install -y -qq valgrind >/dev/null; \
-	  else echo "valgrind is missing. Install it with:  sudo apt-get install valgrind"; exit 1; fi; }
-	$(CARGO) build --release --locked -p daylight -p bench
-	target/release/bench instructions $(if $(KEEP),keep)
+	@tests/stack/fetch.sh valgrind
+	$(CARGO) build --release --locked -p daylight -p stages
+	target/release/instructions $(if $(KEEP),keep)
 
 .PHONY: chaos-selftest
 chaos-selftest: toolchain stack ## Make one mistake after the other in Daylight, and see that make chaos finds each

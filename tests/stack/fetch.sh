@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Fetches the real servers, once, into the build folder: `fetch.sh clickhouse` for `make run` and `make demo`, `fetch.sh all` for the tests.
+# Fetches the real servers, once, into the build folder: `fetch.sh clickhouse` for `make run` and `make demo`, `fetch.sh all` for the tests,
+# `fetch.sh valgrind` for what counts instructions.
 #
 # Kafka comes from Maven as jars, ClickHouse from npm as a library that is the real engine, Prometheus and Alertmanager from Debian.
 # What was fetched must have the SHA-256 sums that are committed beside this script; a difference stops everything.
@@ -70,8 +71,14 @@ fetch_buildah() {
   say "buildah is $(command -v buildah)"
 }
 
+fetch_valgrind() {
+  need valgrind valgrind
+  say "valgrind is $(command -v valgrind)"
+}
+
 case ${1:-all} in
   clickhouse) fetch_clickhouse ;;
   all) fetch_clickhouse; fetch_kafka; fetch_prometheus; fetch_buildah ;;
-  *) say "usage: fetch.sh [clickhouse|all]" >&2; exit 2 ;;
+  valgrind) fetch_valgrind ;;
+  *) say "usage: fetch.sh [clickhouse|valgrind|all]" >&2; exit 2 ;;
 esac

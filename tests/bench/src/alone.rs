@@ -5,8 +5,9 @@ use std::{process::Command, time::Instant};
 
 use anyhow::{Context as _, bail, ensure};
 use serde::{Deserialize, Serialize};
+use stages::{accounting, engine, parse, stage};
 
-use crate::{accounting, drain, engine, parse, plain, stage};
+use crate::{drain, plain};
 
 /// What was done, and what it took.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]

@@ -8,7 +8,7 @@ use rdkafka::{
     consumer::{BaseConsumer, Consumer as _},
 };
 
-use crate::workload::PARTITIONS;
+use stages::workload::PARTITIONS;
 
 /// Messages of one call.
 const MESSAGES_AT_ONCE: usize = 8_192;

@@ -125,7 +125,7 @@ fn put_text(text: &str, out: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::workload::{Shape, Texts, Workload};
+    use stages::workload::{Shape, Texts, Workload};
 
     #[test]
     fn a_line_is_json_and_names_every_column() {

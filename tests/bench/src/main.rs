@@ -5,7 +5,6 @@
 //! bench                 every case, three times in turns; prints one table and writes target/bench.json
 //! CASE=sink bench       the cases whose name contains "sink"
 //! QUICK=1 bench         the cases that matter most, once, on fewer events
-//! bench instructions    instructions of each stage, by callgrind, beside the committed baseline
 //! ```
 //! Processor time is what is compared, not time: it is the kernel's own count of each process, and neighbours move it far less than they
 //! move the clock. A run that lost rows has no figure.
@@ -21,27 +20,18 @@
     reason = "a measurement stops at the first surprise, counts in fractions and prints what it saw"
 )]
 
-mod accounting;
-mod allocations;
 mod alone;
 mod cases;
 mod drain;
-mod engine;
-mod instructions;
 mod json;
 mod machine;
 mod okta;
-mod parse;
 mod plain;
 mod preload;
-mod random;
 mod report;
-mod row;
 mod scale;
 mod stack;
-mod stage;
 mod targets;
-mod workload;
 
 use std::time::Instant;
 
@@ -56,9 +46,6 @@ fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.split_first() {
         Some((alone, words)) if alone == "alone" => alone::run(words),
-        Some((word, words)) if word == "instructions" => {
-            instructions::run(words.first().is_some_and(|word| word == "keep"))
-        }
         Some((unknown, _)) => {
             anyhow::bail!("unknown word {unknown}: the cases are chosen by CASE=…, see --help in docs/performance.md")
         }

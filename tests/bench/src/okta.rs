@@ -3,8 +3,7 @@
 use std::fmt::Write as _;
 
 use event::{Event, Outcome};
-
-use crate::{
+use stages::{
     random::mixed,
     workload::{Texts, Workload},
 };
@@ -41,14 +40,17 @@ pub(crate) fn pages(workload: &Workload, elements: u64, of_page: u64) -> Pages {
     pages
 }
 
-/// One entry. A damaged one has a number where its time should be: it is JSON still, and no event.
+/// What a damaged entry has for its time: a day that does not exist. A number would be one: seconds since 1970.
+const NO_DAY: &str = "2026-02-30T08:00:00.000Z";
+
+/// One entry. A damaged one happened on a day that does not exist: it is JSON still, and no event.
 fn put_entry(event: &Event<'_>, number: u64, is_damaged: bool, out: &mut String) {
     let (person, published) = (event.user_key, event.occurred_at);
     let (result, reason) = match event.outcome {
         Outcome::Failure => ("FAILURE", "\"INVALID_CREDENTIALS\""),
         _ => ("SUCCESS", "null"),
     };
-    let published = if is_damaged { "17".to_owned() } else { format!("\"{published}\"") };
+    let published = if is_damaged { NO_DAY.to_owned() } else { published.to_string() };
     let place = format!(
         "{{\"city\":\"{}\",\"country\":\"Germany\",\"postalCode\":\"10115\",\"geolocation\":{{\"lat\":52.53,\"lon\":13.38}}}}",
         event.city
@@ -59,7 +61,7 @@ fn put_entry(event: &Event<'_>, number: u64, is_damaged: bool, out: &mut String)
         "{{\"actor\":{{\"id\":\"00u{person}7\",\"type\":\"User\",\"alternateId\":\"person.{person}@company.example\",\"displayName\":\"Person {person}\",\"detailEntry\":null}},\
          \"client\":{{\"userAgent\":{{\"rawUserAgent\":\"{agent}\",\"os\":\"{os}\",\"browser\":\"{browser}\"}},\"zone\":\"null\",\"device\":\"Computer\",\"id\":null,\"ipAddress\":\"{ip}\",\"geographicalContext\":{place}}},\
          \"authenticationContext\":{{\"authenticationStep\":0,\"rootSessionId\":\"{session}\",\"externalSessionId\":\"{session}\"}},\
-         \"eventType\":\"user.authentication.sso\",\"outcome\":{{\"result\":\"{result}\",\"reason\":{reason}}},\"published\":{published},\
+         \"eventType\":\"user.authentication.sso\",\"outcome\":{{\"result\":\"{result}\",\"reason\":{reason}}},\"published\":\"{published}\",\
          \"securityContext\":{{\"asNumber\":{asn},\"asOrg\":\"{org}\",\"isp\":\"{org}\",\"domain\":\"example.net\",\"isProxy\":false}},\"severity\":\"INFO\",\
          \"debugContext\":{{\"debugData\":{{\"requestId\":\"req-{number:012}\",\"url\":\"/sso/saml?\",\"threatSuspected\":\"false\"}}}},\
          \"legacyEventType\":\"app.auth.sso\",\"transaction\":{{\"type\":\"WEB\",\"id\":\"{transaction}\",\"detail\":{{}}}},\"uuid\":\"{uuid}\",\"version\":\"0\",\
@@ -84,7 +86,7 @@ fn put_entry(event: &Event<'_>, number: u64, is_damaged: bool, out: &mut String)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::workload::Shape;
+    use stages::workload::Shape;
 
     #[test]
     fn a_page_is_json_of_about_1600_bytes_an_event() {

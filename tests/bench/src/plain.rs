@@ -12,7 +12,7 @@ use rdkafka::{
 };
 use serde::Serialize;
 
-use crate::workload::PARTITIONS;
+use stages::workload::PARTITIONS;
 
 /// Rows of an INSERT.
 const ROWS_AT_ONCE: u64 = 200_000;
@@ -172,7 +172,7 @@ mod tests {
     use codec::{BatchHeader, BatchWriter};
 
     use super::*;
-    use crate::workload::{Shape, Texts, Workload};
+    use stages::workload::{Shape, Texts, Workload};
 
     #[test]
     fn a_record_of_the_product_is_read_as_anybody_would() {

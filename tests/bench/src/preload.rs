@@ -5,24 +5,19 @@ use std::{collections::VecDeque, time::Duration};
 use anyhow::ensure;
 use broker::{Ack, Broker, Cleanup, Record, TopicSpec};
 use codec::{BatchHeader, BatchWriter, Topic, encode_ledger_entry, ledger_key};
-use event::{AppFirst, EventId, FirstSeen, LedgerEntry, Position, Sighting, Timestamp, stable_hash_64};
-
-use tests::poll;
-
-use crate::{
-    json,
-    scale::Scale,
-    stack::Servers,
+use stages::{
+    known::known_before,
     workload::{DELIVERY_EVENTS, PARTITIONS, Shape, Texts, Truth, Workload, partition_of},
 };
+use tests::poll;
+
+use crate::{json, scale::Scale, stack::Servers};
 
 /// Records that wait for the broker at a time, and how many are handed over at once.
 const WAITING_MAX: usize = 20_000;
 const RECORDS_AT_ONCE: usize = 500;
 /// Bytes of them at a time: half of what the log's own limit lets wait.
 const WAITING_BYTES_MAX: usize = 32 << 20;
-/// Milliseconds of a day: connections are older than the learning time.
-const DAY_MS: i64 = 86_400_000;
 
 /// How events stand in a topic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -170,30 +165,6 @@ pub(crate) fn refill_ledger(broker: &Broker, prefix: &str, workload: &Workload) 
         queue.put(Record { partition: partition_of(tenant), key: Some(ledger_key(tenant, entry.key())), value })
     })?;
     queue.finish().map(drop)
-}
-
-/// Hands over what was known before the day: every app, every known pair, and connections that are older than the learning time.
-pub(crate) fn known_before(
-    workload: &Workload,
-    put: &mut dyn FnMut(&str, &LedgerEntry<'_>) -> anyhow::Result<()>,
-) -> anyhow::Result<()> {
-    let long_ago = Timestamp(workload.began().0 - 60 * DAY_MS);
-    let position = Position::default();
-    let seen = FirstSeen { position, event_id: EventId(1), occurred_at: long_ago };
-    let first = AppFirst { used: seen, ..AppFirst::default() };
-    let hashes: Vec<u64> = workload.apps().map(|(app, _)| stable_hash_64(&app)).collect();
-    for (number, tenant) in workload.tenants().iter().enumerate() {
-        put(tenant, &LedgerEntry::Connection { connection: &workload.connections()[number], earliest: long_ago })?;
-        for (app, name) in workload.apps() {
-            let key = app.to_string();
-            put(tenant, &LedgerEntry::App { app, name, first_key: &key, app_key: &key, first })?;
-        }
-        for (app, user_key) in workload.known_pairs(number as u64) {
-            let pair = LedgerEntry::Pair { app_hash: hashes[app], user_key, position, sighting: Sighting::USED };
-            put(tenant, &pair)?;
-        }
-    }
-    Ok(())
 }
 
 /// Records on their way, a bounded number of them.

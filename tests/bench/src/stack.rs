@@ -12,6 +12,7 @@ use rdkafka::{
     admin::{AdminClient, AdminOptions},
     client::DefaultClientContext,
 };
+use stages::{accounting, workload::Truth};
 use store::{Client, Connection, DatabaseName};
 use tests::{
     poll,
@@ -20,11 +21,9 @@ use tests::{
 use tokio::runtime::Runtime;
 
 use crate::{
-    accounting,
     preload::{Load, Loaded},
     report::Cost,
     scale::Scale,
-    workload::Truth,
 };
 
 /// How long a run may take until everything has arrived.

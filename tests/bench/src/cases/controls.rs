@@ -4,16 +4,19 @@ use std::time::Duration;
 
 use anyhow::ensure;
 use event::Position;
+use stages::{
+    accounting,
+    row::row,
+    workload::{DELIVERY_EVENTS, Shape, Texts, Truth, Workload},
+};
 use store::{Deduplication, EncodedBlock, EventsBlock, InsertOutcome};
 
 use crate::{
-    accounting, alone,
+    alone,
     json::{PEER_COLUMNS, PEER_ENGINE, PEER_ID},
     preload::{Form, Load},
     report::{BytesPerEvent, Measured},
-    row::row,
     stack::Stack,
-    workload::{DELIVERY_EVENTS, Shape, Texts, Truth, Workload},
 };
 
 /// Rows of a block: what `sink` sends when there is enough.

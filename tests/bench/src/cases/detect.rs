@@ -9,17 +9,20 @@ use codec::{Topic, decode_alert};
 use detection::{Engine, Findings, Observation, Settings};
 use enrichment::Enricher;
 use event::{AlertId, Coordinates, LogId, Position};
+use stages::{
+    accounting,
+    known::known_before,
+    workload::{DELIVERY_EVENTS, PARTITIONS, Shape, Texts, Workload},
+};
 use tests::{
     poll,
     servers::{Daylight, Setup},
 };
 
 use crate::{
-    accounting,
-    preload::{Form, Load, Loaded, known_before, make_topics, refill_ledger},
+    preload::{Form, Load, Loaded, make_topics, refill_ledger},
     report::{BytesPerEvent, Measured},
     stack::{ARRIVED_WITHIN, Servers, Stack},
-    workload::{DELIVERY_EVENTS, PARTITIONS, Shape, Texts, Workload},
 };
 
 /// The group of `detect`.
@@ -46,7 +49,7 @@ pub(super) fn run(stack: &mut Stack, apps: u32, form: Form) -> anyhow::Result<Me
     cost.client = client.saturating_sub(start_up);
     let peak = accounting::peak_mib(daylight.process())?;
     ensure!(daylight.stop()? == 0, "detection did not stop as it should");
-    let expected = expected(&workload, loaded.truth.events)?;
+    let expected = expected(&workload, form, loaded.truth.events)?;
     let flaws = flaws(&expected, &alerts(servers, &loaded)?);
     let (incoming, log) = loaded.bytes_per_event();
     let bytes = BytesPerEvent { incoming: Some(incoming), log: Some(log), out: None };
@@ -96,7 +99,7 @@ struct Expected {
     incidents: BTreeSet<(String, String)>,
 }
 
-fn expected(workload: &Workload, events: u64) -> anyhow::Result<Expected> {
+fn expected(workload: &Workload, form: Form, events: u64) -> anyhow::Result<Expected> {
     let (mut engine, mut out) = (Engine::new(Settings::default()), Findings::default());
     known_before(workload, &mut |tenant, entry| {
         engine.load(tenant, entry);
@@ -109,7 +112,7 @@ fn expected(workload: &Workload, events: u64) -> anyhow::Result<Expected> {
             if event.kind == event::Kind::OauthGrant {
                 incidents.insert((event.tenant.to_owned(), event.app.to_string()));
             }
-            let position = Position { offset: number / DELIVERY_EVENTS, index: (number % DELIVERY_EVENTS) as u16 };
+            let position = position(form, number);
             let coordinates = Coordinates { log_id: LogId(1), partition: 0, position };
             let enriched = enricher.enrich(event);
             engine.observe(Observation { coordinates, logged_at: event.received_at }, &enriched, &mut out);
@@ -118,6 +121,15 @@ fn expected(workload: &Workload, events: u64) -> anyhow::Result<Expected> {
         out.clear();
     }
     Ok(Expected { ids, incidents })
+}
+
+/// Where an event stands in its partition, which is its tenant's alone. A place is part of what detection remembers, so it must be the log's own.
+fn position(form: Form, number: u64) -> Position {
+    let (delivery, place) = (number / DELIVERY_EVENTS / u64::from(PARTITIONS), number % DELIVERY_EVENTS);
+    match form {
+        Form::Single => Position { offset: delivery * DELIVERY_EVENTS + place, index: 0 },
+        _ => Position { offset: delivery, index: place as u16 },
+    }
 }
 
 /// What stands in the topic of alerts: ids, and the apps of each tenant that they are about.

@@ -10,14 +10,16 @@ use std::{
 
 use anyhow::{Context as _, ensure};
 use codec::{LogRecord, Topic, decode_log_record};
+use stages::{
+    accounting,
+    workload::{PARTITIONS, Shape, Workload},
+};
 use tests::servers::{Daylight, Setup};
 
 use crate::{
-    accounting,
     okta::{Pages, pages},
     report::{BytesPerEvent, Measured},
     stack::{Servers, Stack},
-    workload::{PARTITIONS, Shape, Workload},
 };
 
 /// Senders, each with a connection that it keeps.

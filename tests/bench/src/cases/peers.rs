@@ -2,6 +2,7 @@
 //! and, with `RowBinary` packed, the best that it can be tuned to. It recognises no app and detects nothing.
 
 use anyhow::ensure;
+use stages::workload::{PARTITIONS, Shape};
 use tests::poll;
 
 use crate::{
@@ -9,7 +10,6 @@ use crate::{
     preload::{Form, Load},
     report::{BytesPerEvent, Measured},
     stack::{ARRIVED_WITHIN, Stack},
-    workload::{PARTITIONS, Shape},
 };
 
 /// One event a message costs it ten times as much: it gets a part of the events.

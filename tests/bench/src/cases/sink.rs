@@ -4,17 +4,19 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use codec::Topic;
+use stages::{
+    accounting,
+    workload::{PARTITIONS, Shape},
+};
 use tests::{
     poll,
     servers::{Daylight, Setup},
 };
 
 use crate::{
-    accounting,
     preload::{Form, Load, Loaded, empty_ledger, make_topics},
     report::{BytesPerEvent, Measured},
     stack::{ARRIVED_WITHIN, Servers, Stack},
-    workload::{PARTITIONS, Shape},
 };
 
 /// The group of `sink`.

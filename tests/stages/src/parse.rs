@@ -13,15 +13,29 @@ use crate::{accounting, allocations};
 const BODY_BYTES: usize = 4 << 20;
 
 /// What parsing cost.
-pub(crate) struct Parsed {
-    pub(crate) events: u64,
-    pub(crate) bytes: u64,
-    pub(crate) cpu: Duration,
-    pub(crate) allocations: u64,
+pub struct Parsed {
+    /// Events.
+    pub events: u64,
+    /// Bytes of them.
+    pub bytes: u64,
+    /// Time of the processor.
+    pub cpu: Duration,
+    /// How often memory was asked for.
+    pub allocations: u64,
 }
 
-/// Parses bodies of a provider until so many events were read.
-pub(crate) fn parse(provider: &str, events: u64) -> anyhow::Result<Parsed> {
+/// Parses a body of a provider until so many events were read.
+pub fn parse(provider: &str, events: u64) -> anyhow::Result<Parsed> {
+    run(provider, |parsed, _| parsed >= events)
+}
+
+/// Parses a body of a provider so often.
+pub fn turns(provider: &str, turns: u64) -> anyhow::Result<Parsed> {
+    run(provider, |_, done| done >= turns)
+}
+
+/// Parses a body until it `is_enough`: events and turns so far.
+fn run(provider: &str, is_enough: impl Fn(u64, u64) -> bool) -> anyhow::Result<Parsed> {
     let source = Source::ALL.iter().copied().find(|source| source.as_str() == provider).context("no such provider")?;
     let body = body(source)?;
     let key = TenantKey::new([7; 32]);
@@ -34,14 +48,14 @@ pub(crate) fn parse(provider: &str, events: u64) -> anyhow::Result<Parsed> {
     let of_one: u64 = parse();
     ensure!(of_one > 0, "the fixtures of {provider} hold no event");
     let (before, began) = (allocations::count(), accounting::this_thread());
-    let (mut read, mut rounds) = (0, 0);
-    while read < events {
+    let (mut events, mut turns) = (0, 0);
+    while !is_enough(events, turns) {
         let of_this = parse();
         ensure!(of_this == of_one, "the same body held {of_one} events and then {of_this}");
-        (read, rounds) = (read + of_this, rounds + 1);
+        (events, turns) = (events + of_this, turns + 1);
     }
     let (cpu, allocations) = (accounting::this_thread() - began, allocations::count() - before);
-    Ok(Parsed { events: read, bytes: rounds * body.len() as u64, cpu, allocations })
+    Ok(Parsed { events, bytes: turns * body.len() as u64, cpu, allocations })
 }
 
 /// The fixtures of a provider, one a line without layout, again and again.

@@ -38,6 +38,6 @@ unsafe impl GlobalAlloc for Counting {
 }
 
 /// Allocations of the whole program so far.
-pub(crate) fn count() -> u64 {
+pub fn count() -> u64 {
     ALLOCATIONS.load(Ordering::Relaxed)
 }

@@ -12,7 +12,7 @@ const MERGE_THREADS: &[&str] = &["MergeMutate"];
 const COMPILER_THREADS: &[&str] = &["C1 CompilerThre", "C2 CompilerThre"];
 
 /// User and system time of a process, threads that have ended included. To 10 ms.
-pub(crate) fn cpu(process: u32) -> anyhow::Result<Duration> {
+pub fn cpu(process: u32) -> anyhow::Result<Duration> {
     let stat =
         fs::read_to_string(format!("/proc/{process}/stat")).with_context(|| format!("process {process} is gone"))?;
     ticks(&stat).map(|ticks| Duration::from_millis(ticks * 1_000 / TICKS_PER_SECOND)).context("reading /proc/PID/stat")
@@ -26,12 +26,12 @@ fn ticks(stat: &str) -> Option<u64> {
 }
 
 /// What the threads of a ClickHouse that merge have taken. They live as long as the server.
-pub(crate) fn merges(process: u32) -> anyhow::Result<Duration> {
+pub fn merges(process: u32) -> anyhow::Result<Duration> {
     threads(process, MERGE_THREADS)
 }
 
 /// What Java has taken to compile a broker's own code: a cost of its first minutes, and in them most of what it takes.
-pub(crate) fn compilers(process: u32) -> anyhow::Result<Duration> {
+pub fn compilers(process: u32) -> anyhow::Result<Duration> {
     threads(process, COMPILER_THREADS)
 }
 
@@ -51,13 +51,13 @@ fn threads(process: u32, names: &[&str]) -> anyhow::Result<Duration> {
 }
 
 /// What this thread has had of a processor so far, in nanoseconds.
-pub(crate) fn this_thread() -> Duration {
+pub fn this_thread() -> Duration {
     let told = fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
     told.split(' ').next().and_then(|ran| ran.parse().ok()).map_or(Duration::ZERO, Duration::from_nanos)
 }
 
 /// The most memory that a process ever held. MiB.
-pub(crate) fn peak_mib(process: u32) -> anyhow::Result<f64> {
+pub fn peak_mib(process: u32) -> anyhow::Result<f64> {
     let status = fs::read_to_string(format!("/proc/{process}/status"))?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("the kernel does not tell VmHWM")?;
     Ok(line.trim().trim_end_matches(" kB").trim().parse::<f64>()? / 1_024.0)

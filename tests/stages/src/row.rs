@@ -4,7 +4,7 @@ use event::{Event, Position};
 use store::EventRow;
 
 /// The row of an event under a key of its app.
-pub(crate) fn row<'a>(event: &'a Event<'a>, app_key: &'a str, at: Position) -> EventRow<'a> {
+pub fn row<'a>(event: &'a Event<'a>, app_key: &'a str, at: Position) -> EventRow<'a> {
     EventRow {
         event_id: event.event_id.0,
         tenant: event.tenant,

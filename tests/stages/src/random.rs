@@ -1,7 +1,7 @@
 //! Numbers that look random and are the same for the same seed, and the steep curve by which people choose apps.
 
 /// Mixes a number so that neighbours have nothing in common (splitmix64).
-pub(crate) const fn mixed(number: u64) -> u64 {
+pub const fn mixed(number: u64) -> u64 {
     let mut mixed = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
     mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -10,14 +10,14 @@ pub(crate) const fn mixed(number: u64) -> u64 {
 
 /// Zipf's curve: the number `k` comes with a weight of `1 / (k + 1) ^ exponent`.
 #[derive(Debug)]
-pub(crate) struct Zipf {
+pub struct Zipf {
     /// Up to where, of all 64-bit numbers, each choice reaches.
     ends: Vec<u64>,
 }
 
 impl Zipf {
     /// A curve over `0..count`.
-    pub(crate) fn new(count: u32, exponent: f64) -> Zipf {
+    pub fn new(count: u32, exponent: f64) -> Zipf {
         let weights: Vec<f64> = (1..=count).map(|rank| f64::from(rank).powf(-exponent)).collect();
         let sum: f64 = weights.iter().sum();
         let mut reached = 0.0;
@@ -29,7 +29,7 @@ impl Zipf {
     }
 
     /// The choice that a random number makes.
-    pub(crate) fn pick(&self, random: u64) -> usize {
+    pub fn pick(&self, random: u64) -> usize {
         self.ends.partition_point(|end| *end < random).min(self.ends.len() - 1)
     }
 }

@@ -10,7 +10,7 @@ use event::{Coordinates, LogId, Position, Status};
 
 use crate::{
     accounting, allocations,
-    preload::known_before,
+    known::known_before,
     random::mixed,
     workload::{Shape, Texts, Workload},
 };
@@ -21,14 +21,17 @@ const APPS: u32 = 800;
 const PAIRS_OF_A_PERSON: u32 = 8;
 
 /// What observing cost.
-pub(crate) struct Observed {
-    pub(crate) events: u64,
-    pub(crate) cpu: Duration,
-    pub(crate) allocations: u64,
+pub struct Observed {
+    /// Events.
+    pub events: u64,
+    /// Time of the processor.
+    pub cpu: Duration,
+    /// How often memory was asked for.
+    pub allocations: u64,
 }
 
 /// Observes so many events of pairs that are known, in an order without neighbourhood.
-pub(crate) fn observe(pairs: u32, events: u64, seed: u64) -> anyhow::Result<Observed> {
+pub fn observe(pairs: u32, events: u64, seed: u64) -> anyhow::Result<Observed> {
     let shape = Shape { apps: APPS, tenants: 1, people: (pairs / PAIRS_OF_A_PERSON).max(1), known_pairs: pairs };
     let workload = Workload::new(shape, seed);
     let (mut engine, mut out) = (Engine::new(Settings::default()), Findings::default());
@@ -42,16 +45,16 @@ pub(crate) fn observe(pairs: u32, events: u64, seed: u64) -> anyhow::Result<Obse
         .map(|(app, name)| AppInfo { app_key: app.to_string(), name: (*name).to_owned(), ..AppInfo::default() })
         .collect();
     let known: Vec<(u32, u64)> = workload.known_pairs(0).map(|(app, user)| (app as u32, user.0)).collect();
-    // Chosen before the clock runs: choosing is not detecting.
-    let chosen: Vec<u32> = (0..events).map(|number| (mixed(number) % known.len() as u64) as u32).collect();
+    // Chosen before the clock runs, and in the order in which they come: choosing is not detecting, and an event's bytes lie behind those of the last.
+    let chosen = |number: u64| known[(mixed(number) % known.len() as u64) as usize];
+    let chosen: Vec<(u32, u64)> = (0..events).map(chosen).collect();
     let mut texts = Texts::default();
     let plain = (0..).find(|number| workload.with_event(*number, &mut texts, |event| event.kind == event::Kind::Sso));
     let number = plain.unwrap_or(0);
     workload.with_event(number, &mut texts, |event| {
         let mut event = event.clone();
         let (before, began) = (allocations::count(), accounting::this_thread());
-        for (offset, pair) in (0u64..).zip(&chosen) {
-            let (app, user_key) = known[*pair as usize];
+        for (offset, (app, user_key)) in (0u64..).zip(chosen.iter().copied()) {
             (event.app, event.user_key) = (apps[app as usize].0, event::UserKey(user_key));
             let enriched = Enriched {
                 event: &event,

@@ -1,5 +1,5 @@
 //! The way of an event through pure code, alone and on one thread: decode, recognise, observe, encode. Each depth does all that the one before it
-//! does, so that the difference of two is what a stage costs. It is what `bench instructions` counts.
+//! does, so that the difference of two is what a stage costs. It is what `make instructions` counts.
 
 use std::{hint::black_box, sync::Arc, time::Duration};
 
@@ -13,26 +13,30 @@ use store::EventsBlock;
 
 use crate::{
     accounting, allocations,
-    preload::known_before,
+    known::known_before,
     row::row,
     workload::{DELIVERY_EVENTS, Shape, Texts, Workload},
 };
 
 /// How far an event goes: bytes to event, event with its app, what detection makes of it, a row of a block.
-pub(crate) const STAGES: [&str; 4] = ["decode", "recognise", "observe", "encode"];
+pub const STAGES: [&str; 4] = ["decode", "recognise", "observe", "encode"];
 /// Events that go round before anything is counted: everything that they hold is known then.
 const ROUND_EVENTS: u64 = 20_000;
 
 /// What it cost.
-pub(crate) struct Staged {
-    pub(crate) events: u64,
-    pub(crate) bytes: u64,
-    pub(crate) cpu: Duration,
-    pub(crate) allocations: u64,
+pub struct Staged {
+    /// Events.
+    pub events: u64,
+    /// Bytes of them.
+    pub bytes: u64,
+    /// Time of the processor.
+    pub cpu: Duration,
+    /// How often memory was asked for.
+    pub allocations: u64,
 }
 
 /// Sends the same 20,000 events round so often, as far as the stage.
-pub(crate) fn run(stage: &str, rounds: u64, seed: u64) -> anyhow::Result<Staged> {
+pub fn run(stage: &str, rounds: u64, seed: u64) -> anyhow::Result<Staged> {
     let Some(depth) = STAGES.iter().position(|each| *each == stage) else { bail!("there is no stage {stage}") };
     let workload = Workload::new(Shape { people: 500, known_pairs: 2_000, ..Shape::of_apps(800) }, seed);
     let records = records(&workload)?;

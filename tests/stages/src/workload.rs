@@ -19,7 +19,7 @@ const STEP_MS: i64 = 10;
 /// An event out of order is so much older at most. Milliseconds.
 const LATE_MS_MAX: u64 = 3_600_000;
 /// Events of one delivery, all of one tenant.
-pub(crate) const DELIVERY_EVENTS: u64 = 500;
+pub const DELIVERY_EVENTS: u64 = 500;
 /// Events within which the incident events of one tenant concern one app.
 const INCIDENT_STRETCH: u64 = 40_000;
 /// What an incident's app is granted.
@@ -31,27 +31,27 @@ const AGENTS: u64 = 200;
 
 /// What makes one workload another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Shape {
+pub struct Shape {
     /// Apps that people choose from.
-    pub(crate) apps: u32,
+    pub apps: u32,
     /// Tenants, spread evenly over the partitions.
-    pub(crate) tenants: u32,
+    pub tenants: u32,
     /// People of each tenant.
-    pub(crate) people: u32,
+    pub people: u32,
     /// Pairs of each tenant that were known before.
-    pub(crate) known_pairs: u32,
+    pub known_pairs: u32,
 }
 
 impl Shape {
     /// Four companies of 25,000 people, one in each partition.
-    pub(crate) const fn of_apps(apps: u32) -> Shape {
+    pub const fn of_apps(apps: u32) -> Shape {
         Shape { apps, tenants: 4, people: 25_000, known_pairs: 75_000 }
     }
 }
 
 /// Tells the events of a workload by their number.
 #[derive(Debug)]
-pub(crate) struct Workload {
+pub struct Workload {
     shape: Shape,
     seed: u64,
     zipf: Zipf,
@@ -64,7 +64,7 @@ pub(crate) struct Workload {
 
 /// Texts of one event, made for it alone.
 #[derive(Debug, Default)]
-pub(crate) struct Texts {
+pub struct Texts {
     native_id: String,
     session: String,
     transaction: String,
@@ -72,12 +72,12 @@ pub(crate) struct Texts {
 }
 
 /// Partition of a topic that has four.
-pub(crate) fn partition_of(tenant: &str) -> u32 {
+pub fn partition_of(tenant: &str) -> u32 {
     broker::partition_of(tenant.as_bytes(), PARTITIONS)
 }
 
 /// Partitions of every topic.
-pub(crate) const PARTITIONS: u32 = 4;
+pub const PARTITIONS: u32 = 4;
 
 const CITIES: [(&str, &str); 8] = [
     ("DE", "Berlin"),
@@ -93,7 +93,8 @@ const SYSTEMS: [&str; 4] = ["Windows 11", "Mac OS X", "Linux", "iOS"];
 const BROWSERS: [&str; 3] = ["CHROME", "SAFARI", "FIREFOX"];
 
 impl Workload {
-    pub(crate) fn new(shape: Shape, seed: u64) -> Workload {
+    /// A workload of a shape, made from a seed.
+    pub fn new(shape: Shape, seed: u64) -> Workload {
         let tenants = tenants(shape.tenants);
         Workload {
             shape,
@@ -108,42 +109,42 @@ impl Workload {
     }
 
     /// The tenants, by their number.
-    pub(crate) fn tenants(&self) -> &[String] {
+    pub fn tenants(&self) -> &[String] {
         &self.tenants
     }
 
     /// Connections, by the number of their tenant.
-    pub(crate) fn connections(&self) -> &[String] {
+    pub fn connections(&self) -> &[String] {
         &self.connections
     }
 
     /// The providers' tenants, by the number of ours.
-    pub(crate) fn hosts(&self) -> &[String] {
+    pub fn hosts(&self) -> &[String] {
         &self.hosts
     }
 
     /// The apps that people choose from.
-    pub(crate) fn apps(&self) -> impl Iterator<Item = (AppRef<'_>, &str)> {
+    pub fn apps(&self) -> impl Iterator<Item = (AppRef<'_>, &str)> {
         self.apps.iter().map(|(id, name)| (app_ref(id), name.as_str()))
     }
 
     /// The pairs of a tenant that were known before: the app's number, and the person.
-    pub(crate) fn known_pairs(&self, tenant: u64) -> impl Iterator<Item = (usize, UserKey)> {
+    pub fn known_pairs(&self, tenant: u64) -> impl Iterator<Item = (usize, UserKey)> {
         (0..u64::from(self.shape.known_pairs)).map(move |pair| self.pair(tenant, pair))
     }
 
     /// When the day began.
-    pub(crate) const fn began(&self) -> Timestamp {
+    pub const fn began(&self) -> Timestamp {
         MORNING
     }
 
     /// The tenant of an event.
-    pub(crate) fn tenant_of(&self, number: u64) -> u64 {
+    pub fn tenant_of(&self, number: u64) -> u64 {
         number / DELIVERY_EVENTS % u64::from(self.shape.tenants)
     }
 
     /// Hands the event of a number to `take`.
-    pub(crate) fn with_event<T>(&self, number: u64, texts: &mut Texts, take: impl FnOnce(&Event<'_>) -> T) -> T {
+    pub fn with_event<T>(&self, number: u64, texts: &mut Texts, take: impl FnOnce(&Event<'_>) -> T) -> T {
         let random = self.random(number);
         // A second copy follows its first within the same delivery.
         let is_copy = random % 100 == 99 && number % DELIVERY_EVENTS >= 9;
@@ -152,12 +153,7 @@ impl Workload {
     }
 
     /// The event of a number, which is nobody's second copy.
-    pub(crate) fn with_distinct_event<T>(
-        &self,
-        number: u64,
-        texts: &mut Texts,
-        take: impl FnOnce(&Event<'_>) -> T,
-    ) -> T {
+    pub fn with_distinct_event<T>(&self, number: u64, texts: &mut Texts, take: impl FnOnce(&Event<'_>) -> T) -> T {
         take(&self.event(number, texts))
     }
 
@@ -271,16 +267,16 @@ fn agent(number: u64) -> String {
 
 /// What a stretch of events comes to: compared with what stands in a table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Truth {
+pub struct Truth {
     /// Events.
-    pub(crate) events: u64,
+    pub events: u64,
     /// The sum of the low halves of their ids, beyond 64 bits cut off.
-    pub(crate) checksum: u64,
+    pub checksum: u64,
 }
 
 impl Truth {
     /// Adds an event.
-    pub(crate) fn add(&mut self, event: &Event<'_>) {
+    pub fn add(&mut self, event: &Event<'_>) {
         self.events += 1;
         self.checksum = self.checksum.wrapping_add(event.event_id.0 as u64);
     }
