@@ -23,6 +23,12 @@ pub enum AppendError {
         /// What the engine says.
         reason: String,
     },
+    /// A `SoleWriter` is over: another took its place, or nobody knows what became of what it sent. Take the partition up anew.
+    #[error("the partition has, or needs, another sole writer: {reason}")]
+    Fenced {
+        /// What the engine says.
+        reason: String,
+    },
     /// The log was closed. Halt.
     #[error("the log is closed")]
     Closed,

@@ -15,6 +15,7 @@ mod limits;
 mod log;
 mod partition;
 mod record;
+mod sole_writer;
 mod topic;
 
 pub use error::{AppendError, CommitError, ConsumeError, OpenError};
@@ -25,4 +26,5 @@ pub use limits::{KEY_BYTES_MAX, Limits, METADATA_BYTES_MAX, TOMBSTONE_KEPT_MS};
 pub use log::{Broker, Consumer};
 pub use partition::partition_of;
 pub use record::{Ack, OFFSET_UNKNOWN, Record, RecordRef};
+pub use sole_writer::SoleWriter;
 pub use topic::{Cleanup, LogId, TopicSpec};

@@ -10,6 +10,9 @@ pub const KEY_BYTES_MAX: usize = 32 * 1_024;
 /// `delete.retention.ms`.
 pub const TOMBSTONE_KEPT_MS: i64 = 24 * 60 * 60 * 1_000;
 
+/// Bytes of records that a sole writer writes at once. A single larger record still goes.
+pub(crate) const SOLE_WRITE_BYTES_MAX: u64 = 8 * 1_024 * 1_024;
+
 /// Bytes of records that one call of `poll` holds, however many records were asked for. A single larger record still comes through.
 pub(crate) const POLL_BYTES_MAX: usize = 8 * 1_024 * 1_024;
 

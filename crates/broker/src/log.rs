@@ -4,7 +4,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use crate::{
     Ack, AppendError, CommitError, Committed, ConsumeError, KafkaSettings, Limits, LogId, OpenError, Polled, Record,
-    RecordRef, StartAt, TopicSpec, embedded, kafka,
+    RecordRef, SoleWriter, StartAt, TopicSpec, embedded, kafka,
 };
 
 /// The durable log. Cheap to clone; the last clone that goes closes it, after what waits is written.
@@ -157,6 +157,18 @@ impl Broker {
         }
     }
 
+    /// Becomes the one who may write a partition through a `SoleWriter`: who was it before is over when this returns. `append` is not asked
+    /// about it. Blocks, for half a minute at most.
+    ///
+    /// # Errors
+    /// `Refused` when there is no such partition, or Kafka does not let us; `Unavailable` when the log is away.
+    pub fn sole_writer(&self, topic: &str, partition: u32) -> Result<SoleWriter, AppendError> {
+        match &self.engine {
+            Engine::Kafka(engine) => SoleWriter::of_kafka(engine, topic, partition),
+            Engine::Embedded(engine) => Ok(SoleWriter::of_embedded(engine, topic, partition)),
+        }
+    }
+
     /// Bytes of records that wait for their acknowledgement.
     #[must_use]
     pub fn queued_bytes(&self) -> u64 {
@@ -265,7 +277,8 @@ impl Consumer {
         }
     }
 
-    /// Reads no more of these partitions until `resume`, and keeps them. `poll` must still be called.
+    /// Reads no more of these partitions until `resume`, and keeps them. `poll` must still be called. A partition that went and comes back is not
+    /// paused any more.
     ///
     /// # Errors
     /// `Refused` when a partition is not assigned to us.

@@ -25,7 +25,8 @@ use std::{
 
 use broker::{AppendError, Broker, Cleanup, CommitError, KafkaSettings, Limits, OpenError, Polled, StartAt};
 use contract::{
-    DEADLINE, KEEP, append, groups, new_topic, poll_records, read_all, record, records, topics, wait_for_partitions,
+    DEADLINE, KEEP, append, groups, new_topic, poll_records, read_all, record, records, sole, topics,
+    wait_for_partitions,
 };
 use tests::servers::kafka::KafkaServer;
 
@@ -63,6 +64,9 @@ contract! {
     groups::a_paused_partition_that_goes_and_comes_back_is_read_again;
     groups::a_group_without_a_commit_begins_where_it_was_told;
     groups::no_more_records_come_than_were_asked_for;
+    sole::who_was_the_sole_writer_before_writes_no_more;
+    sole::what_a_sole_writer_has_written_is_seen_at_once_however_much_it_is;
+    sole::a_sole_writer_is_refused_what_is_not_of_its_partition;
     topics::a_log_id_stays_and_a_recreated_topic_has_another;
     topics::partitions_are_fixed_when_the_topic_is_made;
     topics::a_topic_gets_more_partitions_and_keeps_its_records_and_its_log_id;

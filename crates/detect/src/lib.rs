@@ -14,6 +14,7 @@ mod repartition;
 mod snapshot;
 mod watch;
 mod work;
+mod writer;
 
 pub use config::Config;
 pub use inspect::{Inspector, Remembered, rebuilt};

@@ -7,12 +7,12 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::Path,
+    thread,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use broker::{
-    Ack, AppendError, Assignment, Broker, CommitError, ConsumeError, Consumer, OFFSET_UNKNOWN, OpenError, Polled,
-    Record, StartAt,
+    AppendError, Assignment, Broker, CommitError, ConsumeError, Consumer, OpenError, Polled, SoleWriter, StartAt,
 };
 use codec::{DecodeError, EncodeError, Topic};
 use detection::Engine;
@@ -29,6 +29,7 @@ use crate::{
     snapshot::{Snapshots, Whose},
     watch::Watch,
     work::{Place, Work},
+    writer::{Writer, Written},
 };
 
 /// The consumer group: what it has committed tells how far the ledger has come.
@@ -83,6 +84,8 @@ pub struct Detect {
     watch: Watch,
     snapshots: Snapshots,
     inspector: Inspector,
+    /// The ledger of each partition that is ours is written by nobody else.
+    writers: BTreeMap<u32, SoleWriter>,
     /// Partition → the next offset to commit.
     progress: BTreeMap<u32, u64>,
     dirty: BTreeSet<u32>,
@@ -137,6 +140,7 @@ impl Detect {
             watch,
             snapshots,
             inspector: Inspector::default(),
+            writers: BTreeMap::new(),
             progress: BTreeMap::new(),
             dirty: BTreeSet::new(),
         })
@@ -159,6 +163,7 @@ impl Detect {
         while !shutdown.is_requested() {
             match self.poll() {
                 Ok(Polled::Assigned(assigned)) => {
+                    self.begin_writing(&assigned);
                     assigned.iter().try_for_each(|assignment| self.take_up(assignment, shutdown, component))?;
                     component.ready();
                 }
@@ -221,6 +226,25 @@ impl Detect {
         fatal.map_or(Ok(polled), Err)
     }
 
+    /// Begins to write the ledgers of new partitions, beside each other, because each takes Kafka a while. What does not succeed is tried again by
+    /// `restore`.
+    fn begin_writing(&mut self, assigned: &[Assignment]) {
+        let (broker, ledger) = (&self.broker, self.topics.ledger.as_str());
+        thread::scope(|scope| {
+            let begin = |assignment: &Assignment| {
+                let partition = assignment.partition;
+                (partition, scope.spawn(move || broker.sole_writer(ledger, partition)))
+            };
+            let threads: Vec<_> = assigned.iter().map(begin).collect();
+            for (partition, thread) in threads {
+                match thread.join() {
+                    Ok(Ok(writer)) => drop(self.writers.insert(partition, writer)),
+                    _ => drop(self.writers.remove(&partition)),
+                }
+            }
+        });
+    }
+
     /// Takes up a partition, for as long as it takes to read what is remembered of it.
     fn take_up(
         &mut self,
@@ -231,8 +255,14 @@ impl Detect {
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5), 4);
         loop {
             match self.restore(assignment) {
-                Err(DetectError::Consume(ConsumeError::Unavailable { reason })) => {
-                    component.not_ready(format!("the ledger cannot be read: {reason}"));
+                Err(
+                    DetectError::Consume(ConsumeError::Unavailable { reason })
+                    | DetectError::Append(AppendError::Unavailable { reason }),
+                ) => {
+                    component.not_ready(format!(
+                        "the ledger of partition {} cannot be taken up: {reason}",
+                        assignment.partition
+                    ));
                     shutdown.sleep(backoff.next_wait());
                     if shutdown.is_requested() {
                         return Ok(());
@@ -243,13 +273,17 @@ impl Detect {
         }
     }
 
-    /// Reads what is remembered of a partition before its events are read on: the snapshot if it fits, then the compacted topic from there.
+    /// Reads what is remembered of a partition before its events are read on: the snapshot if it fits, then the compacted topic from there. Before
+    /// that, nobody else may write it any more: so what is read is all that counts.
     fn restore(&mut self, assignment: &Assignment) -> Result<(), DetectError> {
         let (partition, began) = (assignment.partition, Instant::now());
         self.work.drop_partition(partition);
         self.snapshots.drop_partition(partition);
         let start = assignment.committed.as_ref().map_or(assignment.low, |committed| committed.offset);
         self.progress.insert(partition, start);
+        if !self.writers.contains_key(&partition) {
+            self.writers.insert(partition, self.broker.sole_writer(&self.topics.ledger, partition)?);
+        }
         if Mutation::AlertWithoutReplayCheck.is_made() {
             return Ok(());
         }
@@ -327,6 +361,7 @@ impl Detect {
         for partition in revoked {
             self.work.drop_partition(*partition);
             self.snapshots.drop_partition(*partition);
+            self.writers.remove(partition);
             self.progress.remove(partition);
             self.dirty.remove(partition);
         }
@@ -341,23 +376,38 @@ impl Detect {
         }
         let outgoing = self.work.outgoing(self.topics.partitions)?;
         let writer = Writer { broker: &self.broker, shutdown, component };
-        if writer.append(&self.topics.alerts, outgoing.alerts)?.is_none() {
+        if !writer.append(&self.topics.alerts, outgoing.alerts)? {
             return Ok(());
         }
         if Mutation::LedgerAfterOffset.is_made() {
             commit_too_early(&mut self.consumer, &self.dirty, &self.progress);
         }
-        for changes in [outgoing.controls, outgoing.ledger] {
-            let Some(written) = writer.append(&self.topics.ledger, changes)? else { return Ok(()) };
-            for (partition, Written { next, records }) in written {
-                self.snapshots.wrote(partition, next, records);
+        // In this order: a start that finds what a merge has changed must find the merge.
+        let changes = outgoing.controls.into_iter().chain(outgoing.ledger).collect();
+        match writer.append_to_ledger(&self.topics.ledger, changes, &mut self.writers)? {
+            Written::Durable(written) => {
+                written.iter().for_each(|(partition, (next, count))| self.snapshots.wrote(*partition, *next, *count));
             }
+            Written::Stopping => return Ok(()),
+            Written::Lost(reason) => return self.join_anew(&reason, component),
         }
         self.count();
         self.work.written();
         // Here nothing is found that the ledger does not have; the commit lets go of things that it has.
         self.snapshots.step(&self.work, now());
         self.commit();
+        Ok(())
+    }
+
+    /// Somebody else may write what we write: the group gave our partitions away while we slept, or will. So all is forgotten, and what the group
+    /// gives us from here on is taken up as by a process that has just started.
+    fn join_anew(&mut self, reason: &str, component: &Component) -> Result<(), DetectError> {
+        tracing::warn!(%reason, "the ledger has another writer; what was not written is left to him, and the group is joined anew");
+        component.not_ready(format!("the group is joined anew: {reason}"));
+        let ours: Vec<u32> = self.progress.keys().copied().collect();
+        self.drop_partitions(&ours);
+        self.work.written();
+        self.consumer = self.broker.consumer(GROUP, &self.topics.events, StartAt::Earliest)?;
         Ok(())
     }
 
@@ -402,82 +452,6 @@ fn commit_too_early(consumer: &mut Consumer, dirty: &BTreeSet<u32>, progress: &B
     for (partition, next) in dirty.iter().filter_map(|partition| Some((*partition, *progress.get(partition)?))) {
         let done = consumer.commit(partition, next, "");
         tracing::debug!(partition, next, ?done, "committed before the ledger");
-    }
-}
-
-/// Writes what must be durable before anything else happens.
-struct Writer<'a> {
-    broker: &'a Broker,
-    shutdown: &'a Shutdown,
-    component: &'a Component,
-}
-
-impl Writer<'_> {
-    /// Appends records and waits until they are durable, for as long as it takes: nothing may be committed before. The same bytes again are
-    /// harmless, because readers know alerts and ledger entries by their ids. What was written, by partition; `None` when the process
-    /// stops before.
-    fn append(&self, topic: &str, records: Vec<Record>) -> Result<Option<BTreeMap<u32, Written>>, DetectError> {
-        let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(5), 3);
-        let (mut waiting, mut written) = (records, BTreeMap::new());
-        while !waiting.is_empty() {
-            let (failed, why) = self.attempt(topic, waiting, &mut written)?;
-            if let Some(why) = why {
-                tracing::warn!(%why, topic, records = failed.len(), "not written, trying again");
-                self.component.not_ready(format!("{topic} cannot be written: {why}"));
-                self.shutdown.sleep(backoff.next_wait());
-                if self.shutdown.is_requested() {
-                    return Ok(None);
-                }
-            } else if backoff.attempts() > 0 {
-                self.component.ready();
-            }
-            waiting = failed;
-        }
-        Ok(Some(written))
-    }
-
-    /// One attempt: the records that are not durable, and why the last of them is not.
-    fn attempt(
-        &self,
-        topic: &str,
-        records: Vec<Record>,
-        written: &mut BTreeMap<u32, Written>,
-    ) -> Result<(Vec<Record>, Option<AppendError>), DetectError> {
-        let mut acks: Vec<(Record, Result<Ack, AppendError>)> = Vec::with_capacity(records.len());
-        for record in records {
-            let ack = self.broker.append(topic, record.clone());
-            acks.push((record, ack));
-        }
-        let (mut failed, mut why) = (Vec::new(), None);
-        for (record, ack) in acks {
-            match ack.and_then(Ack::wait) {
-                Ok(offset) => written.entry(record.partition).or_default().add(offset),
-                Err(error @ (AppendError::Refused { .. } | AppendError::Closed)) => return Err(error.into()),
-                Err(error) => {
-                    failed.push(record);
-                    why = Some(error);
-                }
-            }
-        }
-        Ok((failed, why))
-    }
-}
-
-/// What a partition of a topic took.
-#[derive(Default)]
-struct Written {
-    /// One past the last offset that was told.
-    next: u64,
-    records: u64,
-}
-
-impl Written {
-    fn add(&mut self, offset: u64) {
-        self.records += 1;
-        // Where the log cannot tell an offset, an earlier one will do: a snapshot is read on from there.
-        if offset != OFFSET_UNKNOWN {
-            self.next = self.next.max(offset + 1);
-        }
     }
 }
 

@@ -102,6 +102,8 @@ struct Shared {
     faults: Mutex<BTreeMap<(String, Fault), u64>>,
     /// The schedule of the empty text meets only exchanges that hold this one; empty for all.
     only: Mutex<String>,
+    /// How often what is held was let go.
+    let_go: AtomicU64,
     is_over: AtomicBool,
 }
 
@@ -133,6 +135,7 @@ impl FaultProxy {
             tokens: Mutex::default(),
             faults: Mutex::default(),
             only: Mutex::default(),
+            let_go: AtomicU64::new(0),
             is_over: AtomicBool::new(false),
         });
         let accepting = Arc::clone(&shared);
@@ -189,6 +192,11 @@ impl FaultProxy {
     /// No fault any more.
     pub fn calm(&self) {
         lock(&self.shared.schedules).clear();
+    }
+
+    /// What is held now is held no longer.
+    pub fn let_go(&self) {
+        self.shared.let_go.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Exchanges so far that a schedule was asked about.
@@ -286,8 +294,9 @@ impl Shared {
     }
 
     fn hold(&self, time: Duration) {
-        let until = Instant::now() + time;
-        while Instant::now() < until && !self.is_over.load(Ordering::Relaxed) {
+        let (until, let_go) = (Instant::now() + time, || self.let_go.load(Ordering::Relaxed));
+        let before = let_go();
+        while Instant::now() < until && let_go() == before && !self.is_over.load(Ordering::Relaxed) {
             thread::sleep(LOOK_INTERVAL.min(time));
         }
     }

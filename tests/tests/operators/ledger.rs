@@ -1,19 +1,22 @@
 //! What detection remembers, told as a hash: the same as the ledger, the log and ClickHouse would rebuild, and the same after a kill and a start.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use anyhow::ensure;
 use serde_json::Value;
 use tests::{
     events::{OKTA_ORG, click, okta_consent, okta_sso, page},
     poll,
-    servers::{Clickhouse, Daylight, Setup},
+    servers::{Clickhouse, Daylight, Fault, KafkaServer, Schedule, Setup},
 };
 
 use crate::shell::typed;
 
 const SOON: Duration = Duration::from_secs(60);
 const PEOPLE: u64 = 5;
+/// After how long Kafka gives the partitions of a silent member to another.
+const SESSION_TIMEOUT_MS: &str = "6000";
+const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 
 /// The one line of the one tenant, once everybody is remembered and the ledger says the same.
 fn remembered(daylight: &Daylight) -> anyhow::Result<Value> {
@@ -104,4 +107,65 @@ fn the_log_and_clickhouse_rebuild_what_is_remembered() -> anyhow::Result<()> {
     let said = crate::shell::type_to(&daylight, &["ledger", "rebuild", "--from", "clickhouse"])?;
     ensure!(said.code == 1 && said.err.contains("detection remembers something else"), "{} {}", said.out, said.err);
     Ok(())
+}
+
+/// What a process remembers of the one tenant, if it has the tenant's partition, once it is as many people and the ledger says the same.
+fn agrees(daylight: &Daylight, pairs: u64) -> anyhow::Result<()> {
+    poll(2 * SOON, "detection and the ledger remember the same", || {
+        let lines: Value = serde_json::from_str(&typed(daylight, &["ledger", "hash", "--rebuild", "--json"])?)?;
+        ensure!(lines[0]["pairs"] == pairs && lines[0]["hash"] == lines[0]["rebuilt_hash"], "{lines}");
+        Ok(())
+    })
+}
+
+/// A zombie: it stands with entries of the ledger in hand, its partition goes to another, and it goes on as if nothing had been. What it has in
+/// hand is older than what the other wrote meanwhile under the same key: since when the connection tells.
+#[test]
+fn a_detect_that_slept_past_its_session_leaves_the_ledger_to_its_successor() -> anyhow::Result<()> {
+    let (kafka, proxy) = KafkaServer::start_behind_proxy(1)?;
+    let role = |role, bootstrap: &str| {
+        let properties = toml::Table::from_iter([("session.timeout.ms".to_owned(), SESSION_TIMEOUT_MS.into())]);
+        let setup = Setup::new().role(role).connection("okta", "acme", "okta", OKTA_ORG).kafka(bootstrap);
+        setup.set("log.kafka_properties", properties).set("log.partitions", 1).start()
+    };
+    let (ingest, sleeper) = (role("ingest", &kafka.bootstrap)?, role("detect", proxy.address())?);
+    let accept = |person: u64, days_ago: i64| {
+        let email = format!("person{person}@brightwater.example");
+        let mut used = click(person, &email, "0oaBoard", "Zigzag Boards");
+        used.at_ms -= days_ago * DAY_MS;
+        ingest.accept("okta", &page(&[okta_sso(&used)]))
+    };
+    accept(1, 1)?;
+    agrees(&sleeper, 1)?;
+    let held = Schedule { per_thousand: BTreeMap::from([(Fault::DelayRequest, 1_000)]), hold: 10 * SOON };
+    proxy.schedule_of("Produce", held);
+    accept(2, 2)?;
+    poll(SOON, "what it has found is on its way", || {
+        ensure!(!proxy.faults_of("Produce").is_empty(), "not yet");
+        Ok(())
+    })?;
+    sleeper.pause()?;
+    let other = role("detect", &kafka.bootstrap)?;
+    agrees(&other, 2)?;
+    accept(3, 3)?;
+    agrees(&other, 3)?;
+    proxy.schedule_of("Produce", Schedule::default());
+    proxy.let_go();
+    sleeper.resume()?;
+    let words = ["the ledger has another writer", "the partition belongs to another process now"];
+    poll(2 * SOON, "it wakes and is told that it is nobody any more", || {
+        let log = sleeper.log()?;
+        ensure!(words.iter().any(|words| log.contains(words)), "not yet");
+        Ok(())
+    })?;
+    // Whoever has the partition now: one of the two.
+    poll(2 * SOON, "what is remembered is what the ledger says", || {
+        let hash = |daylight| -> anyhow::Result<Value> {
+            Ok(serde_json::from_str(&typed(daylight, &["ledger", "hash", "--rebuild", "--json"])?)?)
+        };
+        let lines = [hash(&other)?, hash(&sleeper)?];
+        let is_right = |line: &Value| line[0]["pairs"] == 3 && line[0]["hash"] == line[0]["rebuilt_hash"];
+        ensure!(lines.iter().any(is_right), "{lines:?}");
+        Ok(())
+    })
 }

@@ -11,6 +11,7 @@ mod group;
 mod queue;
 mod retention;
 mod row;
+mod sole_writer;
 mod staging;
 mod state;
 mod store;
@@ -18,6 +19,7 @@ mod topics;
 mod writer;
 
 use std::{
+    collections::BTreeMap,
     fs::{File, TryLockError},
     path::Path,
     sync::{Arc, Mutex, PoisonError, mpsc},
@@ -26,7 +28,7 @@ use std::{
 
 use tokio::sync::oneshot;
 
-pub(crate) use self::consumer::Consumer;
+pub(crate) use self::{consumer::Consumer, sole_writer::SoleWriter};
 use self::{
     queue::Command,
     state::{Shared, Topic},
@@ -45,6 +47,8 @@ const LOCK_FILE: &str = "daylight.lock";
 pub(crate) struct Engine {
     shared: Arc<Shared>,
     writer: Mutex<Option<JoinHandle<()>>>,
+    /// How many sole writers a partition had.
+    turns: Mutex<BTreeMap<(String, u32), u64>>,
 }
 
 impl Engine {
@@ -68,7 +72,7 @@ impl Engine {
         let writer = Writer::new(Arc::clone(&shared), store_folder, lock);
         let thread = std::thread::Builder::new().name("log-writer".to_owned()).spawn(move || writer.run());
         let thread = thread.map_err(|error| failed(error.to_string()))?;
-        Ok(Self { shared, writer: Mutex::new(Some(thread)) })
+        Ok(Self { shared, writer: Mutex::new(Some(thread)), turns: Mutex::default() })
     }
 
     pub(crate) fn ensure_topic(&self, spec: &TopicSpec) -> Result<(), OpenError> {

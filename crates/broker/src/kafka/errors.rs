@@ -20,6 +20,10 @@ pub(super) fn append_error(error: &KafkaError) -> AppendError {
             | RDKafkaErrorCode::UnknownTopic
             | RDKafkaErrorCode::UnknownTopicOrPartition,
         ) => AppendError::Refused { reason },
+        Some(RDKafkaErrorCode::Fenced | RDKafkaErrorCode::InvalidProducerEpoch | RDKafkaErrorCode::ProducerFenced) => {
+            AppendError::Fenced { reason }
+        }
+        Some(RDKafkaErrorCode::TransactionalIdAuthorizationFailed) => AppendError::Refused { reason },
         Some(RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight) => AppendError::Closed,
         _ => AppendError::Unavailable { reason },
     }

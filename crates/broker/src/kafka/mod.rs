@@ -10,6 +10,7 @@ mod native;
 mod producer;
 mod reader;
 mod settings;
+mod sole_writer;
 mod topics;
 mod words;
 
@@ -21,9 +22,8 @@ use std::{
 
 use rdkafka::{ClientConfig, producer::Producer as _};
 
-pub(crate) use self::check::check_foreign;
-pub(crate) use self::consumer::Consumer;
 pub use self::settings::{KafkaSettings, is_secret_property};
+pub(crate) use self::{check::check_foreign, consumer::Consumer, sole_writer::SoleWriter};
 use self::{native::Description, producer::Producer};
 use crate::{Ack, AppendError, ConsumeError, Limits, LogId, OpenError, Record, StartAt, limits::why_refused};
 

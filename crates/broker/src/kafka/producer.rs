@@ -35,11 +35,24 @@ pub(super) struct Delivery {
 }
 
 impl Delivery {
+    /// Counts what waits in `queued_bytes`.
+    pub(super) fn new(queued_bytes: Arc<AtomicU64>) -> Self {
+        Self { queued_bytes, is_broken: AtomicBool::new(false), words: LastWords::default() }
+    }
+
+    /// Tells who waits for a record.
+    pub(super) fn tell(&self, waiting: Waiting, fate: Result<u64, AppendError>) {
+        waiting.tell(&self.queued_bytes, fate);
+    }
+
     /// Why the cluster cannot be reached.
     pub(super) fn words(&self) -> &LastWords {
         &self.words
     }
 }
+
+/// A record as librdkafka takes it.
+type Waited<'a> = BaseRecord<'a, [u8], [u8], Box<Waiting>>;
 
 /// Who waits for a record.
 pub(super) struct Waiting {
@@ -127,25 +140,21 @@ impl ProducerContext for Delivery {
                 Err(errors::append_error(error))
             }
         };
-        waiting.tell(&self.queued_bytes, fate);
+        self.tell(*waiting, fate);
     }
 }
 
 impl Waiting {
     /// Gives the bytes back and tells whoever waits. Whoever went away meanwhile needs no answer.
     fn tell(self, queued_bytes: &AtomicU64, fate: Result<u64, AppendError>) {
-        queued_bytes.fetch_sub(self.bytes, Ordering::AcqRel);
+        let less = |queued: u64| Some(queued.saturating_sub(self.bytes));
+        queued_bytes.fetch_update(Ordering::AcqRel, Ordering::Acquire, less).ok();
         self.acknowledge.send(fate).ok();
     }
 }
 
 fn start(config: &ClientConfig, queued_bytes: &Arc<AtomicU64>) -> Result<ThreadedProducer<Delivery>, KafkaError> {
-    let delivery = Delivery {
-        queued_bytes: Arc::clone(queued_bytes),
-        is_broken: AtomicBool::new(false),
-        words: LastWords::default(),
-    };
-    ThreadedProducer::from_config_and_context(config, delivery)
+    ThreadedProducer::from_config_and_context(config, Delivery::new(Arc::clone(queued_bytes)))
 }
 
 fn is_broken(producer: &ThreadedProducer<Delivery>) -> bool {
@@ -154,6 +163,15 @@ fn is_broken(producer: &ThreadedProducer<Delivery>) -> bool {
 
 /// Hands one record to librdkafka, which copies it.
 fn send(producer: &ThreadedProducer<Delivery>, topic: &str, record: &Record) -> Ack {
+    let (message, ack) = message(topic, record);
+    if let Err((error, message)) = producer.send(message) {
+        producer.context().tell(*message.delivery_opaque, Err(errors::append_error(&error)));
+    }
+    ack
+}
+
+/// A record as librdkafka takes it, and what its sender waits for.
+pub(super) fn message<'a>(topic: &'a str, record: &'a Record) -> (Waited<'a>, Ack) {
     let (acknowledge, acknowledged) = oneshot::channel();
     let waiting = Box::new(Waiting { acknowledge, bytes: record_bytes(record) });
     let message = BaseRecord {
@@ -165,8 +183,5 @@ fn send(producer: &ThreadedProducer<Delivery>, topic: &str, record: &Record) -> 
         headers: None,
         delivery_opaque: waiting,
     };
-    if let Err((error, message)) = producer.send(message) {
-        message.delivery_opaque.tell(&producer.context().queued_bytes, Err(errors::append_error(&error)));
-    }
-    Ack(acknowledged)
+    (message, Ack(acknowledged))
 }

@@ -20,6 +20,9 @@ const RECORD_WITHIN: Duration = Duration::from_secs(30);
 const COORDINATOR_WITHIN: Duration = Duration::from_secs(30);
 /// How often it is asked for.
 const COORDINATOR_LOOK_INTERVAL: Duration = Duration::from_millis(200);
+/// How long the cluster waits for more at the end of a partition before it says that this is the end. The default of 500 ms would be felt where
+/// the last offsets are no records: they were compacted away, or are the ends of transactions.
+const END_TOLD_WITHIN_MS: u32 = 20;
 /// librdkafka wants a group's name for reading a partition. Nobody joins it and nothing is committed in it.
 const NO_GROUP: &str = "daylight-reader";
 
@@ -32,7 +35,11 @@ impl Engine {
         let producer = self.producer.current();
         let client = rdkafka::producer::Producer::client(&*producer);
         let (low, high) =
-            client.fetch_watermarks(topic, place, ANSWERS_WITHIN).map_err(|error| consume_error(&error))?;
+            client.fetch_watermarks(topic, place, ANSWERS_WITHIN).map_err(|error| match consume_error(&error) {
+                // The topic has it, and this client has not heard of it yet.
+                ConsumeError::Refused { reason } if is_unheard_of(&error) => ConsumeError::Unavailable { reason },
+                error => error,
+            })?;
         Ok((unsigned(low), unsigned(high)))
     }
 
@@ -72,8 +79,9 @@ impl Engine {
             return Ok(high);
         }
         let mut config = consumer_config(&self.client, NO_GROUP);
-        // Where the last records were compacted away, only the end itself tells that it is reached.
+        // Where the last offsets are no records, only the end itself tells that it is reached.
         config.set("enable.partition.eof", "true");
+        config.set("fetch.wait.max.ms", END_TOLD_WITHIN_MS.to_string());
         let consumer: BaseConsumer = config.create().map_err(|error| consume_error(&error))?;
         let places = partition_list(topic, &[(partition, from)]).map_err(|error| consume_error(&error))?;
         consumer.assign(&places).map_err(|error| consume_error(&error))?;
@@ -108,6 +116,14 @@ impl Engine {
     pub(super) fn create_consumer(&self, group: &str) -> Result<BaseConsumer, ConsumeError> {
         consumer_config(&self.client, group).create().map_err(|error| consume_error(&error))
     }
+}
+
+/// Is it a partition that nobody told the client of?
+fn is_unheard_of(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(RDKafkaErrorCode::UnknownPartition | RDKafkaErrorCode::UnknownTopicOrPartition)
+    )
 }
 
 /// Does the group have no coordinator *yet*? Asking again helps.

@@ -14,6 +14,8 @@ const DELIVERY_TIMEOUT_MS: u32 = 30_000;
 const LINGER_MS: u32 = 2;
 /// Milliseconds between two tries to reach a broker that is away; the default of 10 s would be seen as lag after each restart.
 const RECONNECT_BACKOFF_MAX_MS: u32 = 1_000;
+/// Milliseconds after which the cluster itself ends a transaction that nobody goes on with. Longer than we wait for one to end.
+const TRANSACTION_TIMEOUT_MS: u32 = 60_000;
 /// KiB of records that a consumer fetches ahead.
 const FETCHED_AHEAD_KIB: u32 = 32_768;
 /// Milliseconds until a consumer whose buffer was full fetches again; the default of a second would be seen as lag.
@@ -77,6 +79,15 @@ pub(super) fn producer_config(client: &ClientConfig, limits: &Limits) -> ClientC
     config.set("queue.buffering.max.messages", "0");
     config.set("queue.buffering.max.kbytes", PRODUCER_QUEUE_KIB.to_string());
     config.set("message.max.bytes", message_bytes_max(limits).to_string());
+    config
+}
+
+/// The producer of a sole writer: it alone, by its name.
+pub(super) fn sole_writer_config(client: &ClientConfig, limits: &Limits, name: &str) -> ClientConfig {
+    let mut config = producer_config(client, limits);
+    config.set("enable.idempotence", "true");
+    config.set("transactional.id", name);
+    config.set("transaction.timeout.ms", TRANSACTION_TIMEOUT_MS.to_string());
     config
 }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod groups;
 pub(crate) mod records;
+pub(crate) mod sole;
 pub(crate) mod topics;
 
 use std::{

@@ -2,10 +2,11 @@
 
 use std::{
     sync::LazyLock,
+    thread,
     time::{Duration, Instant},
 };
 
-use broker::{Broker, CommitError, Limits, StartAt};
+use broker::{AppendError, Broker, Cleanup, CommitError, Limits, StartAt};
 use tests::servers::{Fault, FaultProxy, Schedule, kafka::KafkaServer};
 
 use crate::contract::{KEEP, append, new_topic, read_all, record, wait_for_partitions};
@@ -82,4 +83,29 @@ fn a_commit_whose_answer_is_lost_counts_and_may_be_done_again() {
     proxy.schedule_of("OffsetCommit", Schedule::default());
     let lost = proxy.faults_of("OffsetCommit");
     assert!(lost.get(&Fault::LoseResponse).is_some_and(|times| *times > 2), "{lost:?}");
+}
+
+/// What a writer has on its way when another takes its place: its records are in the log, and the word that they count arrives too late.
+#[test]
+fn what_a_sole_writer_had_on_its_way_when_another_began_never_counts() {
+    let (proxied, direct, proxy) = open_both();
+    let topic = new_topic(&direct, 1, Cleanup::Compact);
+    let mut first = proxied.sole_writer(&topic, 0).unwrap();
+    first.append_all(&[record(0, "a", "1")]).unwrap();
+    proxy.schedule_of("EndTxn", Schedule { per_thousand: [(Fault::DelayRequest, 1_000)].into(), hold: FAULTS_WITHIN });
+    let late = thread::spawn(move || first.append_all(&[record(0, "a", "of old")]));
+    let deadline = Instant::now() + FAULTS_WITHIN;
+    while proxy.faults_of("EndTxn").is_empty() {
+        assert!(Instant::now() < deadline, "nothing is on its way");
+        thread::park_timeout(Duration::from_millis(10));
+    }
+    let mut second = direct.sole_writer(&topic, 0).unwrap();
+    let values = || read_all(&direct, &topic, 0).into_iter().filter_map(|(_, _, value)| value).collect::<Vec<_>>();
+    assert_eq!(values(), [b"1"], "it is not among what whoever begins reads");
+    second.append_all(&[record(0, "a", "2")]).unwrap();
+    proxy.schedule_of("EndTxn", Schedule::default());
+    proxy.let_go();
+    let error = late.join().unwrap().unwrap_err();
+    assert!(matches!(error, AppendError::Fenced { .. }), "{error}");
+    assert_eq!(values(), [b"1", b"2"]);
 }

@@ -37,6 +37,8 @@ const KINDS: &[(i16, &str)] = &[
     (14, "SyncGroup"),
     (18, "ApiVersions"),
     (22, "InitProducerId"),
+    (24, "AddPartitionsToTxn"),
+    (26, "EndTxn"),
 ];
 
 /// The responses to come that something happens to, by their number.
