@@ -5,7 +5,7 @@ use event::Event;
 use crate::{
     cursor::{Blocks, Cursor},
     error::{DecodeError, Flaw},
-    event_record::{BatchHeader, EVENT_BYTES_MIN, EVENTS_PER_RECORD_MAX, read_event, read_header},
+    event_record::{BatchHeader, EVENT_BYTES_MIN, EVENTS_PER_RECORD_MAX, RawTexts, read_event, read_header},
     wire::{Schema, malformed},
 };
 
@@ -16,11 +16,12 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct BatchReader<'a> {
     header: BatchHeader<'a>,
+    origin: &'a [u8],
     record_bytes: usize,
     schema: Schema,
     cursor: Cursor<'a>,
     blocks: Blocks,
-    app_bytes: &'a [u8],
+    raw: RawTexts<'a>,
     is_done: bool,
 }
 
@@ -30,9 +31,19 @@ impl<'a> BatchReader<'a> {
         schema: Schema,
         mut cursor: Cursor<'a>,
     ) -> Result<BatchReader<'a>, DecodeError> {
-        let header = read_header(&mut cursor).map_err(|flaw| malformed(record_bytes, schema, &cursor, flaw))?;
+        let (header, origin) =
+            read_header(&mut cursor).map_err(|flaw| malformed(record_bytes, schema, &cursor, flaw))?;
         let blocks = Blocks::new(EVENT_BYTES_MIN, EVENTS_PER_RECORD_MAX);
-        Ok(BatchReader { header, record_bytes, schema, cursor, blocks, app_bytes: &[], is_done: false })
+        Ok(BatchReader {
+            header,
+            origin,
+            record_bytes,
+            schema,
+            cursor,
+            blocks,
+            raw: RawTexts::default(),
+            is_done: false,
+        })
     }
 
     /// What is true of every event of the record.
@@ -41,11 +52,16 @@ impl<'a> BatchReader<'a> {
         &self.header
     }
 
-    /// The bytes that encode the app of the event read last: kind of id, id and name. Two events of one source whose bytes are equal
-    /// concern the same app under the same name, so a reader can look up all three with one hash. Not a stored format.
+    /// The bytes of the header's texts: two records whose bytes are equal come from one tenant, connection and provider's tenant.
     #[must_use]
-    pub const fn app_bytes(&self) -> &'a [u8] {
-        self.app_bytes
+    pub const fn raw_origin(&self) -> &'a [u8] {
+        self.origin
+    }
+
+    /// The bytes of the texts of the event read last.
+    #[must_use]
+    pub const fn raw_texts(&self) -> RawTexts<'a> {
+        self.raw
     }
 
     /// Reads the next event over a blank one; false behind the last.
@@ -54,7 +70,7 @@ impl<'a> BatchReader<'a> {
         if self.blocks.next_item(&mut self.cursor)?.is_none() {
             return self.cursor.end().map(|()| false);
         }
-        self.app_bytes = read_event(&mut self.cursor, event)?;
+        self.raw = read_event(&mut self.cursor, event)?;
         Ok(true)
     }
 }
@@ -124,11 +140,53 @@ mod tests {
         let mut reader = reader(&record);
         let mut next = || {
             reader.next().unwrap().unwrap();
-            reader.app_bytes()
+            reader.raw_texts().app
         };
         assert_eq!(next(), b"\x04\x080oa1\x0aNotes");
         assert_eq!(next(), b"\x04\x080oa1\x0aNotes");
         assert_eq!(next(), b"\x04\x080oa1\x0eNotes 2");
+    }
+
+    #[test]
+    fn texts_that_come_together_have_the_same_bytes_when_they_are_the_same() {
+        let long = "x".repeat(10_000);
+        let of = |agent: &'static str, session: &'static str| Event {
+            app_object_id: "object",
+            session_id: session,
+            outcome_reason: "WRONG",
+            city: "Köln",
+            user_agent: agent,
+            ..event(1)
+        };
+        let record = record(&[of("Mozilla", "1"), of("Mozilla", "22"), Event { user_agent: &long, ..of("", "1") }]);
+        let mut reader = reader(&record);
+        let mut next = || {
+            reader.next().unwrap().unwrap();
+            reader.raw_texts()
+        };
+        let first = next();
+        assert_eq!(first.grant, b"\x0cobject\0\0\0\0");
+        assert_eq!(first.outcome, b"\0\x0aWRONG\0\0");
+        assert_eq!(first.network, [b"\0\0\x0a".as_slice(), "Köln".as_bytes()].concat());
+        assert_eq!(first.client, b"\0\0\x0eMozilla");
+        assert_eq!(next(), first);
+        let third = next();
+        assert_eq!((third.grant, third.network), (first.grant, first.network));
+        assert_eq!(third.client.len(), 2 + 3 + 10_000);
+    }
+
+    #[test]
+    fn a_length_that_takes_more_bytes_than_it_needs_belongs_to_its_text() {
+        let mut record = record(&[Event { user_agent: "Mozilla", ua_os: "Linux", city: "Ulm", ..event(1) }]);
+        for length in [0x0e, 0x0a, 0x06] {
+            let place = record.iter().rposition(|byte| *byte == length).unwrap();
+            record.splice(place..=place, [length | 0x80, 0]);
+        }
+        let mut reader = reader(&record);
+        assert_eq!(reader.next().unwrap().unwrap().user_agent, "Mozilla");
+        let raw = reader.raw_texts();
+        assert_eq!(raw.network, b"\0\0\x86\0Ulm");
+        assert_eq!(raw.client, b"\x8a\0Linux\0\x8e\0Mozilla");
     }
 
     #[test]

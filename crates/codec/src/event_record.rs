@@ -82,15 +82,21 @@ pub(crate) fn write_header(writer: &mut Writer, header: &BatchHeader<'_>) {
     writer.boolean(header.is_backfill);
 }
 
-pub(crate) fn read_header<'a>(cursor: &mut Cursor<'a>) -> Result<BatchHeader<'a>, Flaw> {
-    Ok(BatchHeader {
-        tenant: cursor.text()?,
-        connection: cursor.text()?,
-        provider_tenant: cursor.text()?,
+/// The header, and the bytes of its texts.
+pub(crate) fn read_header<'a>(cursor: &mut Cursor<'a>) -> Result<(BatchHeader<'a>, &'a [u8]), Flaw> {
+    let start = cursor.clone();
+    let (mut tenant, mut connection, mut provider_tenant) = ("", "", "");
+    cursor.texts([&mut tenant, &mut connection, &mut provider_tenant])?;
+    let texts = cursor.since(&start);
+    let header = BatchHeader {
+        tenant,
+        connection,
+        provider_tenant,
         source: cursor.member(Source::from_index)?,
         received_at: cursor.time()?,
         is_backfill: cursor.boolean()?,
-    })
+    };
+    Ok((header, texts))
 }
 
 pub(crate) fn write_event(writer: &mut Writer, event: &Event<'_>) {
@@ -138,9 +144,44 @@ pub(crate) fn write_event(writer: &mut Writer, event: &Event<'_>) {
     writer.text(event.user_agent);
 }
 
-/// Reads an event over a blank one of its batch, and returns the raw bytes of its app: kind of id, id and name. Over one that exists,
+/// The bytes that encode texts which stand together. Two events whose bytes are equal have equal texts, so a reader can look them up with one
+/// hash. Empty where that cannot be said. Not a stored format.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RawTexts<'a> {
+    /// `app.id_kind`, `app.id` and `app_name`: of two events of one source, the same app under the same name.
+    pub app: &'a [u8],
+    /// `app_object_id`, `scopes`, `scopes_added`, `scopes_removed` and `resources`.
+    pub grant: &'a [u8],
+    /// `outcome_code`, `outcome_reason`, `auth_method` and `auth_protocol`.
+    pub outcome: &'a [u8],
+    /// `as_org`, `country` and `city`.
+    pub network: &'a [u8],
+    /// `ua_os`, `ua_browser` and `user_agent`.
+    pub client: &'a [u8],
+}
+
+impl<'a> RawTexts<'a> {
+    /// Finds them in the bytes of the texts from `app_object_id` to the last, which all lie in them: each group begins where the text before it
+    /// ends. So it begins with a length, and equal bytes are read as equal texts.
+    #[inline]
+    fn of(app: &'a [u8], texts: &'a [u8], event: &Event<'a>) -> RawTexts<'a> {
+        let end = |text: &str| text.as_ptr().addr().wrapping_sub(texts.as_ptr().addr()).wrapping_add(text.len());
+        let (grant, ids) = (end(event.resources.as_str()), end(event.transaction_id));
+        let (outcome, network) = (end(event.auth_protocol), end(event.city));
+        let between = |from: usize, to: usize| texts.get(from..to).unwrap_or_default();
+        RawTexts {
+            app,
+            grant: between(0, grant),
+            outcome: between(ids, outcome),
+            network: between(outcome, network),
+            client: between(network, texts.len()),
+        }
+    }
+}
+
+/// Reads an event over a blank one of its batch, and returns the raw bytes of its texts. Over one that exists,
 /// because an event is half a kilobyte, and returning it would copy it at each step up.
-pub(crate) fn read_event<'a>(cursor: &mut Cursor<'a>, event: &mut Event<'a>) -> Result<&'a [u8], Flaw> {
+pub(crate) fn read_event<'a>(cursor: &mut Cursor<'a>, event: &mut Event<'a>) -> Result<RawTexts<'a>, Flaw> {
     event.event_id = EventId(u128::from_be_bytes(cursor.fixed()?));
     event.occurred_at = cursor.time()?;
     event.occurred_at_original = cursor.time()?;
@@ -163,6 +204,7 @@ pub(crate) fn read_event<'a>(cursor: &mut Cursor<'a>, event: &mut Event<'a>) -> 
     event.app.id_kind = cursor.member(AppIdKind::from_index)?;
     cursor.texts([&mut event.app.id, &mut event.app_name])?;
     let app_bytes = cursor.since(&app_start);
+    let texts_start = cursor.clone();
     let (mut scopes, mut scopes_added, mut scopes_removed, mut resources) = ("", "", "", "");
     cursor.texts([
         &mut event.app_object_id,
@@ -191,7 +233,7 @@ pub(crate) fn read_event<'a>(cursor: &mut Cursor<'a>, event: &mut Event<'a>) -> 
     event.scopes_added = Tokens::from_canonical(scopes_added);
     event.scopes_removed = Tokens::from_canonical(scopes_removed);
     event.resources = Tokens::from_canonical(resources);
-    Ok(app_bytes)
+    Ok(RawTexts::of(app_bytes, cursor.since(&texts_start), event))
 }
 
 #[cfg(test)]

@@ -37,7 +37,7 @@ pub use control::encode_control;
 pub use dead_letter::{decode_dead_letter, encode_dead_letter};
 pub use delivery::{decode_delivery, encode_delivery};
 pub use error::{DecodeError, EncodeError, Flaw};
-pub use event_record::{BatchHeader, EVENTS_PER_RECORD_MAX};
+pub use event_record::{BatchHeader, EVENTS_PER_RECORD_MAX, RawTexts};
 pub use expectation::{GapRecord, decode_expectation, decode_gap_record, encode_expectation};
 pub use feed_cursor::{decode_feed_cursor, encode_feed_cursor};
 pub use gap::{decode_gap, encode_gap};

@@ -92,6 +92,11 @@ impl KnownApps {
         place
     }
 
+    /// Gives numbers beyond this one.
+    pub(crate) const fn number_from(&mut self, number: u64) {
+        self.last_number = number;
+    }
+
     /// Goes on with the numbers of another, of which none may be given again.
     pub(crate) const fn number_after(&mut self, other: &KnownApps) {
         self.last_number = other.last_number;

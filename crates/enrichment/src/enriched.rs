@@ -6,8 +6,8 @@ use event::{Event, Status};
 /// What is known about an app under the tables in force.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AppInfo {
-    /// Another one for each app as delivered (reference and name) of a tenant, and for the same one after the tables have changed: who has met
-    /// a number need not look at the texts again. 0 where nobody gave one.
+    /// Another one for each app as delivered (tenant, reference and name), and for the same one after the tables have changed: who has met
+    /// a number of this enricher need not look at the texts again. 0 where nobody gave one.
     pub number: u64,
     /// Canonical key: the catalogue's (`slack.com`), or provisional (`okta:app_id:0oa…`) for an app that nobody knows yet.
     pub app_key: String,

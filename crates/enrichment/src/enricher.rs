@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use catalog::Catalogue;
 use event::{Alias, AppRef, Control, Event, Position, Status, TableName, TableVersion, Timestamp};
-use hashbrown::HashMap;
 
 use crate::{
     AliasRefused, Aliases, AppInfo, CatalogueShelf, Directory, DirectoryShelf, Enriched, Recorded, Standing,
-    tenant::Tenant,
+    tenant::Tenant, tenants::Tenants,
 };
 
 /// What a control record did.
@@ -29,7 +28,7 @@ pub struct Enricher {
     catalogue: Arc<Catalogue>,
     catalogues: CatalogueShelf,
     directories: DirectoryShelf,
-    tenants: HashMap<String, Tenant>,
+    tenants: Tenants,
 }
 
 impl Enricher {
@@ -37,7 +36,7 @@ impl Enricher {
     #[must_use]
     pub fn new(catalogue: Arc<Catalogue>) -> Enricher {
         let (catalogues, directories) = (CatalogueShelf::default(), DirectoryShelf::default());
-        Enricher { catalogue, catalogues, directories, tenants: HashMap::new() }
+        Enricher { catalogue, catalogues, directories, tenants: Tenants::default() }
     }
 
     /// Takes catalogues from this shelf, each where a tenant's log notes its version.
@@ -127,22 +126,19 @@ impl Enricher {
 
     /// The event with what the tables say about it.
     pub fn enrich<'a>(&'a mut self, event: &'a Event<'a>) -> Enriched<'a> {
-        let Enricher { catalogue, tenants, .. } = self;
-        tenants.entry_ref(event.tenant).or_insert_with(|| Tenant::new(catalogue)).enrich(event)
+        self.tenant(event.tenant).enrich(event)
     }
 
     /// What the tables say about an app, and its status for all; `None` for a reference to no app.
     pub fn app(&mut self, tenant: &str, app: &AppRef<'_>, name: &str) -> Option<(&AppInfo, Status)> {
-        let Enricher { catalogue, tenants, .. } = self;
-        let tenant = tenants.entry_ref(tenant).or_insert_with(|| Tenant::new(catalogue));
+        let tenant = self.tenant(tenant);
         let now = tenant.decisions.now();
         tenant.app(app, name).map(|known| (&known.info, known.standing.status("", now)))
     }
 
     /// What the tables say about an app, and what holds for this very reference; `None` for a reference to no app.
     pub fn standing(&mut self, tenant: &str, app: &AppRef<'_>, name: &str) -> Option<(&AppInfo, &Standing)> {
-        let Enricher { catalogue, tenants, .. } = self;
-        let tenant = tenants.entry_ref(tenant).or_insert_with(|| Tenant::new(catalogue));
+        let tenant = self.tenant(tenant);
         tenant.app(app, name).map(|known| (&known.info, &known.standing))
     }
 
@@ -195,6 +191,32 @@ impl Enricher {
 
     fn tenant(&mut self, name: &str) -> &mut Tenant {
         let Enricher { catalogue, tenants, .. } = self;
-        tenants.entry_ref(name).or_insert_with(|| Tenant::new(catalogue))
+        tenants.get_or_make(name, |place| Tenant::new(catalogue, place))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use event::{AppIdKind, Source};
+
+    use super::*;
+
+    #[test]
+    fn an_app_as_delivered_has_a_number_that_no_other_app_of_any_tenant_has() {
+        let mut enricher = Enricher::new(Arc::new(Catalogue::embedded().unwrap()));
+        let mut number = |tenant: &str, id, name| {
+            let app = AppRef { source: Source::Okta, id_kind: AppIdKind::AppId, id };
+            enricher.app(tenant, &app, name).unwrap().0.number
+        };
+        let delivered =
+            [("a", "1", "One"), ("b", "1", "One"), ("a", "2", "Two"), ("b", "1", "Other"), ("a", "1", "One")];
+        let numbers = delivered.map(|(tenant, id, name)| number(tenant, id, name));
+        assert_eq!(numbers[0], numbers[4]);
+        assert_eq!(numbers.iter().collect::<BTreeSet<_>>().len(), 4);
+        enricher.forget(|tenant| tenant == "a");
+        let app = AppRef { source: Source::Okta, id_kind: AppIdKind::AppId, id: "3" };
+        assert!(!numbers.contains(&enricher.app("a", &app, "Three").unwrap().0.number));
     }
 }

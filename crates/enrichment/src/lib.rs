@@ -12,6 +12,7 @@ mod enriched;
 mod enricher;
 mod shelf;
 mod tenant;
+mod tenants;
 
 pub use alias::{AliasRefused, Aliases};
 pub use decisions::{Decisions, Recorded, Standing};

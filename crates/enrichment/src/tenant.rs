@@ -16,6 +16,9 @@ use crate::{
 /// Apps whose name is remembered per tenant, source and kind of id. Those that come later are shown by their id where an event does not name them.
 const NAMES_MAX: usize = 65_536;
 
+/// Bits of the number of an app as delivered that count the apps of one tenant; those above say which tenant.
+const NUMBER_BITS: u32 = 40;
+
 /// A sanctioned app of some category.
 #[derive(Clone, Debug)]
 struct Offer {
@@ -43,9 +46,11 @@ pub(crate) struct Tenant {
 }
 
 impl Tenant {
-    /// A tenant about which nothing has been decided.
-    pub(crate) fn new(catalogue: &Arc<Catalogue>) -> Tenant {
-        Tenant::with_files(Arc::clone(catalogue), Arc::default())
+    /// A tenant about which nothing has been decided, the one at this place among all.
+    pub(crate) fn new(catalogue: &Arc<Catalogue>, place: u64) -> Tenant {
+        let mut tenant = Tenant::with_files(Arc::clone(catalogue), Arc::default());
+        tenant.apps.number_from(place << NUMBER_BITS);
+        tenant
     }
 
     /// The same tenant, about which nothing has been decided.

@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 use codec::{BatchReader, DecodeError, LogRecord};
 use enrichment::Enricher;
 use event::{Control, Coordinates, LogId, Position, Timestamp};
-use store::{AliasesBlock, DecisionsBlock, EncodedBlock, EventsBlock, RevealsBlock};
+use store::{AliasesBlock, DecisionsBlock, EncodedBlock, EventRows, RevealsBlock};
 
 use crate::{
     Config,
-    convert::{alias_row, own_row, reveal_row, shared_row, with_decision_row},
+    convert::{alias_row, app_key, keys, own_row, reveal_row, shared_row, with_decision_row},
     hours::Hours,
     plan::Range,
     usage::{BatchPlace, Usage},
@@ -31,7 +31,7 @@ pub(crate) struct Open {
     opened_at: Option<Instant>,
     /// When the log took the first record of the batch.
     first_logged_at: Timestamp,
-    events: EventsBlock,
+    events: EventRows,
     decisions: DecisionsBlock,
     aliases: AliasesBlock,
     reveals: RevealsBlock,
@@ -90,7 +90,7 @@ impl Open {
             month: None,
             opened_at: None,
             first_logged_at: Timestamp::MISSING,
-            events: EventsBlock::new(),
+            events: EventRows::new(),
             decisions: DecisionsBlock::new(),
             aliases: AliasesBlock::new(),
             reveals: RevealsBlock::new(),
@@ -181,22 +181,29 @@ impl Open {
         batch: BatchReader<'_>,
         enricher: &mut Enricher,
     ) -> Result<(), DecodeError> {
-        let header = *batch.header();
+        let (header, origin) = (*batch.header(), batch.raw_origin());
         self.month.get_or_insert(header.received_at.month());
-        let rows_before = self.events.rows();
         let taken = self.take_each(offset, batch, enricher);
         // Also where a flaw was found: those before it are in the batch.
-        let (at, rows) = (self.at(offset, 0), self.events.rows() - rows_before);
-        self.events.push_shared(&shared_row(&header, enricher.tables_version(header.tenant), at, logged_at), rows);
+        let at = self.at(offset, 0);
+        let shared = shared_row(&header, enricher.tables_version(header.tenant), at, logged_at);
+        self.events.finish_record(&shared, origin);
         taken
     }
 
-    fn take_each(&mut self, offset: u64, batch: BatchReader<'_>, enricher: &mut Enricher) -> Result<(), DecodeError> {
+    fn take_each(
+        &mut self,
+        offset: u64,
+        mut batch: BatchReader<'_>,
+        enricher: &mut Enricher,
+    ) -> Result<(), DecodeError> {
         // Not `0u16..`: behind the last index that a record may have, that has no next one.
-        for (index, event) in (0..=u16::MAX).zip(batch) {
+        for index in 0..=u16::MAX {
+            let Some(event) = batch.next() else { break };
             let event = event?;
             let enriched = enricher.enrich(&event);
-            self.events.push_own(&own_row(&enriched, index));
+            let app = app_key(&enriched);
+            self.events.push(&own_row(&enriched, index), &keys(&app, batch.raw_texts()));
             self.hours.take(&event);
             self.usage.take(&enriched);
             self.rows += 1;

@@ -1,10 +1,10 @@
 //! Domain → rows: the one place where the shape of an event meets the shape of its table.
 
-use codec::BatchHeader;
+use codec::{BatchHeader, RawTexts};
 use enrichment::Enriched;
 use event::{Alert, Alias, Coordinates, DeadLetter, Decision, Expectation, Gap, Identity, Reveal, Timestamp};
 use store::{
-    AlertRow, AliasRow, DeadLetterRow, DecisionRow, EventRow, IdentityRow, RevealRow, SourceExpectationRow,
+    AlertRow, AliasRow, DeadLetterRow, DecisionRow, EventKeys, EventRow, IdentityRow, RevealRow, SourceExpectationRow,
     SourceGapRow,
 };
 
@@ -86,6 +86,25 @@ pub(crate) fn own_row<'a>(enriched: &Enriched<'a>, index: u16) -> EventRow<'a> {
         parse_warnings: event.warnings.bits(),
         index,
         ..EventRow::EMPTY
+    }
+}
+
+/// What stands for the app's key, id, name and category: enrichment numbers an app as delivered, and a name that it learned is not delivered.
+pub(crate) fn app_key(enriched: &Enriched<'_>) -> [u8; 9] {
+    let number = enriched.app.map_or(0, |app| app.number);
+    let [a, b, c, d, e, f, g, h] = number.to_le_bytes();
+    [a, b, c, d, e, f, g, h, u8::from(enriched.event.app_name.is_empty())]
+}
+
+/// What stands for the texts of an event that come together. `app`: of `app_key`.
+pub(crate) fn keys<'a>(app: &'a [u8; 9], raw: RawTexts<'a>) -> EventKeys<'a> {
+    let is_numbered = app.iter().take(8).any(|byte| *byte != 0);
+    EventKeys {
+        app: if is_numbered { app } else { &[] },
+        grant: raw.grant,
+        outcome: raw.outcome,
+        network: raw.network,
+        client: raw.client,
     }
 }
 

@@ -14,7 +14,7 @@ use enrichment::Enriched;
 use event::{AppKind, AppRef, Kind, Outcome, Timestamp, session_key};
 use store::{
     AppDayRow, AppDaysBlock, AppPersonDayRow, AppPersonDaysBlock, AppRow, AppSessionRow, AppSessionsBlock, AppsBlock,
-    EncodedBlock,
+    EncodedBlock, sorted_in_buckets,
 };
 
 use cells::{Cells, Names};
@@ -145,9 +145,9 @@ impl Usage {
 
     fn seal_people(&mut self, order: &[u32], rank: impl Fn(u32) -> u32) {
         let Usage { cells, people, blocks, .. } = self;
-        people.iter_mut().for_each(|(cell, ..)| *cell = rank(*cell));
-        people.sort_unstable();
-        for of_person in people.chunk_by(|one, other| (one.0, one.1) == (other.0, other.1)) {
+        let ranked = || people.iter().map(|(cell, user_key, at)| (rank(*cell) as usize, (rank(*cell), *user_key, *at)));
+        let sorted = sorted_in_buckets(ranked, people.len(), order.len());
+        for of_person in sorted.chunk_by(|one, other| (one.0, one.1) == (other.0, other.1)) {
             let (Some((rank, user_key, first_used_at)), Some((.., last_used_at))) =
                 (of_person.first().copied(), of_person.last().copied())
             else {
@@ -163,10 +163,11 @@ impl Usage {
 
     fn seal_sessions(&mut self, order: &[u32], rank: impl Fn(u32) -> u32) {
         let Usage { cells, sessions, blocks, .. } = self;
-        sessions.iter_mut().for_each(|(cell, _)| *cell = rank(*cell));
-        sessions.sort_unstable();
-        sessions.dedup();
-        for (rank, session_key) in sessions.drain(..) {
+        let ranked = || sessions.iter().map(|(cell, session)| (rank(*cell) as usize, (rank(*cell), *session)));
+        let mut sorted = sorted_in_buckets(ranked, sessions.len(), order.len());
+        sorted.dedup();
+        sessions.clear();
+        for (rank, session_key) in sorted {
             let names = order.get(rank as usize).and_then(|cell| cells.names(*cell));
             let Some(Names { tenant, app_key, department, day }) = names else { continue };
             blocks.sessions.push(&AppSessionRow { tenant, app_key, department, day, session_key });

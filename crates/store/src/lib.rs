@@ -4,6 +4,7 @@
 //! block, and hands the encoded block with its token to `Client::insert`, which tells what became of it: stored, refused, or unknown.
 //! Nothing here retries: what to do about an unknown end is the caller's to decide, because only the caller knows what can be read back.
 
+mod bucket_sort;
 mod client;
 mod closed_sets;
 mod connection;
@@ -24,6 +25,7 @@ mod usage_check;
 mod usage_mend;
 mod verify;
 
+pub use bucket_sort::sorted_in_buckets;
 pub use client::{Client, Parameter};
 pub use closed_sets::{
     ACTOR_TYPE, ALERT_STATE, ALIAS_ACTION, APP_ID_KIND, APP_KIND, CLOSED_SETS, CONSENT_TYPE, GAP_REASON, GRANT_RISK,

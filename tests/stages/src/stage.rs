@@ -5,11 +5,11 @@ use std::{hint::black_box, sync::Arc, time::Duration};
 
 use anyhow::{bail, ensure};
 use catalog::Catalogue;
-use codec::{BatchHeader, BatchWriter, LogRecord, decode_log_record};
+use codec::{BatchHeader, BatchWriter, LogRecord, RawTexts, decode_log_record};
 use detection::{Engine, Findings, Observation, Settings};
 use enrichment::Enricher;
 use event::{Coordinates, LogId, Position};
-use store::EventsBlock;
+use store::{EventKeys, EventRow, EventRows};
 
 use crate::{
     accounting, allocations,
@@ -41,7 +41,7 @@ pub fn run(stage: &str, rounds: u64, seed: u64) -> anyhow::Result<Staged> {
     let workload = Workload::new(Shape { people: 500, known_pairs: 2_000, ..Shape::of_apps(800) }, seed);
     let records = records(&workload)?;
     let mut enricher = Enricher::new(Arc::new(Catalogue::embedded()?));
-    let (mut engine, mut out, mut block) = (Engine::new(Settings::default()), Findings::default(), EventsBlock::new());
+    let (mut engine, mut out, mut block) = (Engine::new(Settings::default()), Findings::default(), EventRows::new());
     known_before(&workload, &mut |tenant, entry| {
         engine.load(tenant, entry);
         Ok(())
@@ -49,9 +49,10 @@ pub fn run(stage: &str, rounds: u64, seed: u64) -> anyhow::Result<Staged> {
     let mut round = |number: u64| -> anyhow::Result<u64> {
         let mut events = 0;
         for (offset, record) in (number * ROUND_EVENTS..).zip(&records) {
-            let LogRecord::Events(batch) = decode_log_record(record)? else { bail!("a record without events") };
-            for (index, event) in (0u16..).zip(batch) {
-                let event = event?;
+            let LogRecord::Events(mut batch) = decode_log_record(record)? else { bail!("a record without events") };
+            let (header, origin) = (*batch.header(), batch.raw_origin());
+            for index in 0u16.. {
+                let Some(event) = batch.next().transpose()? else { break };
                 events += 1;
                 if depth == 0 {
                     black_box(&event);
@@ -64,10 +65,15 @@ pub fn run(stage: &str, rounds: u64, seed: u64) -> anyhow::Result<Staged> {
                     engine.observe(Observation { coordinates, logged_at: event.received_at }, &enriched, &mut out);
                 }
                 if depth > 2 {
-                    block.push(&row(enriched.event, enriched.app.map_or("", |app| &app.app_key), position));
+                    let app = enriched.app.map_or(0, |app| app.number).to_le_bytes();
+                    let RawTexts { grant, outcome, network, client, .. } = batch.raw_texts();
+                    let keys = EventKeys { app: &app, grant, outcome, network, client };
+                    block.push(&row(enriched.event, enriched.app.map_or("", |app| &app.app_key), position), &keys);
                 }
                 black_box(&enriched);
             }
+            let shared = EventRow { tenant: header.tenant, connection: header.connection, offset, ..EventRow::EMPTY };
+            block.finish_record(&shared, origin);
         }
         black_box(block.take());
         out.clear();

@@ -28,7 +28,8 @@ pub struct EncodedBlock {
 }
 
 /// Declares a table's row and block: `RowName<'life> => BlockName in "table" [sorted by method] { field: value => Column, "Type"; }`. A column
-/// whose value is the same for many rows in succession may be marked, `"Type", shared;`: it can be pushed once for all of them.
+/// whose value is the same for many rows in succession may be marked, `"Type", shared;`: it can be pushed once for all of them. One marked
+/// `"Type", grouped;` is pushed with others by a `Group`.
 ///
 /// A field is named as its column; `field as "_name"` where the column has a name that Rust would not like.
 macro_rules! native_block {
@@ -36,12 +37,14 @@ macro_rules! native_block {
     (@name $field:ident $name:literal) => { $name };
     (@own $block:ident $row:ident $field:ident) => { $block.$field.push($row.$field); };
     (@own $block:ident $row:ident $field:ident shared) => {};
+    (@own $block:ident $row:ident $field:ident grouped) => {};
     (@shared $block:ident $row:ident $rows:ident $field:ident) => {};
+    (@shared $block:ident $row:ident $rows:ident $field:ident grouped) => {};
     (@shared $block:ident $row:ident $rows:ident $field:ident shared) => { $block.$field.push_many($row.$field, $rows); };
     (
         $(#[$row_meta:meta])* $row:ident<$life:lifetime> =>
         $(#[$block_meta:meta])* $block:ident in $table:literal $(sorted by $order:ident)? {
-            $($(#[$meta:meta])* $field:ident $(as $name:literal)?: $value:ty => $column:ty, $type_name:expr $(, $shared:ident)?;)+
+            $($(#[$meta:meta])* $field:ident $(as $name:literal)?: $value:ty => $column:ty, $type_name:expr $(, $mark:ident)?;)+
         }
     ) => {
         $(#[$row_meta])*
@@ -74,19 +77,19 @@ macro_rules! native_block {
                 $(self.$field.push(row.$field);)+
             }
 
-            /// Adds one row without the columns that are marked as shared: before anything else is done with the block, `push_shared` must
-            /// add them for just as many rows.
+            /// Adds one row without the columns that are marked as shared or grouped: before anything else is done with the block, they must
+            /// be added for just as many rows.
             pub fn push_own(&mut self, row: &$row<'_>) {
                 self.row_count += 1;
                 let block = self;
-                $($crate::native::native_block!(@own block row $field $($shared)?);)+
+                $($crate::native::native_block!(@own block row $field $($mark)?);)+
             }
 
             /// Adds the columns that are marked as shared, for so many rows that `push_own` has added.
             pub fn push_shared(&mut self, row: &$row<'_>, rows: usize) {
                 let block = self;
                 let _ = (&block, row, rows);
-                $($crate::native::native_block!(@shared block row rows $field $($shared)?);)+
+                $($crate::native::native_block!(@shared block row rows $field $($mark)?);)+
             }
 
             /// Rows so far.

@@ -113,18 +113,42 @@ impl Dictionary {
         self.rows.repeat_last(rows - 1);
     }
 
-    /// For each row the place of its text among the block's texts sorted by bytes.
+    /// The number of a text in this block, for `push_number`.
+    pub(crate) fn number_of(&mut self, text: &str) -> u32 {
+        let text = text.as_bytes();
+        let entry = self.intern(text);
+        self.number(entry, text.len())
+    }
+
+    /// Adds so many rows of the text that has this number in this block.
+    #[inline]
+    pub(crate) fn push_number(&mut self, number: u32, rows: usize) {
+        if rows == 0 {
+            return;
+        }
+        self.rows.push(number);
+        if rows > 1 {
+            self.rows.repeat_last(rows - 1);
+        }
+    }
+
+    /// For each number the place of its text among the block's texts sorted by bytes.
     pub(crate) fn ranks(&self) -> Vec<u32> {
         let mut by_text: Vec<(u32, &[u8])> =
             (0..).zip(self.keys.iter().map(|entry| self.entry_bytes(*entry))).collect();
         by_text.sort_unstable_by_key(|(_, text)| *text);
-        let mut rank_of_key = vec![0_u32; by_text.len()];
-        for (rank, (key, _)) in (0_u32..).zip(by_text) {
-            if let Some(place) = rank_of_key.get_mut(key as usize) {
+        let mut ranks = vec![0_u32; by_text.len()];
+        for (rank, (number, _)) in (0_u32..).zip(by_text) {
+            if let Some(place) = ranks.get_mut(number as usize) {
                 *place = rank;
             }
         }
-        self.rows.iter().map(|key| rank_of_key.get(key as usize).copied().unwrap_or(0)).collect()
+        ranks
+    }
+
+    /// For each row the number of its text.
+    pub(crate) fn numbers(&self) -> impl Iterator<Item = u32> {
+        self.rows.iter()
     }
 
     /// The entry of a text, made when it is new.
@@ -382,7 +406,8 @@ mod tests {
     fn ranks_are_by_bytes() {
         let mut column = Dictionary::default();
         ["b", "", "a", "b", "B"].iter().for_each(|text| column.push(text));
-        assert_eq!(column.ranks(), [3, 0, 2, 3, 1]);
+        assert_eq!(column.ranks(), [3, 0, 2, 1]);
+        assert!(column.numbers().eq([0, 1, 2, 0, 3]));
     }
 
     #[test]

@@ -8,6 +8,7 @@
 mod block;
 mod dictionary;
 mod fixed;
+mod group;
 mod list;
 mod select;
 mod spare;
@@ -19,6 +20,7 @@ pub use block::{ColumnType, EncodedBlock};
 pub(crate) use block::{put_column, put_header};
 pub(crate) use dictionary::Dictionary;
 pub(crate) use fixed::Fixed;
+pub(crate) use group::Group;
 pub(crate) use list::List;
 pub use select::BadBlock;
 pub(crate) use spare::{lend, piece};

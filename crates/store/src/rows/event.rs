@@ -4,27 +4,30 @@ use super::{REPEATED, TIME};
 use crate::closed_sets::{
     ACTOR_TYPE, APP_ID_KIND, APP_KIND, CONSENT_TYPE, GRANT_RISK, KIND, OUTCOME, SOURCE, STATUS, STREAM,
 };
-use crate::native::{Dictionary, Fixed, Text, native_block};
+use crate::{
+    bucket_sort::sorted_in_buckets,
+    native::{Dictionary, Fixed, Text, native_block},
+};
 
 native_block! {
     /// One event. Texts that are empty, numbers and times that are 0 and the address `::` mean "not told".
     EventRow<'a> =>
     /// Events on their way into the table, sorted by its key when the block is taken. All of one block must lie in one month of
-    /// `received_at`: the table is partitioned by it, and an insert is atomic only within a partition. What the events of a record share is
-    /// marked.
+    /// `received_at`: the table is partitioned by it, and an insert is atomic only within a partition. What the events of a record share is marked,
+    /// and what comes together: `EventRows` fills both.
     EventsBlock in "events" sorted by key_order {
         /// The same for every copy of this event.
         event_id: u128 => Fixed<u128>, "UInt128";
         /// Our tenant.
-        tenant: &'a str => Dictionary, REPEATED, shared;
+        tenant: &'a str => Dictionary, REPEATED, grouped;
         /// The identity provider.
         source: u8 => Fixed<u8>, SOURCE, shared;
         /// Which of its logs.
         stream: u8 => Fixed<u8>, STREAM;
         /// The configured connection.
-        connection: &'a str => Dictionary, REPEATED, shared;
+        connection: &'a str => Dictionary, REPEATED, grouped;
         /// The provider's tenant.
-        provider_tenant: &'a str => Dictionary, REPEATED, shared;
+        provider_tenant: &'a str => Dictionary, REPEATED, grouped;
         /// What it means.
         kind: u8 => Fixed<u8>, KIND;
         /// A companion of a consent.
@@ -61,32 +64,32 @@ native_block! {
         department: &'a str => Dictionary, REPEATED;
 
         /// The canonical app.
-        app_key: &'a str => Dictionary, REPEATED;
+        app_key: &'a str => Dictionary, REPEATED, grouped;
         /// What kind of id the reference holds.
         app_id_kind: u8 => Fixed<u8>, APP_ID_KIND;
         /// The provider's id of the app.
-        app_native_id: &'a str => Dictionary, REPEATED;
+        app_native_id: &'a str => Dictionary, REPEATED, grouped;
         /// The app's name as delivered.
-        app_name: &'a str => Dictionary, REPEATED;
+        app_name: &'a str => Dictionary, REPEATED, grouped;
         /// The app's tenant-local object.
-        app_object_id: &'a str => Dictionary, REPEATED;
+        app_object_id: &'a str => Dictionary, REPEATED, grouped;
         /// How the app is built.
         app_kind: u8 => Fixed<u8>, APP_KIND;
         /// What the app is for, where the catalogue knows.
-        category: &'a str => Dictionary, REPEATED;
+        category: &'a str => Dictionary, REPEATED, grouped;
         /// What IT had decided when the row was made.
         status: u8 => Fixed<u8>, STATUS;
         /// The provider's own app.
         is_first_party: bool => Fixed<bool>, "Bool";
 
         /// What was granted, as canonical text.
-        scopes: &'a str => Dictionary, REPEATED;
+        scopes: &'a str => Dictionary, REPEATED, grouped;
         /// What is new in it.
-        scopes_added: &'a str => Dictionary, REPEATED;
+        scopes_added: &'a str => Dictionary, REPEATED, grouped;
         /// What went away.
-        scopes_removed: &'a str => Dictionary, REPEATED;
+        scopes_removed: &'a str => Dictionary, REPEATED, grouped;
         /// The APIs concerned, as canonical text.
-        resources: &'a str => Dictionary, REPEATED;
+        resources: &'a str => Dictionary, REPEATED, grouped;
         /// For whom the consent speaks.
         consent_type: u8 => Fixed<u8>, CONSENT_TYPE;
         /// The provider's id of the grant.
@@ -97,35 +100,35 @@ native_block! {
         /// How it ended.
         outcome: u8 => Fixed<u8>, OUTCOME;
         /// The provider's code.
-        outcome_code: &'a str => Dictionary, REPEATED;
+        outcome_code: &'a str => Dictionary, REPEATED, grouped;
         /// The provider's words.
-        outcome_reason: &'a str => Dictionary, REPEATED;
+        outcome_reason: &'a str => Dictionary, REPEATED, grouped;
 
         /// How the person proved who they are.
-        auth_method: &'a str => Dictionary, REPEATED;
+        auth_method: &'a str => Dictionary, REPEATED, grouped;
         /// Was a second factor used?
         is_mfa: bool => Fixed<bool>, "Bool";
         /// The protocol, as delivered.
-        auth_protocol: &'a str => Dictionary, REPEATED;
+        auth_protocol: &'a str => Dictionary, REPEATED, grouped;
 
         /// The client's address, IPv4 mapped.
         ip: [u8; 16] => Fixed<[u8; 16]>, "IPv6";
         /// Autonomous system number.
         asn: u32 => Fixed<u32>, "UInt32";
         /// Autonomous system's organisation.
-        as_org: &'a str => Dictionary, REPEATED;
+        as_org: &'a str => Dictionary, REPEATED, grouped;
         /// Does the provider call the address a proxy?
         is_proxy: bool => Fixed<bool>, "Bool";
         /// ISO 3166-1 alpha-2.
-        country: &'a str => Dictionary, REPEATED;
+        country: &'a str => Dictionary, REPEATED, grouped;
         /// City, as delivered.
-        city: &'a str => Dictionary, REPEATED;
+        city: &'a str => Dictionary, REPEATED, grouped;
         /// User agent, cut at the limit.
-        user_agent: &'a str => Dictionary, REPEATED;
+        user_agent: &'a str => Dictionary, REPEATED, grouped;
         /// Operating system.
-        ua_os: &'a str => Dictionary, REPEATED;
+        ua_os: &'a str => Dictionary, REPEATED, grouped;
         /// Browser.
-        ua_browser: &'a str => Dictionary, REPEATED;
+        ua_browser: &'a str => Dictionary, REPEATED, grouped;
 
         /// What the parser noticed, one bit each.
         parse_warnings: u32 => Fixed<u32>, "UInt32";
@@ -149,14 +152,42 @@ impl EventsBlock {
     /// Rows by (tenant, `app_key`, `occurred_at`), the table's key: the server finds them sorted and its merges stay cheap. Rows of one
     /// instant keep the order of the log.
     fn key_order(&self) -> Vec<u32> {
-        let places = self.tenant.ranks().into_iter().zip(self.app_key.ranks());
-        let mut keys: Vec<(u64, i64, u32)> = places
-            .zip(self.occurred_at.iter())
-            .zip(0..)
-            .map(|(((tenant, app), occurred_at), row)| (u64::from(tenant) << 32 | u64::from(app), occurred_at, row))
-            .collect();
-        keys.sort_unstable();
-        keys.into_iter().map(|(_, _, row)| row).collect()
+        let (tenants, apps) = (self.tenant.ranks(), self.app_key.ranks());
+        let rank = |ranks: &[u32], number: u32| ranks.get(number as usize).map_or(0, |rank| *rank as usize);
+        let rows = || {
+            let keys = self.tenant.numbers().zip(self.app_key.numbers());
+            let places = keys.map(|(tenant, app)| rank(&tenants, tenant) * apps.len() + rank(&apps, app));
+            places.zip(self.occurred_at.iter().zip(0_u32..))
+        };
+        let sorted = sorted_in_buckets(rows, self.row_count, tenants.len() * apps.len());
+        sorted.into_iter().map(|(_, row)| row).collect()
+    }
+}
+
+impl EventsBlock {
+    pub(super) fn app_columns(&mut self) -> [&mut Dictionary; 4] {
+        [&mut self.app_key, &mut self.app_native_id, &mut self.app_name, &mut self.category]
+    }
+
+    pub(super) fn origin_columns(&mut self) -> [&mut Dictionary; 3] {
+        [&mut self.tenant, &mut self.connection, &mut self.provider_tenant]
+    }
+
+    pub(super) fn grant_columns(&mut self) -> [&mut Dictionary; 5] {
+        let Self { app_object_id, scopes, scopes_added, scopes_removed, resources, .. } = self;
+        [app_object_id, scopes, scopes_added, scopes_removed, resources]
+    }
+
+    pub(super) fn outcome_columns(&mut self) -> [&mut Dictionary; 4] {
+        [&mut self.outcome_code, &mut self.outcome_reason, &mut self.auth_method, &mut self.auth_protocol]
+    }
+
+    pub(super) fn network_columns(&mut self) -> [&mut Dictionary; 3] {
+        [&mut self.as_org, &mut self.country, &mut self.city]
+    }
+
+    pub(super) fn client_columns(&mut self) -> [&mut Dictionary; 3] {
+        [&mut self.ua_os, &mut self.ua_browser, &mut self.user_agent]
     }
 }
 
@@ -239,27 +270,6 @@ mod tests {
             block.push(&EventRow { tenant, app_key, occurred_at, ..EventRow::EMPTY });
         }
         assert_eq!(block.key_order(), [3, 2, 4, 1, 5, 0]);
-    }
-
-    #[test]
-    fn rows_whose_shared_columns_come_once_are_the_rows_that_come_whole() {
-        let texts = ["a", "b", "a", "c"];
-        let record = |tenant, offset| EventRow { tenant, offset, tables_version: "1", ..EventRow::EMPTY };
-        // Records of so many rows, the first alone in its columns and the last in none of them.
-        let records = [(record("t", 7), 1), (record("t", 8), 3), (record("u", 8), 0), (record("u", 9), 4)];
-        let (mut whole, mut apart) = (EventsBlock::new(), EventsBlock::new());
-        for _ in 0..2 {
-            for (shared, rows) in &records {
-                for text in texts.iter().take(*rows) {
-                    let row = EventRow { native_id: text, app_key: text, ..shared.clone() };
-                    whole.push(&row);
-                    apart.push_own(&row);
-                }
-                apart.push_shared(shared, *rows);
-            }
-            assert_eq!(whole.bytes(), apart.bytes());
-            assert_eq!(whole.take().body, apart.take().body);
-        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod control;
 mod coverage;
 mod dead_letter;
 mod event;
+mod event_rows;
 mod identity;
 mod usage;
 
@@ -18,6 +19,7 @@ pub use coverage::{
 };
 pub use dead_letter::{DeadLetterRow, DeadLettersBlock};
 pub use event::{EventRow, EventsBlock};
+pub use event_rows::{EventKeys, EventRows};
 pub use identity::{IdentitiesBlock, IdentityRow};
 pub use usage::{
     AppDayRow, AppDaysBlock, AppPersonDayRow, AppPersonDaysBlock, AppRow, AppSessionRow, AppSessionsBlock, AppsBlock,
