@@ -55,6 +55,14 @@ pub enum OpenError {
         /// What was asked for.
         expected: u32,
     },
+    /// The cluster does not answer, or cannot yet do what it was asked for. Retry.
+    #[error("cannot open the log at {place}: {reason}")]
+    Away {
+        /// Its address.
+        place: String,
+        /// What the engine says.
+        reason: String,
+    },
     /// Anything else.
     #[error("cannot open the log at {place}: {reason}")]
     Failed {

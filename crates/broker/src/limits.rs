@@ -1,5 +1,7 @@
 //! What the log may hold in memory, and take in one piece: the same words for both engines, so that a limit means the same on either.
 
+use std::time::Duration;
+
 /// Bytes of commit metadata that both engines take. Kafka's own default (`offset.metadata.max.bytes`) is 4,096.
 pub const METADATA_BYTES_MAX: usize = 4_000;
 
@@ -23,11 +25,18 @@ pub struct Limits {
     pub queue_bytes_max: u64,
     /// Bytes of one record, key and value together; a larger one is refused. On Kafka, topics are created with this `max.message.bytes`.
     pub record_bytes_max: u32,
+    /// How long a record may wait for a broker of Kafka to acknowledge it. Longer than the election of a new leader takes; shorter than any sender
+    /// waits. The embedded log takes what it can at once.
+    pub acknowledged_within: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { queue_bytes_max: 64 * 1_024 * 1_024, record_bytes_max: 4 * 1_024 * 1_024 }
+        Self {
+            queue_bytes_max: 64 * 1_024 * 1_024,
+            record_bytes_max: 4 * 1_024 * 1_024,
+            acknowledged_within: Duration::from_secs(30),
+        }
     }
 }
 

@@ -86,7 +86,7 @@ fn a_record_of_the_largest_size_goes_through() {
 fn an_address_where_nobody_answers_is_an_error() {
     let nobody = format!("127.0.0.1:{}", tests::servers::free_port().unwrap());
     let error = Broker::connect_kafka(&nobody, settings(), Limits::default()).err();
-    assert!(matches!(&error, Some(OpenError::Failed { place, .. }) if *place == nobody), "{error:?}");
+    assert!(matches!(&error, Some(OpenError::Away { place, .. }) if *place == nobody), "{error:?}");
 }
 
 /// What a stopped process looks like to the others: it does not poll, its partition goes to another, and then it wakes in the middle of

@@ -1,4 +1,7 @@
 //! Kafka's errors in the words of this crate: retry, reject or halt.
+//!
+//! That a topic or partition is unknown is no refusal: whether it exists was asked before (`Engine::facts`), and brokers that start, as well as
+//! clients that have just come, do not know it for a moment.
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
@@ -15,16 +18,12 @@ pub(super) fn append_error(error: &KafkaError) -> AppendError {
             | RDKafkaErrorCode::InvalidRecord
             | RDKafkaErrorCode::MessageBatchTooLarge
             | RDKafkaErrorCode::MessageSizeTooLarge
-            | RDKafkaErrorCode::TopicAuthorizationFailed
-            | RDKafkaErrorCode::UnknownPartition
-            | RDKafkaErrorCode::UnknownTopic
-            | RDKafkaErrorCode::UnknownTopicOrPartition,
+            | RDKafkaErrorCode::TopicAuthorizationFailed,
         ) => AppendError::Refused { reason },
         Some(RDKafkaErrorCode::Fenced | RDKafkaErrorCode::InvalidProducerEpoch | RDKafkaErrorCode::ProducerFenced) => {
             AppendError::Fenced { reason }
         }
         Some(RDKafkaErrorCode::TransactionalIdAuthorizationFailed) => AppendError::Refused { reason },
-        Some(RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight) => AppendError::Closed,
         _ => AppendError::Unavailable { reason },
     }
 }
@@ -41,10 +40,7 @@ pub(super) fn consume_error(error: &KafkaError) -> ConsumeError {
             | RDKafkaErrorCode::GroupAuthorizationFailed
             | RDKafkaErrorCode::InvalidGroupId
             | RDKafkaErrorCode::InconsistentGroupProtocol
-            | RDKafkaErrorCode::TopicAuthorizationFailed
-            | RDKafkaErrorCode::UnknownPartition
-            | RDKafkaErrorCode::UnknownTopic
-            | RDKafkaErrorCode::UnknownTopicOrPartition,
+            | RDKafkaErrorCode::TopicAuthorizationFailed,
         ) => ConsumeError::Refused { reason },
         _ => ConsumeError::Unavailable { reason },
     }
@@ -77,4 +73,45 @@ pub(super) fn commit_error(error: &KafkaError) -> CommitError {
 pub(super) fn is_group_in_motion(error: &KafkaError) -> bool {
     let code = error.rdkafka_error_code();
     matches!(code, Some(RDKafkaErrorCode::IllegalGeneration | RDKafkaErrorCode::RebalanceInProgress))
+}
+
+/// Does nobody lead a partition just now, or does this client not know who? Then the answer comes at once, and asking again helps.
+pub(super) fn is_leader_unknown(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            RDKafkaErrorCode::LeaderNotAvailable
+                | RDKafkaErrorCode::NotLeaderForPartition
+                | RDKafkaErrorCode::ReplicaNotAvailable
+                | RDKafkaErrorCode::KafkaStorageError
+                | RDKafkaErrorCode::FencedLeaderEpoch
+                | RDKafkaErrorCode::UnknownLeaderEpoch
+                | RDKafkaErrorCode::UnknownPartition
+                | RDKafkaErrorCode::UnknownTopic
+                | RDKafkaErrorCode::UnknownTopicOrPartition
+        )
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_broker_says_that_starts_is_waited_for_and_what_is_forbidden_is_not() {
+        for (code, is_waited_for) in [
+            (RDKafkaErrorCode::UnknownPartition, true),
+            (RDKafkaErrorCode::UnknownTopicOrPartition, true),
+            (RDKafkaErrorCode::NotLeaderForPartition, true),
+            (RDKafkaErrorCode::LeaderNotAvailable, true),
+            (RDKafkaErrorCode::TopicAuthorizationFailed, false),
+            (RDKafkaErrorCode::Fatal, false),
+        ] {
+            let error = KafkaError::MetadataFetch(code);
+            let is_read_later = matches!(consume_error(&error), ConsumeError::Unavailable { .. });
+            assert_eq!((is_read_later, is_leader_unknown(&error)), (is_waited_for, is_waited_for), "{code:?}");
+            let is_written_later = matches!(append_error(&error), AppendError::Unavailable { .. });
+            assert_eq!(is_written_later, is_waited_for || code == RDKafkaErrorCode::Fatal, "{code:?}");
+        }
+    }
 }

@@ -58,9 +58,12 @@ impl Engine {
     pub(crate) fn connect(bootstrap: &str, settings: KafkaSettings, limits: Limits) -> Result<Self, OpenError> {
         let failed = |reason: String| OpenError::Failed { place: bootstrap.to_owned(), reason };
         let client = settings::client_config(bootstrap, &settings);
-        let producer = Producer::new(settings::producer_config(&client, &limits), limits.queue_bytes_max);
+        let producer = Producer::new(settings::producer_config(&client, &limits), limits);
         let producer = producer.map_err(|error| failed(words::without_values(&error)))?;
-        wait_for_answer(&producer).map_err(failed)?;
+        wait_for_answer(&producer).map_err(|(reason, is_hopeless)| {
+            let place = bootstrap.to_owned();
+            if is_hopeless { OpenError::Failed { place, reason } } else { OpenError::Away { place, reason } }
+        })?;
         let topics = RwLock::default();
         Ok(Self { bootstrap: bootstrap.to_owned(), settings, limits, client, producer, topics })
     }
@@ -127,8 +130,25 @@ impl Engine {
 
     fn describe(&self, topic: &str) -> Result<Option<Description>, OpenError> {
         let producer = self.producer.current();
-        let described = native::describe(producer.client(), topic, ANSWERS_WITHIN);
-        described.map_err(|reason| self.failed(format!("describing topic {topic}: {reason}")))
+        let deadline = Instant::now() + ANSWERS_WITHIN;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match native::describe(producer.client(), topic, left) {
+                Ok(description) => return Ok(description),
+                Err(undescribed) if undescribed.is_refused => {
+                    return Err(self.failed(format!("describing topic {topic}: {}", undescribed.reason)));
+                }
+                // A broker that has just started does not know yet what it has.
+                Err(undescribed) if Instant::now() >= deadline => {
+                    return Err(self.away(format!("describing topic {topic}: {}", undescribed.reason)));
+                }
+                Err(_) => std::thread::park_timeout(ASK_INTERVAL),
+            }
+        }
+    }
+
+    fn away(&self, reason: String) -> OpenError {
+        OpenError::Away { place: self.bootstrap.clone(), reason }
     }
 
     fn failed(&self, reason: String) -> OpenError {
@@ -149,15 +169,18 @@ pub(crate) fn join_foreign(
     Consumer::join(&settings::consumer_config(&client, group), topic, start)
 }
 
-/// Asks until somebody answers, the time is over, or it is clear that nobody ever will. Says why, where librdkafka knows it.
-fn wait_for_answer(producer: &Producer) -> Result<(), String> {
+/// Asks until somebody answers, the time is over, or it is clear that nobody ever will. Says why, where librdkafka knows it, and whether that stays
+/// so.
+fn wait_for_answer(producer: &Producer) -> Result<(), (String, bool)> {
     let (producer, deadline) = (producer.current(), Instant::now() + ANSWERS_WITHIN);
     loop {
         let Err(error) = producer.client().fetch_metadata(Some("no-such-topic"), ASKED_FOR) else { return Ok(()) };
         let trouble = producer.context().words().last();
         let is_over = Instant::now() >= deadline || trouble.as_ref().is_some_and(|trouble| trouble.is_hopeless);
         if is_over {
-            return Err(trouble.map_or_else(|| error.to_string(), |trouble| trouble.reason));
+            return Err(
+                trouble.map_or_else(|| (error.to_string(), false), |trouble| (trouble.reason, trouble.is_hopeless))
+            );
         }
         // A time-out comes after its time; any other error may come at once.
         std::thread::park_timeout(ASK_INTERVAL);

@@ -30,6 +30,15 @@ pub(super) struct Description {
     pub(super) partitions: u32,
 }
 
+/// Why a topic was not described.
+#[derive(Debug)]
+pub(super) struct Undescribed {
+    /// What librdkafka says.
+    pub(super) reason: String,
+    /// Does asking again not help?
+    pub(super) is_refused: bool,
+}
+
 /// Where the answers to commits come in. librdkafka keeps the queue alive as long as a commit may still answer into it.
 pub(super) struct CommitQueue(*mut bindings::rd_kafka_queue_t);
 
@@ -100,8 +109,8 @@ pub(super) fn describe<C: ClientContext>(
     client: &Client<C>,
     topic: &str,
     timeout: Duration,
-) -> Result<Option<Description>, String> {
-    let name = CString::new(topic).map_err(|error| error.to_string())?;
+) -> Result<Option<Description>, Undescribed> {
+    let name = CString::new(topic).map_err(|error| Undescribed { reason: error.to_string(), is_refused: true })?;
     let mut names = [name.as_ptr()];
     // SAFETY: `client` is borrowed for the whole call, so its handle lives. `names` holds one valid C string, which librdkafka copies. Queue and
     // collection are made and destroyed here, and nothing that points into them is used afterwards.
@@ -112,7 +121,8 @@ pub(super) fn describe<C: ClientContext>(
         bindings::rd_kafka_TopicCollection_destroy(topics);
         let answer = wait(queue, timeout);
         bindings::rd_kafka_queue_destroy(queue);
-        let event = answer.ok_or_else(|| format!("no answer within {timeout:?}"))?;
+        let event =
+            answer.ok_or_else(|| Undescribed { reason: format!("no answer within {timeout:?}"), is_refused: false })?;
         let description = read(event);
         bindings::rd_kafka_event_destroy(event);
         description
@@ -139,15 +149,17 @@ unsafe fn wait(queue: *mut bindings::rd_kafka_queue_t, timeout: Duration) -> Opt
 
 /// # Safety
 /// `event` must be live. What the functions of librdkafka point to lives as long as it does.
-unsafe fn read(event: *mut bindings::rd_kafka_event_t) -> Result<Option<Description>, String> {
+unsafe fn read(event: *mut bindings::rd_kafka_event_t) -> Result<Option<Description>, Undescribed> {
+    let refused = |reason: String| Undescribed { reason, is_refused: true };
     // SAFETY: the caller's promise; every pointer is checked before it is followed, and `count` says how many the array holds.
     unsafe {
-        if bindings::rd_kafka_event_error(event) != bindings::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
-            return Err(text(bindings::rd_kafka_event_error_string(event)));
+        let code = bindings::rd_kafka_event_error(event);
+        if code != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
+            return Err(undescribed(code, text(bindings::rd_kafka_event_error_string(event))));
         }
         let result = bindings::rd_kafka_event_DescribeTopics_result(event);
         if result.is_null() {
-            return Err("the answer is not a description of topics".to_owned());
+            return Err(refused("the answer is not a description of topics".to_owned()));
         }
         let mut count = 0;
         let topics = bindings::rd_kafka_DescribeTopics_result_topics(result, &raw mut count);
@@ -161,18 +173,18 @@ unsafe fn read(event: *mut bindings::rd_kafka_event_t) -> Result<Option<Descript
             match bindings::rd_kafka_error_code(error) {
                 RD_KAFKA_RESP_ERR_NO_ERROR => {}
                 RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART => return Ok(None),
-                _ => return Err(text(bindings::rd_kafka_error_string(error))),
+                code => return Err(undescribed(code, text(bindings::rd_kafka_error_string(error)))),
             }
         }
         let mut partitions = 0;
         bindings::rd_kafka_TopicDescription_partitions(topic, &raw mut partitions);
         let id = bindings::rd_kafka_TopicDescription_topic_id(topic);
         if id.is_null() {
-            return Err("Kafka tells no topic id (it does from 2.8 on)".to_owned());
+            return Err(refused("Kafka tells no topic id (it does from 2.8 on)".to_owned()));
         }
         let high = bindings::rd_kafka_Uuid_most_significant_bits(id).cast_unsigned();
         let low = bindings::rd_kafka_Uuid_least_significant_bits(id).cast_unsigned();
-        let partitions = u32::try_from(partitions).map_err(|error| error.to_string())?;
+        let partitions = u32::try_from(partitions).map_err(|error| refused(error.to_string()))?;
         Ok(Some(Description { topic_id: u128::from(high) << 64 | u128::from(low), partitions }))
     }
 }
@@ -185,4 +197,19 @@ unsafe fn text(string: *const std::ffi::c_char) -> String {
     }
     // SAFETY: the caller's promise, and it is not null.
     unsafe { CStr::from_ptr(string) }.to_string_lossy().into_owned()
+}
+
+/// What is forbidden or wrong stays so; all else passes.
+fn undescribed(code: RDKafkaRespErr, reason: String) -> Undescribed {
+    let is_refused = matches!(
+        code,
+        RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED
+            | RDKafkaRespErr::RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED
+            | RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION
+            | RDKafkaRespErr::RD_KAFKA_RESP_ERR__AUTHENTICATION
+            | RDKafkaRespErr::RD_KAFKA_RESP_ERR__SSL
+            | RDKafkaRespErr::RD_KAFKA_RESP_ERR__INVALID_ARG
+            | RDKafkaRespErr::RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE
+    );
+    Undescribed { reason, is_refused }
 }

@@ -9,7 +9,11 @@ use rdkafka::{
     message::{BorrowedMessage, Message},
 };
 
-use super::{Engine, errors::consume_error, settings::consumer_config};
+use super::{
+    Engine,
+    errors::{consume_error, is_leader_unknown},
+    settings::consumer_config,
+};
 use crate::{Committed, ConsumeError, RecordRef};
 
 /// How long the cluster may take to answer a question.
@@ -20,6 +24,8 @@ const RECORD_WITHIN: Duration = Duration::from_secs(30);
 const COORDINATOR_WITHIN: Duration = Duration::from_secs(30);
 /// How often it is asked for.
 const COORDINATOR_LOOK_INTERVAL: Duration = Duration::from_millis(200);
+/// How often a partition's leader is asked for.
+const LEADER_LOOK_INTERVAL: Duration = Duration::from_millis(50);
 /// How long the cluster waits for more at the end of a partition before it says that this is the end. The default of 500 ms would be felt where
 /// the last offsets are no records: they were compacted away, or are the ends of transactions.
 const END_TOLD_WITHIN_MS: u32 = 20;
@@ -34,13 +40,17 @@ impl Engine {
         }
         let producer = self.producer.current();
         let client = rdkafka::producer::Producer::client(&*producer);
-        let (low, high) =
-            client.fetch_watermarks(topic, place, ANSWERS_WITHIN).map_err(|error| match consume_error(&error) {
-                // The topic has it, and this client has not heard of it yet.
-                ConsumeError::Refused { reason } if is_unheard_of(&error) => ConsumeError::Unavailable { reason },
-                error => error,
-            })?;
-        Ok((unsigned(low), unsigned(high)))
+        let deadline = Instant::now() + ANSWERS_WITHIN;
+        loop {
+            match client.fetch_watermarks(topic, place, ANSWERS_WITHIN) {
+                Ok((low, high)) => return Ok((unsigned(low), unsigned(high))),
+                // A broker that has just started leads nothing for a moment.
+                Err(error) if is_leader_unknown(&error) && Instant::now() < deadline => {
+                    std::thread::sleep(LEADER_LOOK_INTERVAL);
+                }
+                Err(error) => return Err(consume_error(&error)),
+            }
+        }
     }
 
     pub(crate) fn committed(
@@ -116,14 +126,6 @@ impl Engine {
     pub(super) fn create_consumer(&self, group: &str) -> Result<BaseConsumer, ConsumeError> {
         consumer_config(&self.client, group).create().map_err(|error| consume_error(&error))
     }
-}
-
-/// Is it a partition that nobody told the client of?
-fn is_unheard_of(error: &KafkaError) -> bool {
-    matches!(
-        error.rdkafka_error_code(),
-        Some(RDKafkaErrorCode::UnknownPartition | RDKafkaErrorCode::UnknownTopicOrPartition)
-    )
 }
 
 /// Does the group have no coordinator *yet*? Asking again helps.

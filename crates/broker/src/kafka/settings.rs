@@ -7,15 +7,14 @@ use rdkafka::{ClientConfig, config::RDKafkaLogLevel};
 
 use crate::Limits;
 
-/// Milliseconds after which a record that no broker has acknowledged fails. Longer than the election of a new leader takes; shorter than any
-/// sender waits.
-const DELIVERY_TIMEOUT_MS: u32 = 30_000;
 /// Milliseconds that the producer waits for more records to share a request with. `ingest` packs events itself, so it is small.
 const LINGER_MS: u32 = 2;
 /// Milliseconds between two tries to reach a broker that is away; the default of 10 s would be seen as lag after each restart.
 const RECONNECT_BACKOFF_MAX_MS: u32 = 1_000;
 /// Milliseconds after which the cluster itself ends a transaction that nobody goes on with. Longer than we wait for one to end.
 const TRANSACTION_TIMEOUT_MS: u32 = 60_000;
+/// Milliseconds after which a record of a transaction fails, and the transaction with it.
+const TRANSACTION_DELIVERY_TIMEOUT_MS: u32 = 30_000;
 /// KiB of records that a consumer fetches ahead.
 const FETCHED_AHEAD_KIB: u32 = 32_768;
 /// Milliseconds until a consumer whose buffer was full fetches again; the default of a second would be seen as lag.
@@ -71,11 +70,14 @@ pub(super) fn client_config(bootstrap: &str, settings: &KafkaSettings) -> Client
 /// A producer that neither loses nor doubles nor reorders within a partition.
 pub(super) fn producer_config(client: &ClientConfig, limits: &Limits) -> ClientConfig {
     let mut config = client.clone();
-    config.set("enable.idempotence", if Mutation::ProduceWithoutIdempotence.is_made() { "false" } else { "true" });
+    let is_idempotent = if Mutation::ProduceWithoutIdempotence.is_made() { "false" } else { "true" };
+    config.set("enable.idempotence", is_idempotent);
+    // What is refused ends the producer, and what is late we look at ourselves: see `producer.rs`.
+    config.set("enable.gapless.guarantee", is_idempotent);
+    config.set("delivery.timeout.ms", "0");
     config.set("acks", "all");
     config.set("compression.type", "lz4");
     config.set("linger.ms", LINGER_MS.to_string());
-    config.set("delivery.timeout.ms", DELIVERY_TIMEOUT_MS.to_string());
     config.set("queue.buffering.max.messages", "0");
     config.set("queue.buffering.max.kbytes", PRODUCER_QUEUE_KIB.to_string());
     config.set("message.max.bytes", message_bytes_max(limits).to_string());
@@ -86,6 +88,8 @@ pub(super) fn producer_config(client: &ClientConfig, limits: &Limits) -> ClientC
 pub(super) fn sole_writer_config(client: &ClientConfig, limits: &Limits, name: &str) -> ClientConfig {
     let mut config = producer_config(client, limits);
     config.set("enable.idempotence", "true");
+    config.set("enable.gapless.guarantee", "false");
+    config.set("delivery.timeout.ms", TRANSACTION_DELIVERY_TIMEOUT_MS.to_string());
     config.set("transactional.id", name);
     config.set("transaction.timeout.ms", TRANSACTION_TIMEOUT_MS.to_string());
     config

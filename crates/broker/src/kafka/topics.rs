@@ -88,6 +88,10 @@ impl Engine {
         match results.into_iter().find_map(Result::err) {
             // Another process was quicker: what it made is checked like any other.
             None | Some((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
+            // A controller that is just being chosen.
+            Some((topic, code @ (RDKafkaErrorCode::NotController | RDKafkaErrorCode::RequestTimedOut))) => {
+                return Err(self.away(format!("making topic {topic}: {code}")));
+            }
             Some((topic, code)) => return Err(self.failed(format!("making topic {topic}: {code}"))),
         }
         // The controller has it; the brokers learn of it a moment later.
@@ -97,7 +101,7 @@ impl Engine {
                 return Ok(found);
             }
         }
-        Err(self.failed(format!("topic {} was made and cannot be seen", spec.name)))
+        Err(self.away(format!("topic {} was made and cannot be seen", spec.name)))
     }
 
     fn admin(&self) -> Result<AdminClient<DefaultClientContext>, OpenError> {
@@ -108,7 +112,7 @@ impl Engine {
     fn wait<T>(&self, request: impl Future<Output = Result<T, rdkafka::error::KafkaError>>) -> Result<T, OpenError> {
         let runtime = tokio::runtime::Builder::new_current_thread().build();
         let runtime = runtime.map_err(|error| self.failed(error.to_string()))?;
-        runtime.block_on(request).map_err(|error| self.failed(error.to_string()))
+        runtime.block_on(request).map_err(|error| self.away(error.to_string()))
     }
 }
 

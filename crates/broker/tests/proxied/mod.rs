@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use broker::{AppendError, Broker, Cleanup, CommitError, Limits, StartAt};
+use broker::{AppendError, Broker, Cleanup, CommitError, Limits, StartAt, TopicSpec};
 use tests::servers::{Fault, FaultProxy, Schedule, kafka::KafkaServer};
 
 use crate::contract::{KEEP, append, new_topic, read_all, record, wait_for_partitions};
@@ -21,6 +21,10 @@ static PROXIED: LazyLock<(KafkaServer, FaultProxy)> =
 
 /// Through the proxy, and through the open door.
 fn open_both() -> (Broker, Broker, &'static FaultProxy) {
+    open_both_with(Limits::default())
+}
+
+fn open_both_with(limits: Limits) -> (Broker, Broker, &'static FaultProxy) {
     let (server, proxy) = &*PROXIED;
     let mut settings = crate::settings();
     // Back soon, so that the test takes seconds.
@@ -30,7 +34,7 @@ fn open_both() -> (Broker, Broker, &'static FaultProxy) {
         settings.properties.insert(name.to_owned(), value.to_owned());
     }
     let [proxied, direct] = [proxy.address(), &server.bootstrap]
-        .map(|bootstrap| Broker::connect_kafka(bootstrap, settings.clone(), Limits::default()).expect("Kafka answers"));
+        .map(|bootstrap| Broker::connect_kafka(bootstrap, settings.clone(), limits).expect("Kafka answers"));
     (proxied, direct, proxy)
 }
 
@@ -56,6 +60,48 @@ fn a_record_whose_acknowledgement_is_lost_is_sent_again_and_stored_once() {
     proxy.schedule_of("Produce", Schedule::default());
     let there: Vec<Vec<u8>> = read_all(&direct, &topic, 0).into_iter().filter_map(|(_, _, value)| value).collect();
     assert_eq!(there, values, "after {:?}", proxy.faults_of("Produce"));
+}
+
+/// What `make chaos` found: librdkafka gives a producer another id when a record is too late, and sends under it what it holds of other partitions,
+/// also what Kafka has already.
+#[test]
+fn a_record_that_comes_too_late_doubles_no_other_one() {
+    const WAITS: Duration = Duration::from_secs(15);
+    let (broker, direct, proxy) = open_both_with(Limits { acknowledged_within: WAITS, ..Limits::default() });
+    // A machine may be so slow that the second is late, too: then once more.
+    for turn in 0..10 {
+        let [late, taken] = ["late", "taken"].map(|name| format!("{name}-{turn}-{}", std::process::id()));
+        let spec = |name: &String| TopicSpec { name: name.clone(), partitions: 1, cleanup: KEEP };
+        broker.ensure_topics(&[spec(&late), spec(&taken)]).expect("the topics are made");
+        let [of_late, of_taken] = [&late, &taken].map(|name| format!("Produce {name}"));
+        proxy.schedule_of(&of_late, schedule(&[(Fault::DropRequest, 1_000)]));
+        proxy.schedule_of(&of_taken, schedule(&[(Fault::LoseResponse, 1_000)]));
+        let began = Instant::now();
+        let first = broker.append(&late, record(0, "k", "late")).unwrap();
+        // So much later that it is not too late when the first is.
+        while began.elapsed() < WAITS / 3 {
+            std::thread::park_timeout(Duration::from_millis(20));
+        }
+        let second = broker.append(&taken, record(0, "k", "taken")).unwrap();
+        while proxy.faults_of(&of_taken).is_empty() && began.elapsed() < WAITS * 2 / 3 {
+            std::thread::park_timeout(Duration::from_millis(5));
+        }
+        let is_taken = !proxy.faults_of(&of_taken).is_empty();
+        proxy.schedule_of(&of_taken, schedule(&[(Fault::DropRequest, 1_000)]));
+        for (record, ack) in [("late", first), ("with it", second)] {
+            let error = ack.wait().unwrap_err();
+            assert!(matches!(error, AppendError::Unavailable { .. }), "{record}: {error}");
+        }
+        [&of_late, &of_taken].into_iter().for_each(|text| proxy.schedule_of(text, Schedule::default()));
+        append(&broker, &taken, vec![record(0, "k", "after")]);
+        if is_taken {
+            let there: Vec<Vec<u8>> =
+                read_all(&direct, &taken, 0).into_iter().filter_map(|(_, _, value)| value).collect();
+            assert_eq!(there, [&b"taken"[..], b"after"]);
+            return;
+        }
+    }
+    panic!("no record was taken in time");
 }
 
 #[test]

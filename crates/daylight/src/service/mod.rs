@@ -18,6 +18,7 @@ mod kafka_settings;
 mod log;
 mod merge;
 mod noted;
+mod patience;
 mod rebuild;
 mod redrive;
 mod refused;
@@ -55,6 +56,7 @@ use fill::Filler;
 use follower::Follower;
 use merge::Merger;
 use noted::Noter;
+use patience::patiently;
 use rebuild::Rebuilder;
 use redrive::Redriving;
 use remembered::Rememberer;
@@ -130,8 +132,11 @@ pub(crate) async fn run(config: Config, roles: &[Role]) -> anyhow::Result<()> {
     let shutdown = Shutdown::new();
     shutdown.request_at_signals().context("cannot watch signals")?;
     let folder = DataFolder::open(&config.data_folder.0)?;
-    let opened = (config.log.clone(), folder.clone());
-    let broker = tokio::task::spawn_blocking(move || log::open(&opened.0, &opened.1)).await??;
+    let opened = patiently("the log", &shutdown, None, async || {
+        let (log, folder) = (config.log.clone(), folder.clone());
+        tokio::task::spawn_blocking(move || log::open(&log, &folder)).await?
+    });
+    let Some(broker) = opened.await? else { return Ok(()) };
     let needs_clickhouse = roles.contains(&Role::Sink);
     let mut clickhouse =
         if needs_clickhouse { Some(Clickhouse::open(&config.clickhouse, &folder, &clients).await?) } else { None };
@@ -195,13 +200,23 @@ impl Part {
         let noter = Noter::new(Arc::clone(&self.tables), book.clone(), log.clone());
         // Served first: whoever starts for long can be asked whether he lives.
         endpoints.admin = self.start_admin(clickhouse, &book, &log, &noter, &mut running).await?;
-        let (broker, prefix) = (self.broker.clone(), self.config.log.topic_prefix.clone());
-        let files = self.folder.snapshots();
-        let digest = tokio::task::spawn_blocking(move || Digest::open(broker, &prefix, Some(files))).await??;
-        let Some(follower) = self.catch_up(&book, &digest).await? else { return self.watch(running).await };
-        noter.check_keys(roles.contains(&Role::Ingest), now()).await?;
-        if roles.contains(&Role::Detect) {
-            noter.note_tables(now()).await?;
+        let caught_up = patiently("the ledger", &self.shutdown, Some(&start), async || {
+            let (broker, prefix) = (self.broker.clone(), self.config.log.topic_prefix.clone());
+            let files = self.folder.snapshots();
+            let digest = tokio::task::spawn_blocking(move || Digest::open(broker, &prefix, Some(files))).await??;
+            let follower = self.catch_up(&book, &digest).await?;
+            Ok((digest, follower))
+        });
+        let Some((digest, Some(follower))) = caught_up.await? else { return self.watch(running).await };
+        let noted = patiently("what this process judges by", &self.shutdown, Some(&start), async || {
+            noter.check_keys(roles.contains(&Role::Ingest), now()).await?;
+            if roles.contains(&Role::Detect) {
+                noter.note_tables(now()).await?;
+            }
+            Ok(())
+        });
+        if noted.await?.is_none() {
+            return self.watch(running).await;
         }
         let shutdown = self.shutdown.clone();
         spawn_thread(&mut running, "book", &self.shutdown, move || follower.follow(&shutdown))?;
