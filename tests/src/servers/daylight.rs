@@ -92,6 +92,10 @@ impl Daylight {
             ensure!(answer.status == 200, "not ready: {}", answer.text());
             Ok(Some(running))
         });
+        if running.is_err() {
+            // It may be waiting for somebody and be ready in the end: beside the one that is started next.
+            self.keeper().kill()?;
+        }
         let running = running.with_context(|| format!("its last words:\n{}", self.keeper().last_words()))?;
         let Some(running) = running else {
             let code = self.keeper().wait()?;
