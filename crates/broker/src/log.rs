@@ -152,7 +152,7 @@ impl Broker {
     /// As `append`.
     pub fn append_all(&self, topic: &str, records: Vec<Record>) -> Result<Vec<Ack>, AppendError> {
         match &self.engine {
-            Engine::Kafka(engine) => engine.append_all(topic, &records),
+            Engine::Kafka(engine) => engine.append_all(topic, records),
             Engine::Embedded(engine) => engine.append_all(topic, records),
         }
     }

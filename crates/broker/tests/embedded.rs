@@ -44,6 +44,7 @@ contract! {
     records::records_come_back_in_order_with_keys_values_and_times;
     records::offsets_go_on_after_opening_again;
     records::what_waits_is_written_when_the_log_is_closed;
+    records::what_waits_for_others_keeps_its_order;
     records::an_ack_can_be_awaited;
     records::what_can_never_be_taken_is_refused;
     records::a_full_queue_refuses_at_once_and_has_room_again_later with small_queue();

@@ -6,6 +6,7 @@ mod check;
 mod commits;
 mod consumer;
 mod errors;
+mod lane;
 mod native;
 mod producer;
 mod reader;
@@ -76,7 +77,7 @@ impl Engine {
         Ok(self.facts(topic)?.map(|facts| facts.partitions))
     }
 
-    pub(crate) fn append_all(&self, topic: &str, records: &[Record]) -> Result<Vec<Ack>, AppendError> {
+    pub(crate) fn append_all(&self, topic: &str, records: Vec<Record>) -> Result<Vec<Ack>, AppendError> {
         let facts = self.facts(topic).map_err(|error| AppendError::Unavailable { reason: error.to_string() })?;
         let unknown = || AppendError::Refused { reason: format!("topic {topic} does not exist") };
         let facts = facts.ok_or_else(unknown)?;

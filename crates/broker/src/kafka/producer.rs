@@ -8,7 +8,7 @@
 use std::{
     collections::BTreeSet,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError, RwLock,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, Weak,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread::{self, JoinHandle},
@@ -20,12 +20,12 @@ use rdkafka::{
     config::{FromClientConfigAndContext, RDKafkaLogLevel},
     error::{KafkaError, RDKafkaErrorCode},
     message::Message,
-    producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _, ProducerContext, PurgeConfig},
+    producer::{BaseProducer, DeliveryResult, Producer as _, ProducerContext, PurgeConfig},
     util::Timeout,
 };
 use tokio::sync::oneshot;
 
-use super::{errors, settings, words::LastWords};
+use super::{errors, lane::Lane, settings, words::LastWords};
 use crate::{Ack, AppendError, Limits, OFFSET_UNKNOWN, Record, limits::record_bytes};
 
 /// How often is looked whether a record waits for too long.
@@ -55,13 +55,29 @@ pub(super) struct Delivery {
     count: AtomicU64,
     is_given_up: AtomicBool,
     words: LastWords,
+    /// Whose delivery it is. Weak, because a producer holds its delivery.
+    producer: OnceLock<Weak<BaseProducer<Delivery>>>,
+    /// One for each partition that was written to.
+    lanes: Mutex<Vec<Arc<Lane>>>,
 }
 
 impl Delivery {
     /// Counts what waits in `queued_bytes`.
     pub(super) fn new(queued_bytes: Arc<AtomicU64>) -> Self {
         let (since, count, is_given_up) = (Mutex::default(), AtomicU64::new(0), AtomicBool::new(false));
-        Self { queued_bytes, since, count, is_given_up, words: LastWords::default() }
+        let (words, producer, lanes) = (LastWords::default(), OnceLock::new(), Mutex::default());
+        Self { queued_bytes, since, count, is_given_up, words, producer, lanes }
+    }
+
+    /// The way to a partition.
+    fn lane(&self, topic: &str, partition: u32) -> Arc<Lane> {
+        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(lane) = lanes.iter().find(|lane| lane.is_of(topic, partition)) {
+            return Arc::clone(lane);
+        }
+        let lane = Arc::new(Lane::new(topic, partition));
+        lanes.push(Arc::clone(&lane));
+        lane
     }
 
     /// Tells who waits for a record.
@@ -85,7 +101,7 @@ impl Delivery {
     }
 
     /// Why a record did not get there.
-    fn failure(&self, error: &KafkaError) -> AppendError {
+    pub(super) fn failure(&self, error: &KafkaError) -> AppendError {
         match error.rdkafka_error_code() {
             Some(RDKafkaErrorCode::Fatal) => self.is_given_up.store(true, Ordering::Release),
             // Given up: why, librdkafka has told before.
@@ -108,15 +124,14 @@ impl Delivery {
     }
 }
 
-/// A record as librdkafka takes it.
-type Waited<'a> = BaseRecord<'a, [u8], [u8], Box<Waiting>>;
-
 /// Who waits for a record.
 pub(super) struct Waiting {
     acknowledge: oneshot::Sender<Result<u64, AppendError>>,
     bytes: u64,
     /// Where somebody looks at the time for it.
     since: Option<(Instant, u64)>,
+    /// Where others may wait for its fate.
+    lane: Option<Arc<Lane>>,
 }
 
 impl Producer {
@@ -127,7 +142,7 @@ impl Producer {
     }
 
     /// Queues records, all or none, and never blocks.
-    pub(super) fn append_all(&self, topic: &str, records: &[Record]) -> Result<Vec<Ack>, AppendError> {
+    pub(super) fn append_all(&self, topic: &str, records: Vec<Record>) -> Result<Vec<Ack>, AppendError> {
         let bytes = records.iter().map(record_bytes).fold(0, u64::saturating_add);
         // One that is larger than the whole limit is let in when nothing else waits, or it never could be.
         let room = |queued: u64| {
@@ -138,7 +153,7 @@ impl Producer {
         let limit_bytes = self.limits.queue_bytes_max;
         reserved.map_err(|queued_bytes| AppendError::QueueFull { queued_bytes, limit_bytes })?;
         let producer = self.working();
-        Ok(records.iter().map(|record| send(&producer, topic, record)).collect())
+        Ok(records.into_iter().map(|record| send(&producer, topic, record)).collect())
     }
 
     pub(super) fn queued_bytes(&self) -> u64 {
@@ -173,7 +188,8 @@ impl Producer {
 
 impl Drop for Producer {
     fn drop(&mut self) {
-        // Bounded: what is not acknowledged in time is given up.
+        // Bounded: what is not acknowledged in time is given up. What a lane holds back goes before the last record that it waits for is forgotten, so
+        // it is waited for, too.
         if let Err(error) = self.current().flush(Timeout::Never) {
             tracing::warn!(%error, "records were left when the log was closed");
         }
@@ -188,6 +204,7 @@ impl Served {
     ) -> Result<Self, KafkaError> {
         let delivery = Delivery::new(Arc::clone(queued_bytes));
         let producer = Arc::new(BaseProducer::from_config_and_context(config, delivery)?);
+        producer.context().producer.set(Arc::downgrade(&producer)).ok();
         let is_over = Arc::new(AtomicBool::new(false));
         let (served, is_told) = (Arc::clone(&producer), Arc::clone(&is_over));
         let thread = thread::Builder::new().name("producer".to_owned()).spawn(move || {
@@ -229,11 +246,26 @@ impl ProducerContext for Delivery {
             Ok(message) => Ok(u64::try_from(message.offset()).unwrap_or(OFFSET_UNKNOWN)),
             Err((error, _)) => Err(self.failure(error)),
         };
+        let (lane, is_there) = (waiting.lane.clone(), fate.is_ok());
         self.tell(*waiting, fate);
+        if let Some(lane) = lane {
+            lane.answered(self, self.producer.get().and_then(Weak::upgrade).filter(|_| is_there));
+        }
     }
 }
 
 impl Waiting {
+    /// For a record, and its acknowledgement.
+    pub(super) fn new(record: &Record) -> (Box<Waiting>, Ack) {
+        let (acknowledge, acknowledged) = oneshot::channel();
+        let waiting = Waiting { acknowledge, bytes: record_bytes(record), since: None, lane: None };
+        (Box::new(waiting), Ack(acknowledged))
+    }
+
+    pub(super) const fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
     /// Gives the bytes back and tells whoever waits. Whoever went away meanwhile needs no answer.
     fn tell(self, queued_bytes: &AtomicU64, fate: Result<u64, AppendError>) {
         let less = |queued: u64| Some(queued.saturating_sub(self.bytes));
@@ -262,29 +294,12 @@ fn is_given_up(producer: &BaseProducer<Delivery>) -> bool {
     producer.context().is_given_up.load(Ordering::Acquire)
 }
 
-/// Hands one record to librdkafka, which copies it.
-fn send(producer: &BaseProducer<Delivery>, topic: &str, record: &Record) -> Ack {
-    let (mut message, ack) = message(topic, record);
+/// Sends a record by the lane of its partition. From now on somebody looks at the time for it.
+fn send(producer: &BaseProducer<Delivery>, topic: &str, record: Record) -> Ack {
     let delivery = producer.context();
-    message.delivery_opaque.since = Some(delivery.begin());
-    if let Err((error, message)) = producer.send(message) {
-        delivery.tell(*message.delivery_opaque, Err(delivery.failure(&error)));
-    }
+    let lane = delivery.lane(topic, record.partition);
+    let (mut waiting, ack) = Waiting::new(&record);
+    (waiting.since, waiting.lane) = (Some(delivery.begin()), Some(Arc::clone(&lane)));
+    lane.take(producer, record, waiting);
     ack
-}
-
-/// A record as librdkafka takes it, and what its sender waits for.
-pub(super) fn message<'a>(topic: &'a str, record: &'a Record) -> (Waited<'a>, Ack) {
-    let (acknowledge, acknowledged) = oneshot::channel();
-    let waiting = Box::new(Waiting { acknowledge, bytes: record_bytes(record), since: None });
-    let message = BaseRecord {
-        topic,
-        partition: i32::try_from(record.partition).ok(),
-        payload: record.value.as_deref(),
-        key: record.key.as_deref(),
-        timestamp: None,
-        headers: None,
-        delivery_opaque: waiting,
-    };
-    (message, Ack(acknowledged))
 }

@@ -8,7 +8,7 @@ use rdkafka::{ClientConfig, config::RDKafkaLogLevel};
 use crate::Limits;
 
 /// Milliseconds that the producer waits for more records to share a request with. `ingest` packs events itself, so it is small.
-const LINGER_MS: u32 = 2;
+pub(super) const LINGER_MS: u32 = 2;
 /// Milliseconds between two tries to reach a broker that is away; the default of 10 s would be seen as lag after each restart.
 const RECONNECT_BACKOFF_MAX_MS: u32 = 1_000;
 /// Milliseconds after which the cluster itself ends a transaction that nobody goes on with. Longer than we wait for one to end.

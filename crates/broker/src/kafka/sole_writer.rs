@@ -18,7 +18,8 @@ use rdkafka::{
 use super::{
     Engine,
     errors::append_error,
-    producer::{Delivery, message},
+    lane::message,
+    producer::{Delivery, Waiting},
     settings,
 };
 use crate::{Ack, AppendError, OFFSET_UNKNOWN, Record, limits::why_refused};
@@ -115,8 +116,8 @@ impl SoleWriter {
     }
 
     fn send(&self, record: &Record) -> Ack {
-        let (message, ack) = message(&self.topic, record);
-        if let Err((error, message)) = self.producer.send(message) {
+        let (waiting, ack) = Waiting::new(record);
+        if let Err((error, message)) = self.producer.send(message(&self.topic, record, waiting)) {
             self.producer.context().tell(*message.delivery_opaque, Err(append_error(&error)));
         }
         ack

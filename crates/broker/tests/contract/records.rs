@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use broker::{AppendError, Broker, Cleanup, ConsumeError, Polled, Record, StartAt};
+use broker::{Ack, AppendError, Broker, Cleanup, ConsumeError, Polled, Record, StartAt};
 
 use super::{KEEP, Open, append, new_topic, poll_records, read_all, record, tombstone, wait_for_partitions};
 
@@ -54,6 +54,22 @@ pub(crate) fn what_waits_is_written_when_the_log_is_closed(open: Open<'_>) {
         ack.wait().expect("durable before the log closed");
     }
     assert_eq!(read_all(&open(), &topic, 0).len(), 100);
+}
+
+pub(crate) fn what_waits_for_others_keeps_its_order(open: Open<'_>) {
+    let broker = open();
+    let topic = new_topic(&broker, 1, KEEP);
+    // More than are sent without an answer, and more bytes than go together.
+    let text = "x".repeat(4_000);
+    let numbered = |number: usize| record(0, "k", &format!("{number} {text}"));
+    let acks: Vec<Ack> = (0..600).map(|number| broker.append(&topic, numbered(number)).unwrap()).collect();
+    let offsets: Vec<u64> = acks.into_iter().map(|ack| ack.wait().unwrap()).collect();
+    assert_eq!(offsets, (0..600).collect::<Vec<u64>>());
+    let read = read_all(&broker, &topic, 0);
+    assert_eq!(read.len(), 600);
+    for (number, one) in read.iter().enumerate() {
+        assert_eq!(one.2, numbered(number).value, "{number}");
+    }
 }
 
 pub(crate) fn an_ack_can_be_awaited(open: Open<'_>) {
