@@ -232,9 +232,7 @@ fn parted_delivery(provider: Source, mapping: Option<&Mapping>, body: &[u8]) {
         parse_element(provider, &element, &context, &mut |outcome| {
             outcomes += 1;
             if let Outcome::Event(event, _) = outcome {
-                let mut event = event.clone();
-                clamp(&mut event, RECEIVED_AT);
-                survives_the_log(&event);
+                survives_the_log(&clamp(event, RECEIVED_AT));
             }
         });
         assert!(outcomes > 0, "an element without an end");

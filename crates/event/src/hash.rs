@@ -4,6 +4,8 @@
 //! and each begins with its purpose, so that no two kinds of id can meet. The vectors in the tests are the contract: a change of one
 //! would make every person and event new.
 
+use std::borrow::Cow;
+
 use unicode_normalization::UnicodeNormalization;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
@@ -33,12 +35,14 @@ impl Framed {
         Framed { key: Some(*key), gathered: [0; GATHERED_BYTES_MAX], len: 0, hasher: None }.field(purpose.as_bytes())
     }
 
+    #[inline]
     fn field(mut self, bytes: &[u8]) -> Framed {
         self.put(&(bytes.len() as u64).to_le_bytes());
         self.put(bytes);
         self
     }
 
+    #[inline]
     fn put(&mut self, bytes: &[u8]) {
         let end = self.len.saturating_add(bytes.len());
         match self.gathered.get_mut(self.len..end) {
@@ -46,16 +50,20 @@ impl Framed {
                 room.copy_from_slice(bytes);
                 self.len = end;
             }
-            _ => {
-                let (key, known) = (&self.key, self.gathered.get(..self.len).unwrap_or_default());
-                let hasher = self.hasher.get_or_insert_with(|| {
-                    let mut hasher = key.as_ref().map_or_else(blake3::Hasher::new, blake3::Hasher::new_keyed);
-                    hasher.update(known);
-                    Box::new(hasher)
-                });
-                hasher.update(bytes);
-            }
+            _ => self.spill(bytes),
         }
+    }
+
+    /// What does not fit.
+    #[cold]
+    fn spill(&mut self, bytes: &[u8]) {
+        let (key, known) = (&self.key, self.gathered.get(..self.len).unwrap_or_default());
+        let hasher = self.hasher.get_or_insert_with(|| {
+            let mut hasher = key.as_ref().map_or_else(blake3::Hasher::new, blake3::Hasher::new_keyed);
+            hasher.update(known);
+            Box::new(hasher)
+        });
+        hasher.update(bytes);
     }
 
     fn bits<const N: usize>(&self) -> [u8; N] {
@@ -85,6 +93,7 @@ impl EventIdHasher {
 
     /// Adds a part of the native id key, or the semantic sub-index (event name, resource): never a position alone.
     #[must_use]
+    #[inline]
     pub fn field(self, text: &str) -> EventIdHasher {
         EventIdHasher(self.0.field(text.as_bytes()))
     }
@@ -173,12 +182,13 @@ impl TenantKey {
     }
 }
 
-/// An address in composed form and lower case. Of ASCII, as most are, lower case is all of it.
-fn normal(email: &str) -> String {
-    if email.is_ascii() {
-        return email.to_ascii_lowercase();
+/// An address in composed form and lower case. Of ASCII, as most are, lower case is all of it, and most are written so.
+fn normal(email: &str) -> Cow<'_, str> {
+    match email.is_ascii() {
+        true if !email.bytes().any(|byte| byte.is_ascii_uppercase()) => Cow::Borrowed(email),
+        true => Cow::Owned(email.to_ascii_lowercase()),
+        false => Cow::Owned(email.nfc().flat_map(char::to_lowercase).nfc().collect()),
     }
-    email.nfc().flat_map(char::to_lowercase).nfc().collect()
 }
 
 /// Prints `***`: a key never reaches a log.

@@ -355,8 +355,7 @@ impl<'a> Delivery<'a> {
 
     fn event(&mut self, event: &Event<'_>, identities: &[IdentityRef<'_>]) -> Result<(), AcceptError> {
         self.receipt.events += 1;
-        let mut event = event.clone();
-        clamp(&mut event, self.received_at);
+        let event = clamp(event, self.received_at);
         let entry = (event.event_id.0, content_hash(&event));
         let is_logged = self.again.as_ref().is_some_and(|again| again.logged.contains(&entry.0));
         if is_logged || self.entries.contains(&entry) || self.acceptor.is_written(entry.0, entry.1) {

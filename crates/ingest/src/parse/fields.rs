@@ -10,6 +10,8 @@ use std::{borrow::Cow, fmt, marker::PhantomData, ops::Deref};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::quick;
+
 /// Most elements of a list that are read; the rest is passed over.
 pub(crate) const LIST_LENGTH_MAX: usize = 1_000;
 
@@ -106,7 +108,12 @@ pub(crate) fn is_nothing(text: &str) -> bool {
 /// Reads a wire struct from the bytes of an element. Text is looked at for bad UTF-8 once, as a whole, and not string by string; where there is
 /// some, only the strings that are read need be good.
 pub(crate) fn read<'a, T: Deserialize<'a>>(element: &'a [u8]) -> Result<T, serde_json::Error> {
-    std::str::from_utf8(element).map_or_else(|_| serde_json::from_slice(element), serde_json::from_str)
+    std::str::from_utf8(element).map_or_else(|_| serde_json::from_slice(element), read_text)
+}
+
+/// The same of a text. What `quick` is not sure of, serde_json decides.
+pub(crate) fn read_text<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, serde_json::Error> {
+    quick::read(text).map_or_else(|| serde_json::from_str(text), Ok)
 }
 
 /// The members of a visitor that turn every scalar into the default value.
@@ -239,6 +246,11 @@ impl<'de> Deserialize<'de> for Text<'de> {
                 Ok(Text(Cow::Owned(number.to_string())))
             }
 
+            /// By whoever does not know the name.
+            fn visit_newtype_struct<D: Deserializer<'de>>(self, deserializer: D) -> Result<Text<'de>, D::Error> {
+                deserializer.deserialize_any(self)
+            }
+
             fn visit_unit<E>(self) -> Result<Text<'de>, E> {
                 Ok(Text::default())
             }
@@ -252,16 +264,39 @@ impl<'de> Deserialize<'de> for Text<'de> {
                 Ok(Text::default())
             }
         }
-        deserializer.deserialize_any(TextVisitor)
+        deserializer.deserialize_newtype_struct(quick::AS_PRINTED, TextVisitor)
+    }
+}
+
+impl<'a> Exact<'a> {
+    /// From a value as it is written.
+    fn written(raw: &'a str) -> Exact<'a> {
+        let is_number = raw.starts_with(|first: char| first == '-' || first.is_ascii_digit());
+        Exact(if is_number { borrowed(raw) } else { read_text(raw).unwrap_or_default() })
     }
 }
 
 impl<'de> Deserialize<'de> for Exact<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let raw = <&'de RawValue>::deserialize(deserializer)?.get();
-        let is_number = raw.starts_with(|first: char| first == '-' || first.is_ascii_digit());
-        let text = if is_number { Text(Cow::Borrowed(raw)) } else { serde_json::from_str(raw).unwrap_or_default() };
-        Ok(Exact(text))
+        struct ExactVisitor;
+        impl<'de> Visitor<'de> for ExactVisitor {
+            type Value = Exact<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a value")
+            }
+
+            /// By `quick`, which knows the name.
+            fn visit_borrowed_str<E>(self, raw: &'de str) -> Result<Exact<'de>, E> {
+                Ok(Exact::written(raw))
+            }
+
+            /// By everybody else.
+            fn visit_newtype_struct<D: Deserializer<'de>>(self, deserializer: D) -> Result<Exact<'de>, D::Error> {
+                <&'de RawValue>::deserialize(deserializer).map(|raw| Exact::written(raw.get()))
+            }
+        }
+        deserializer.deserialize_newtype_struct(quick::AS_WRITTEN, ExactVisitor)
     }
 }
 
@@ -394,6 +429,7 @@ mod tests {
             (r#"{"id":{"x":[1]}}"#, ""),
         ] {
             assert_eq!(&*serde_json::from_str::<Long<'_>>(text).unwrap().id, expected, "{text}");
+            assert_eq!(&*quick::read::<Long<'_>>(text).unwrap().id, expected, "{text}");
         }
     }
 

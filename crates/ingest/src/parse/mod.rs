@@ -24,6 +24,7 @@ mod own_product;
 mod person;
 mod pieces;
 mod provider;
+mod quick;
 mod salesforce;
 mod slack;
 mod stamp;

@@ -31,6 +31,31 @@ pub(crate) fn composed(text: &str) -> Cow<'_, str> {
 /// Does the text look like an e-mail address? Narrow on purpose: on a failed login the text is whatever somebody typed, and a password
 /// that passes for an address would be stored.
 pub(crate) fn is_email_like(text: &str) -> bool {
+    if text.is_ascii() { is_ascii_email_like(text.as_bytes()) } else { is_any_email_like(text) }
+}
+
+/// The same of ASCII, byte by byte, as nearly all of them are.
+fn is_ascii_email_like(text: &[u8]) -> bool {
+    let Some(at) = text.iter().rposition(|byte| *byte == b'@') else { return false };
+    let (Some(local), Some(domain)) = (text.get(..at), text.get(at + 1..)) else { return false };
+    let is_of_local = |byte: &u8| {
+        byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-' | b'+' | b'#' | b'\'' | b'~' | b'=')
+    };
+    let is_of_domain = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'-';
+    let is_label = |label: &[u8]| label.iter().all(is_of_domain) && !matches!(label, [] | [b'-', ..] | [.., b'-']);
+    let is_top = |label: &[u8]| {
+        let is_word = label.len() >= 2 && label.iter().all(|byte| byte.is_ascii_alphabetic() || *byte == b'-');
+        is_word || label.starts_with(b"xn--")
+    };
+    text.len() <= EMAIL_BYTES_MAX
+        && !local.is_empty()
+        && local.iter().all(is_of_local)
+        && domain.contains(&b'.')
+        && domain.split(|byte| *byte == b'.').all(is_label)
+        && domain.rsplit(|byte| *byte == b'.').next().is_some_and(is_top)
+}
+
+fn is_any_email_like(text: &str) -> bool {
     let Some((local, domain)) = text.rsplit_once('@') else { return false };
     let is_local = !local.is_empty()
         && local.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '_' | '-' | '+' | '#' | '\'' | '~' | '='));
@@ -51,6 +76,8 @@ pub(crate) fn is_email_like(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -77,6 +104,15 @@ mod tests {
             "",
         ] {
             assert!(!is_email_like(text), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn an_address_of_ascii_is_told_as_any_other(text in "[a-zA-Z0-9.@_+#'~= !-]{0,24}", top in "(\\.|@|com|xn--1|-)?") {
+            for text in [text.clone(), format!("{text}{top}"), format!("a.b@{text}.{top}")] {
+                prop_assert_eq!(is_email_like(&text), is_any_email_like(&text), "{}", text);
+            }
         }
     }
 

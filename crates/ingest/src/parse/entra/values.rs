@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::wire::Target;
-use crate::parse::fields::{List, Text};
+use crate::parse::fields::{List, Text, read_text};
 
 /// Length of `00000000-0000-0000-0000-000000000000`.
 const GUID_LENGTH: usize = 36;
@@ -12,10 +12,10 @@ const GUID_LENGTH: usize = 36;
 pub(crate) fn scalar<'a>(text: &'a str) -> Cow<'a, str> {
     let text = text.trim();
     let read = match text.as_bytes().first() {
-        Some(b'"') => serde_json::from_str::<Text<'a>>(text).ok(),
-        Some(b'[') => serde_json::from_str::<List<Text<'a>>>(text)
-            .ok()
-            .map(|list| list.items.into_iter().next().unwrap_or_default()),
+        Some(b'"') => read_text::<Text<'a>>(text).ok(),
+        Some(b'[') => {
+            read_text::<List<Text<'a>>>(text).ok().map(|list| list.items.into_iter().next().unwrap_or_default())
+        }
         _ => None,
     };
     read.map_or(Cow::Borrowed(text), |value| value.0)

@@ -21,6 +21,7 @@ impl<'a> Grant<'a> {
             warnings.add(ParseWarning::ListCut);
         }
         let consents = || log.target.iter().filter(|target| &*target.kind == "ConsentGrant");
+        let consent = consents().next();
         let debug = &log.debug.data;
         let of_token = if debug.granted_scopes.is_empty() { &debug.requested_scopes } else { &debug.granted_scopes };
         let is_consent = matches!(kind, Kind::OauthGrant | Kind::OauthRevoke | Kind::OauthDenied);
@@ -29,16 +30,15 @@ impl<'a> Grant<'a> {
             (Kind::OauthGrant, _) => ConsentType::User,
             _ => ConsentType::Unknown,
         };
-        let scopes = if is_consent && consents().next().is_some() {
-            tokens(consents().map(|target| &*target.display_name), warnings)
-        } else {
-            tokens(of_token.split(','), warnings)
+        let scopes = match consent {
+            Some(_) if is_consent => tokens(consents().map(|target| &*target.display_name), warnings),
+            // A sign-in, as most events are.
+            _ if of_token.is_empty() => String::new(),
+            _ => tokens(of_token.split(','), warnings),
         };
-        Grant {
-            scopes,
-            resources: tokens(consents().map(|target| &*target.detail.authorization_server), warnings),
-            consent_type,
-            id: consents().next().map_or("", |target| &target.id),
-        }
+        let resources = consent
+            .map(|_| tokens(consents().map(|target| &*target.detail.authorization_server), warnings))
+            .unwrap_or_default();
+        Grant { scopes, resources, consent_type, id: consent.map_or("", |target| &target.id) }
     }
 }

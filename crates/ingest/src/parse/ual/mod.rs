@@ -41,7 +41,7 @@ pub(crate) fn parse(
         return Ok(());
     }
     // A row of an export (`Search-UnifiedAuditLog`, the compliance portal): its other columns say less of the same.
-    match serde_json::from_str::<Audit<'_>>(&audit.exported) {
+    match fields::read_text::<Audit<'_>>(&audit.exported) {
         Ok(inner) => record(audit.exported.as_bytes(), &inner, context, sink),
         Err(_) => sink(Reject(RejectReason::BadJson, "AuditData is no JSON").into()),
     }
@@ -55,8 +55,10 @@ fn record(element: &[u8], audit: &Audit<'_>, context: &ParseContext<'_>, sink: &
         return;
     }
     let sign_in = matches!(&*audit.operation, "UserLoggedIn" | "UserLoginFailed");
-    let details: AdditionalDetails<'_> =
-        serde_json::from_str(value(&audit.extended, "additionalDetails")).unwrap_or_default();
+    let details = match value(&audit.extended, "additionalDetails") {
+        "" => AdditionalDetails::default(),
+        told => fields::read_text(told).unwrap_or_default(),
+    };
     let stream = match sign_in {
         false => Stream::Audit,
         true if service_principal(audit).is_some() => Stream::SigninSp,
