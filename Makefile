@@ -68,10 +68,18 @@ instructions: toolchain ## Count the instructions of an event in each stage, bes
 	$(CARGO) build --release --locked -p daylight -p stages
 	target/release/instructions $(if $(KEEP),keep)
 
-.PHONY: chaos-selftest
-chaos-selftest: toolchain stack ## Make one mistake after the other in Daylight, and see that make chaos finds each
-	$(CARGO) build --release --locked -p chaos
+.PHONY: mistaken
+mistaken: toolchain
 	$(CARGO) build --release --locked -p daylight --features mutations --target-dir target/mutations
+
+.PHONY: protocol-cost
+protocol-cost: mistaken stack ## Measure what plan and read-back cost the sink, in interleaved pairs (EVENTS=, TURNS=)
+	$(CARGO) build --release --locked -p bench
+	DAYLIGHT_TESTS_BINARY=$(CURDIR)/target/mutations/release/daylight target/release/bench protocol
+
+.PHONY: chaos-selftest
+chaos-selftest: mistaken stack ## Make one mistake after the other in Daylight, and see that make chaos finds each
+	$(CARGO) build --release --locked -p chaos
 	DAYLIGHT_TESTS_BINARY=$(CURDIR)/target/mutations/release/daylight target/release/chaos --selftest $(if $(SEED),--seed $(SEED)) $(CHAOS)
 
 .PHONY: check

@@ -24,10 +24,13 @@ pub enum Mutation {
     LedgerAfterOffset,
     /// `broker` sends a record again whose acknowledgement was lost, and Kafka cannot know that it is the same.
     ProduceWithoutIdempotence,
+    /// `sink` neither plans a batch nor reads anything back. No mistake that anybody would make unseen, so it is not among `ALL`: what the
+    /// protocol costs is measured against it (`make protocol-cost`).
+    WithoutPlanAndReadBack,
 }
 
 impl Mutation {
-    /// Every mistake.
+    /// Every mistake that the checker must find.
     pub const ALL: [Mutation; 6] = [
         Mutation::CommitBeforeInsert,
         Mutation::TokenWithoutReadBack,
@@ -47,6 +50,7 @@ impl Mutation {
             Mutation::AlertWithoutReplayCheck => "alert_without_replay_check",
             Mutation::LedgerAfterOffset => "ledger_after_offset",
             Mutation::ProduceWithoutIdempotence => "produce_without_idempotence",
+            Mutation::WithoutPlanAndReadBack => "without_plan_and_read_back",
         }
     }
 
@@ -74,5 +78,6 @@ mod tests {
     #[test]
     fn no_mistake_is_made_unless_it_is_asked_for() {
         assert!(Mutation::ALL.iter().all(|mutation| !mutation.is_made()));
+        assert!(!Mutation::WithoutPlanAndReadBack.is_made());
     }
 }

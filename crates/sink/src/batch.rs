@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use codec::{BatchReader, DecodeError, LogRecord};
 use enrichment::Enricher;
 use event::{Control, Coordinates, LogId, Position, Timestamp};
+use mutation::Mutation;
 use store::{AliasesBlock, DecisionsBlock, EncodedBlock, EventRows, RevealsBlock};
 
 use crate::{
@@ -197,6 +198,7 @@ impl Open {
         mut batch: BatchReader<'_>,
         enricher: &mut Enricher,
     ) -> Result<(), DecodeError> {
+        let is_planned = !Mutation::WithoutPlanAndReadBack.is_made();
         // Not `0u16..`: behind the last index that a record may have, that has no next one.
         for index in 0..=u16::MAX {
             let Some(event) = batch.next() else { break };
@@ -207,7 +209,9 @@ impl Open {
             self.hours.take(&event);
             self.usage.take(&enriched);
             self.rows += 1;
-            self.checksum = fold(self.checksum, offset, index, event.event_id.0);
+            if is_planned {
+                self.checksum = fold(self.checksum, offset, index, event.event_id.0);
+            }
         }
         Ok(())
     }

@@ -70,15 +70,16 @@ impl Lander {
     pub(crate) async fn land(&self, batch: &Sealed, beginning: Beginning) -> Result<(), NotLanded> {
         // Only of events can it be asked whether they are stored, and only they must not be sent a second time.
         let has_events = batch.blocks.iter().any(|block| block.table == EventsBlock::TABLE);
+        let is_asked = has_events && !Mutation::WithoutPlanAndReadBack.is_made();
         let before = match self.known_mark() {
-            None if has_events => self.ask_mark().await,
+            None if is_asked => self.ask_mark().await,
             mark => mark,
         };
         let mut beginning = beginning;
         let (report, refused) = loop {
             let (report, refused) = self.land_blocks(batch, beginning).await?;
             // Doubt was resolved by reading the rows. Without any, the server must be the one that it was.
-            if !has_events || report.was_doubtful || self.is_same_run(before.as_ref()).await {
+            if !is_asked || report.was_doubtful || self.is_same_run(before.as_ref()).await {
                 break (report, refused);
             }
             tracing::info!(token = batch.token(), "ClickHouse is not the run that it was: reading back");

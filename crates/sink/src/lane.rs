@@ -140,7 +140,7 @@ impl Lane {
         };
         let unsent = Some((sealed, beginning));
         self.in_flight.push_back(InFlight { range, bytes, is_done: false, first_logged_at, unsent });
-        self.revision += 1;
+        self.revision += u64::from(!Mutation::WithoutPlanAndReadBack.is_made());
         *room = Room { batches: room.batches - 1, bytes: room.bytes.saturating_sub(bytes), is_idle: false };
         true
     }
@@ -150,9 +150,13 @@ impl Lane {
         if self.committed == self.revision {
             return None;
         }
+        let without_plan = Plan { log_id: self.log_id, stored_below: None, ranges: Vec::new() };
         if Mutation::CommitBeforeInsert.is_made() {
             let sent_to = self.in_flight.back().map_or_else(|| self.landed_to(), |batch| batch.range.end);
-            return Some((sent_to, Plan { log_id: self.log_id, stored_below: None, ranges: Vec::new() }.to_metadata()));
+            return Some((sent_to, without_plan.to_metadata()));
+        }
+        if Mutation::WithoutPlanAndReadBack.is_made() {
+            return Some((self.landed_to(), without_plan.to_metadata()));
         }
         let on_their_way = self.in_flight.iter().map(|batch| batch.range);
         // A range of the plan that was found may have been stored already: it must not fall out of the plan before it has landed.

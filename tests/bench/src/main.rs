@@ -5,6 +5,7 @@
 //! bench                 every case, three times in turns; prints one table and writes target/bench.json
 //! CASE=sink bench       the cases whose name contains "sink"
 //! QUICK=1 bench         the cases that matter most, once, on fewer events
+//! bench protocol        what plan and read-back cost; writes target/protocol.json (needs a build that can leave them out)
 //! ```
 //! Processor time is what is compared, not time: it is the kernel's own count of each process, and neighbours move it far less than they
 //! move the clock. A run that lost rows has no figure.
@@ -28,6 +29,7 @@ mod machine;
 mod okta;
 mod plain;
 mod preload;
+mod protocol;
 mod report;
 mod scale;
 mod stack;
@@ -46,6 +48,7 @@ fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.split_first() {
         Some((alone, words)) if alone == "alone" => alone::run(words),
+        Some((protocol, [])) if protocol == "protocol" => protocol::run(),
         Some((unknown, _)) => {
             anyhow::bail!("unknown word {unknown}: the cases are chosen by CASE=…, see --help in docs/performance.md")
         }

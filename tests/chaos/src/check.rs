@@ -133,6 +133,7 @@ pub fn check(expected: &Expected, observed: &Observed) -> Verdict {
     delivery::check(expected, observed, &mut verdict);
     for (invariant, sentences) in [
         (Invariant::I1, &observed.surprises),
+        (Invariant::I5, &observed.alert_differences),
         (Invariant::I7, &observed.usage_differences),
         (Invariant::I10, &observed.leaks),
         (Invariant::I8, &observed.growth),

@@ -119,6 +119,7 @@ fn verify(stage: &Stage, observed: &mut Observed) -> anyhow::Result<()> {
         let of = |partition: &Value, key: &str| partition.get(key).and_then(Value::as_u64);
         let mut partitions = report.get("partitions").and_then(Value::as_array).into_iter().flatten();
         ensure!(partitions.all(|partition| of(partition, "end") == of(partition, "landed_to")), "{report}");
+        ensure!(report.pointer("/alerts/unsettled").and_then(Value::as_u64) == Some(0), "{report}");
         Ok(report)
     });
     let report = settled.or_else(|_| typed(stage.one("sink")?, &["verify", "--json"]))?;
@@ -136,7 +137,15 @@ fn verify(stage: &Stage, observed: &mut Observed) -> anyhow::Result<()> {
         });
     }
     ensure!(!observed.partitions.is_empty(), "verify tells of no partition: {report}");
-    observed.usage_differences = list("usage").iter().filter_map(Value::as_str).map(str::to_owned).collect();
+    let sentences = |list: &[Value]| list.iter().filter_map(Value::as_str).map(str::to_owned).collect::<Vec<String>>();
+    observed.usage_differences = sentences(&list("usage"));
+    let alerts = report.get("alerts").with_context(|| format!("verify tells nothing of alerts: {report}"))?;
+    let findings = alerts.get("findings").and_then(Value::as_array).cloned().unwrap_or_default();
+    observed.alert_differences = sentences(&findings);
+    let unsettled = alerts.get("unsettled").and_then(Value::as_u64).unwrap_or(u64::MAX);
+    if unsettled > 0 {
+        observed.alert_differences.push(format!("{unsettled} alerts were not compared with the ledger"));
+    }
     Ok(())
 }
 

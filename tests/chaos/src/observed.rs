@@ -129,6 +129,8 @@ pub struct Observed {
     pub untold: u64,
     /// Sentences of `daylight verify` on usage and inventory.
     pub usage_differences: Vec<String>,
+    /// Sentences of `daylight verify` on alerts and the ledger.
+    pub alert_differences: Vec<String>,
     /// How long a fresh event took to be a row and a delivered alert.
     pub probe_took: Option<Duration>,
     /// Records that the sink has not landed.

@@ -46,9 +46,10 @@ impl Trial {
 const fn expected(mistake: Mutation) -> &'static [Invariant] {
     match mistake {
         // Rows are missing.
-        Mutation::CommitBeforeInsert | Mutation::TokenWithoutReadBack | Mutation::AmbiguousIsSuccess => {
-            &[Invariant::I1, Invariant::I4]
-        }
+        Mutation::CommitBeforeInsert
+        | Mutation::TokenWithoutReadBack
+        | Mutation::AmbiguousIsSuccess
+        | Mutation::WithoutPlanAndReadBack => &[Invariant::I1, Invariant::I4],
         // A known app is told as a new one.
         Mutation::AlertWithoutReplayCheck => &[Invariant::I5],
         // What was found is not remembered, and found again elsewhere.

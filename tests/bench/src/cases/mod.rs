@@ -5,7 +5,7 @@ mod detect;
 mod ingest;
 mod peers;
 mod single;
-mod sink;
+pub(crate) mod sink;
 
 use crate::{
     preload::Form,

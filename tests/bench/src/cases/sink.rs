@@ -31,6 +31,16 @@ const EVENTS_MIN: u64 = 800_000;
 const EMPTY: &str = "empty.";
 
 pub(super) fn run(stack: &mut Stack, apps: u32, form: Form) -> anyhow::Result<Measured> {
+    run_as(stack, apps, form, &|setup| setup)
+}
+
+/// The same with a process that is told something else.
+pub(crate) fn run_as(
+    stack: &mut Stack,
+    apps: u32,
+    form: Form,
+    change: &dyn Fn(Setup) -> Setup,
+) -> anyhow::Result<Measured> {
     let loaded = stack.load(Load { shape: Shape::of_apps(apps), form, part: 1 })?;
     let start_up = stack.start_up("sink", start_up)?;
     let database = stack.new_database();
@@ -40,7 +50,7 @@ pub(super) fn run(stack: &mut Stack, apps: u32, form: Form) -> anyhow::Result<Me
     empty_ledger(&servers.broker, &loaded.prefix)?;
     prepare(servers, &database)?;
     let books = servers.books()?;
-    let daylight = setup(servers, &loaded.prefix, &database, loaded.truth.events).start()?;
+    let daylight = change(setup(servers, &loaded.prefix, &database, loaded.truth.events)).start()?;
     poll(ARRIVED_WITHIN, "every row is acknowledged", || has_rows(&daylight, loaded.truth.events))?;
     let client = accounting::cpu(daylight.process())?;
     let (time, mut cost) = servers.close(books, Some(&database))?;

@@ -186,6 +186,9 @@ const DOCTORED: &[Doctored] = &[
     }),
     ("an alert that a clean pass would have told", Invariant::I5, |_, observed| observed.untold = 1),
     ("nobody remembers", Invariant::I6, |_, observed| observed.memories.clear()),
+    ("an alert that the ledger does not know", Invariant::I5, |_, observed| {
+        observed.alert_differences.push("alert 5: the ledger does not know its episode".to_owned());
+    }),
     ("usage differs", Invariant::I7, |_, observed| observed.usage_differences.push("app_days".to_owned())),
     ("no probe passes", Invariant::I8, |_, observed| observed.probe_took = None),
     ("a probe is slow", Invariant::I8, |_, observed| observed.probe_took = Some(PROBE_WITHIN * 2)),
