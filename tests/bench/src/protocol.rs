@@ -6,9 +6,9 @@
 
 use std::{fs, path::PathBuf, process::Command};
 
+use ::tests::servers::{Setup, binary};
 use anyhow::{Context as _, ensure};
 use serde::Serialize;
-use tests::servers::{Setup, binary};
 
 use crate::{
     cases::sink,

@@ -1,4 +1,5 @@
-//! How much of everything a run has: the amounts that are promised (`make chaos`) and those of a look of two minutes (`--short`).
+//! How much of everything a run has: the amounts that are promised (`make chaos`), those of a look of two minutes (`--short`), and those of a run by
+//! hand (`--long`).
 
 use std::time::Duration;
 
@@ -87,6 +88,26 @@ impl Amounts {
         }
     }
 
+    /// What one sitting allows by hand: ten times the events, and 500 kills.
+    #[must_use]
+    pub fn long(engine: Engine) -> Amounts {
+        let promised = Amounts::promised(engine);
+        Amounts {
+            events: 5_000_000,
+            pages_per_second: 16,
+            process_kills: 250,
+            clickhouse_kills: 250,
+            forgets: 5 * promised.forgets,
+            broker_kills: 5 * promised.broker_kills,
+            lost_responses: 5 * promised.lost_responses,
+            stops: 5 * promised.stops,
+            lasts_within: Duration::from_secs(5 * 60 * 60),
+            rests_within: 4 * RESTS_WITHIN,
+            agrees_within: 10 * AGREES_WITHIN,
+            ..promised
+        }
+    }
+
     /// A few of each kind: what `--short` and the selftest have.
     #[must_use]
     pub fn short(engine: Engine) -> Amounts {
@@ -114,6 +135,7 @@ impl Amounts {
             Engine::Kafka => Amounts { process_kills: 6, broker_kills: 1, stops: 1, ..both },
         }
     }
+
     /// As `short`, for a build that makes a mistake: nobody waits long for what will never come, and what no mistake needs to be found is left
     /// out. A broker that comes back is slow, and who sleeps past his session is another story.
     #[must_use]

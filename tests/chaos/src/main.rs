@@ -29,6 +29,9 @@ struct Arguments {
     /// A few faults of each kind, instead of all that is promised.
     #[arg(long)]
     short: bool,
+    /// Ten times the events and five times the faults: some hours, and a few gigabytes of memory.
+    #[arg(long, conflicts_with = "short")]
+    long: bool,
     /// Makes one mistake after the other and sees each found. Daylight must be built with `mutations`, and `DAYLIGHT_TESTS_BINARY` name it.
     #[arg(long)]
     selftest: bool,
@@ -67,7 +70,11 @@ fn run() -> anyhow::Result<ExitCode> {
     };
     let mut reports: Vec<Report> = Vec::new();
     for engine in engines {
-        let mut amounts = if arguments.short { Amounts::short(*engine) } else { Amounts::promised(*engine) };
+        let mut amounts = match (arguments.short, arguments.long) {
+            (true, _) => Amounts::short(*engine),
+            (_, true) => Amounts::long(*engine),
+            _ => Amounts::promised(*engine),
+        };
         amounts.events = arguments.events.unwrap_or(amounts.events);
         println!("again: make chaos SEED={seed} ENGINE={}", engine.name());
         let report = conduct::run(*engine, seed, &amounts, &[], &|line| println!("{line}"));

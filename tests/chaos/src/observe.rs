@@ -16,6 +16,8 @@ use crate::{
 const THREADS_MORE_MAX: u64 = 24;
 const FILES_MORE_MAX: u64 = 128;
 const MEMORY_MORE_MAX_BYTES: u64 = 768 << 20;
+/// Answers in which the rows of a run are asked for: one alone would hold millions of lines, here and in the server.
+const ROW_SLICES: u64 = 16;
 /// How long the offsets of what has landed may take to be committed.
 const SETTLED_WITHIN: Duration = Duration::from_secs(60);
 /// The key of a tenant under test, as `tests` plants it: its beginning.
@@ -80,11 +82,16 @@ fn rows(stage: &Stage) -> anyhow::Result<Vec<Row>> {
         "native_id, tenant, transaction_id, app_native_id, toUnixTimestamp64Milli(occurred_at), toString(user_key)";
     let counts = "count(), uniqExact(_log_id, _partition, _offset, _index), uniqExact(event_id)";
     let mut rows = Vec::new();
-    for line in ask(stage, &format!("SELECT {columns}, {counts} FROM events GROUP BY 1, 2, 3, 4, 5, 6"))? {
-        let line = <[String; 9]>::try_from(line).map_err(|line| anyhow::anyhow!("a row of other columns: {line:?}"))?;
-        let [native_id, tenant, checksum, app, at_ms, user_key, count, places, ids] = line;
-        let (at_ms, rows_, places, ids) = (at_ms.parse()?, count.parse()?, places.parse()?, ids.parse()?);
-        rows.push(Row { native_id, tenant, checksum, app, at_ms, user_key, rows: rows_, places, ids });
+    for slice in 0..ROW_SLICES {
+        let slice = format!("sipHash64(native_id) % {ROW_SLICES} = {slice}");
+        let sql = format!("SELECT {columns}, {counts} FROM events WHERE {slice} GROUP BY 1, 2, 3, 4, 5, 6");
+        for line in ask(stage, &sql)? {
+            let line =
+                <[String; 9]>::try_from(line).map_err(|line| anyhow::anyhow!("a row of other columns: {line:?}"))?;
+            let [native_id, tenant, checksum, app, at_ms, user_key, count, places, ids] = line;
+            let (at_ms, rows_, places, ids) = (at_ms.parse()?, count.parse()?, places.parse()?, ids.parse()?);
+            rows.push(Row { native_id, tenant, checksum, app, at_ms, user_key, rows: rows_, places, ids });
+        }
     }
     Ok(rows)
 }
