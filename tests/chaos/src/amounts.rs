@@ -124,7 +124,7 @@ impl Amounts {
             stops: 0,
             storm: Duration::ZERO,
             troubles: 0,
-            lasts_within: Duration::from_secs(10 * 60),
+            lasts_within: Duration::from_secs(30 * 60),
             rests_within: RESTS_WITHIN,
             still_for: RESTS_WITHIN,
             agrees_within: AGREES_WITHIN,

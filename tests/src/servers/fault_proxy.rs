@@ -140,10 +140,15 @@ impl FaultProxy {
         });
         let accepting = Arc::clone(&shared);
         thread::Builder::new().name("fault-proxy".to_owned()).spawn(move || {
-            for stream in listener.incoming().map_while(Result::ok) {
+            for stream in listener.incoming() {
                 if accepting.is_over.load(Ordering::Relaxed) {
                     return;
                 }
+                // Too many open files, or somebody who went while he came: the next one comes all the same.
+                let Ok(stream) = stream else {
+                    thread::sleep(LOOK_INTERVAL);
+                    continue;
+                };
                 let shared = Arc::clone(&accepting);
                 // Where no thread can be made, the connection is closed: one fault more.
                 drop(thread::Builder::new().spawn(move || shared.serve(stream)));

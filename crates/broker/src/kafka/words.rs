@@ -25,9 +25,11 @@ pub(super) struct Trouble {
 impl LastWords {
     /// Tells the log, and remembers.
     pub(super) fn hear(&self, error: &KafkaError, reason: &str) {
-        tracing::warn!(%error, reason, "librdkafka");
-        // "All brokers are down" comes last and explains nothing.
-        if error.rdkafka_error_code() != Some(RDKafkaErrorCode::AllBrokersDown) {
+        // "All brokers are down" comes last, twice a second, and explains nothing.
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) {
+            tracing::debug!(%error, reason, "librdkafka");
+        } else {
+            tracing::warn!(%error, reason, "librdkafka");
             let (step, is_hopeless) = (step_of(error), is_hopeless(error, reason));
             *self.lock() = Some(Trouble { reason: reason.to_owned(), step, is_hopeless });
         }
