@@ -19,6 +19,8 @@ pub(crate) struct Metrics {
     pub(crate) ledger_changes: IntCounter,
     /// (app, person) pairs remembered.
     pub(crate) pairs: IntGauge,
+    /// Partitions that stand before what a newer version wrote.
+    pub(crate) halted: IntGauge,
     /// Log append of the event → its alert durable.
     pub(crate) alert_seconds: Histogram,
 }
@@ -42,6 +44,10 @@ impl Metrics {
             )?,
             ledger_changes: IntCounter::new("daylight_detect_ledger_changes_total", "Ledger changes written.")?,
             pairs: IntGauge::new("daylight_detect_pairs", "Pairs of app and person that are remembered.")?,
+            halted: IntGauge::new(
+                "daylight_detect_partitions_halted",
+                "Partitions that stand before what a newer version wrote.",
+            )?,
             alert_seconds: Histogram::with_opts(
                 HistogramOpts::new(
                     "daylight_detect_alert_seconds",
@@ -64,6 +70,7 @@ impl Metrics {
         registry.register(Box::new(metrics.alerts.clone()))?;
         registry.register(Box::new(metrics.ledger_changes.clone()))?;
         registry.register(Box::new(metrics.pairs.clone()))?;
+        registry.register(Box::new(metrics.halted.clone()))?;
         registry.register(Box::new(metrics.alert_seconds.clone()))?;
         Ok(metrics)
     }

@@ -19,7 +19,7 @@ use detection::Engine;
 use enrichment::Enricher;
 use event::{LogId, Timestamp};
 use mutation::Mutation;
-use runtime::{Backoff, Component, Registry, Shutdown};
+use runtime::{Backoff, Component, Registry, Shutdown, Standing};
 
 use crate::{
     Config,
@@ -50,7 +50,7 @@ pub enum DetectError {
     /// What was found cannot be encoded.
     #[error("cannot encode what was found: {0}")]
     Encode(#[from] EncodeError),
-    /// A record was written by a newer version.
+    /// A record, or an entry of the ledger, was written by a newer version: its partition halts, and no other.
     #[error("partition {partition}, offset {offset}: {source}")]
     Decode {
         /// The partition.
@@ -89,6 +89,8 @@ pub struct Detect {
     /// Partition → the next offset to commit.
     progress: BTreeMap<u32, u64>,
     dirty: BTreeSet<u32>,
+    /// Partitions of ours that stand before what a newer version wrote, in `events` or in the ledger.
+    halted: BTreeSet<u32>,
 }
 
 struct Topics {
@@ -143,6 +145,7 @@ impl Detect {
             writers: BTreeMap::new(),
             progress: BTreeMap::new(),
             dirty: BTreeSet::new(),
+            halted: BTreeSet::new(),
         })
     }
 
@@ -159,30 +162,31 @@ impl Detect {
     /// `DetectError` when it must not go on.
     pub fn run(mut self, shutdown: &Shutdown, component: &Component) -> Result<(), DetectError> {
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5), 2);
+        let standing = Standing::new(component.clone(), self.metrics.halted.clone());
         let mut is_away = false;
         while !shutdown.is_requested() {
-            match self.poll() {
+            match self.poll(&standing) {
                 Ok(Polled::Assigned(assigned)) => {
                     self.begin_writing(&assigned);
-                    assigned.iter().try_for_each(|assignment| self.take_up(assignment, shutdown, component))?;
-                    component.ready();
+                    assigned.iter().try_for_each(|assignment| self.take_up(assignment, shutdown, &standing))?;
+                    standing.ready();
                 }
-                Ok(Polled::Revoked(revoked)) => self.drop_partitions(&revoked),
+                Ok(Polled::Revoked(revoked)) => self.drop_partitions(&revoked, &standing),
                 Ok(Polled::Records(_)) => {
                     if std::mem::take(&mut is_away) {
                         backoff.reset();
-                        component.ready();
+                        standing.ready();
                     }
                 }
                 Err(DetectError::Consume(ConsumeError::Unavailable { reason })) => {
                     is_away = true;
-                    component.not_ready(format!("the log cannot be read: {reason}"));
+                    standing.not_ready(format!("the log cannot be read: {reason}"));
                     shutdown.sleep(backoff.next_wait());
                     continue;
                 }
                 Err(error) => return Err(error),
             }
-            self.write_out(shutdown, component)?;
+            self.write_out(shutdown, &standing)?;
             // What is not written yet would be told apart from the ledger; the next batch writes it.
             if self.work.is_silent() {
                 self.inspector.answer(&self.work, &self.progress);
@@ -190,22 +194,22 @@ impl Detect {
             self.watch.look(&mut self.work);
         }
         // What the last commit let go is written before the snapshots, or they would know more than the ledger.
-        self.write_out(shutdown, component)?;
+        self.write_out(shutdown, &standing)?;
         if self.work.is_silent() {
             self.snapshots.finish(&self.work, now());
         }
         Ok(())
     }
 
-    /// One poll: every record is observed as it is read.
-    fn poll(&mut self) -> Result<Polled, DetectError> {
+    /// One poll: every record is observed as it is read. A partition stands before a record that a newer version wrote; the others go on.
+    fn poll(&mut self, standing: &Standing) -> Result<Polled, DetectError> {
         let (work, progress, dirty, metrics) = (&mut self.work, &mut self.progress, &mut self.dirty, &self.metrics);
-        let watch = &mut self.watch;
+        let (watch, halted) = (&mut self.watch, &self.halted);
         let log_id = self.topics.log_id;
-        let mut fatal = None;
+        let mut stands = BTreeMap::new();
         let timeout = Duration::from_millis(self.config.poll_timeout_ms);
         let polled = self.consumer.poll(timeout, self.config.poll_records_max, &mut |record| {
-            if fatal.is_some() {
+            if halted.contains(&record.partition) || stands.contains_key(&record.partition) {
                 return;
             }
             let logged_at = Timestamp(record.logged_at_ms);
@@ -213,7 +217,8 @@ impl Detect {
             let place = Place { log_id, partition: record.partition, offset: record.offset, logged_at };
             if let Err(source) = work.take(place, record.value.unwrap_or_default()) {
                 if source.must_halt() {
-                    fatal = Some(DetectError::Decode { partition: place.partition, offset: place.offset, source });
+                    let Place { partition, offset, .. } = place;
+                    stands.insert(partition, DetectError::Decode { partition, offset, source });
                     return;
                 }
                 // `sink` reads the same record and makes it a dead letter; here it is only counted.
@@ -223,7 +228,18 @@ impl Detect {
             progress.insert(record.partition, record.offset + 1);
             dirty.insert(record.partition);
         })?;
-        fatal.map_or(Ok(polled), Err)
+        for (partition, why) in stands {
+            self.halt(Topic::Events, partition, &why, standing);
+        }
+        Ok(polled)
+    }
+
+    /// A partition stands, and no other: it is read on by a version that understands what is there.
+    fn halt(&mut self, topic: Topic, partition: u32, why: &DetectError, standing: &Standing) {
+        self.halted.insert(partition);
+        standing.halt(topic.as_str(), partition, why.to_string());
+        // Only so that nothing is read for nothing.
+        self.consumer.pause(&[partition]).ok();
     }
 
     /// Begins to write the ledgers of new partitions, beside each other, because each takes Kafka a while. What does not succeed is tried again by
@@ -250,7 +266,7 @@ impl Detect {
         &mut self,
         assignment: &Assignment,
         shutdown: &Shutdown,
-        component: &Component,
+        standing: &Standing,
     ) -> Result<(), DetectError> {
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5), 4);
         loop {
@@ -259,14 +275,17 @@ impl Detect {
                     DetectError::Consume(ConsumeError::Unavailable { reason })
                     | DetectError::Append(AppendError::Unavailable { reason }),
                 ) => {
-                    component.not_ready(format!(
-                        "the ledger of partition {} cannot be taken up: {reason}",
-                        assignment.partition
-                    ));
+                    let partition = assignment.partition;
+                    standing.not_ready(format!("the ledger of partition {partition} cannot be taken up: {reason}"));
                     shutdown.sleep(backoff.next_wait());
                     if shutdown.is_requested() {
                         return Ok(());
                     }
+                }
+                Err(why @ DetectError::Decode { partition, .. }) => {
+                    self.drop_partitions(&[partition], standing);
+                    self.halt(Topic::Ledger, partition, &why, standing);
+                    return Ok(());
                 }
                 result => return result,
             }
@@ -294,7 +313,10 @@ impl Detect {
         let unread = || (Restoring::of(partition, partitions), None);
         let (mut restoring, from) = snapshot.map_or_else(unread, |(restoring, from)| (restoring, Some(from)));
         let known = restoring.entries;
-        let next = self.read_ledger(partition, from, &mut restoring)?;
+        let read = self.read_ledger(partition, from, &mut restoring);
+        // Whatever comes of it: what was taken in must be found again when it is to be dropped.
+        restoring.tenants.iter().for_each(|tenant| self.work.know_tenant(partition, tenant));
+        let next = read?;
         self.check_origin(&whose, from.is_none(), restoring.origin)?;
         let (entries, read) = (restoring.entries, restoring.entries - known);
         let ahead = start..assignment.high;
@@ -357,25 +379,29 @@ impl Detect {
         }
     }
 
-    fn drop_partitions(&mut self, revoked: &[u32]) {
+    fn drop_partitions(&mut self, revoked: &[u32], standing: &Standing) {
         for partition in revoked {
             self.work.drop_partition(*partition);
             self.snapshots.drop_partition(*partition);
             self.writers.remove(partition);
             self.progress.remove(partition);
             self.dirty.remove(partition);
+            self.halted.remove(partition);
+        }
+        for topic in [Topic::Events, Topic::Ledger] {
+            standing.forget(topic.as_str(), revoked);
         }
         self.watch.look_soon();
     }
 
     /// Alerts, then the ledger, then the offsets: each durable before the next.
-    fn write_out(&mut self, shutdown: &Shutdown, component: &Component) -> Result<(), DetectError> {
+    fn write_out(&mut self, shutdown: &Shutdown, standing: &Standing) -> Result<(), DetectError> {
         if self.dirty.is_empty() && self.work.is_silent() {
             self.snapshots.step(&self.work, now());
             return Ok(());
         }
         let outgoing = self.work.outgoing(self.topics.partitions)?;
-        let writer = Writer { broker: &self.broker, shutdown, component };
+        let writer = Writer { broker: &self.broker, shutdown, standing };
         if !writer.append(&self.topics.alerts, outgoing.alerts)? {
             return Ok(());
         }
@@ -389,7 +415,7 @@ impl Detect {
                 written.iter().for_each(|(partition, (next, count))| self.snapshots.wrote(*partition, *next, *count));
             }
             Written::Stopping => return Ok(()),
-            Written::Lost(reason) => return self.join_anew(&reason, component),
+            Written::Lost(reason) => return self.join_anew(&reason, standing),
         }
         self.count();
         self.work.written();
@@ -401,11 +427,11 @@ impl Detect {
 
     /// Somebody else may write what we write: the group gave our partitions away while we slept, or will. So all is forgotten, and what the group
     /// gives us from here on is taken up as by a process that has just started.
-    fn join_anew(&mut self, reason: &str, component: &Component) -> Result<(), DetectError> {
+    fn join_anew(&mut self, reason: &str, standing: &Standing) -> Result<(), DetectError> {
         tracing::warn!(%reason, "the ledger has another writer; what was not written is left to him, and the group is joined anew");
-        component.not_ready(format!("the group is joined anew: {reason}"));
-        let ours: Vec<u32> = self.progress.keys().copied().collect();
-        self.drop_partitions(&ours);
+        standing.not_ready(format!("the group is joined anew: {reason}"));
+        let ours: Vec<u32> = self.progress.keys().chain(&self.halted).copied().collect();
+        self.drop_partitions(&ours, standing);
         self.work.written();
         self.consumer = self.broker.consumer(GROUP, &self.topics.events, StartAt::Earliest)?;
         Ok(())

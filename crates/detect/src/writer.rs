@@ -7,7 +7,7 @@
 use std::{collections::BTreeMap, thread, time::Duration};
 
 use broker::{Ack, AppendError, Broker, Record, SoleWriter};
-use runtime::{Backoff, Component, Shutdown};
+use runtime::{Backoff, Shutdown, Standing};
 
 use crate::DetectError;
 
@@ -18,7 +18,7 @@ pub(crate) struct Writer<'a> {
     /// Nothing is waited for any more.
     pub(crate) shutdown: &'a Shutdown,
     /// Hears why something waits.
-    pub(crate) component: &'a Component,
+    pub(crate) standing: &'a Standing,
 }
 
 /// What became of entries of the ledger.
@@ -144,17 +144,17 @@ impl<'a> Waits<'a> {
 
     /// Pauses where the last attempt failed. False when the process stops.
     fn go_on(&mut self, writer: &Writer<'_>, why: Option<AppendError>) -> bool {
-        let (topic, component) = (self.topic, writer.component);
+        let (topic, standing) = (self.topic, writer.standing);
         match why {
             Some(why) => {
                 tracing::warn!(%why, topic, "not written, trying again");
-                component.not_ready(format!("{topic} cannot be written: {why}"));
+                standing.not_ready(format!("{topic} cannot be written: {why}"));
                 writer.shutdown.sleep(self.backoff.next_wait());
                 !writer.shutdown.is_requested()
             }
             None => {
                 if self.backoff.attempts() > 0 {
-                    component.ready();
+                    standing.ready();
                 }
                 true
             }

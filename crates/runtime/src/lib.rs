@@ -9,6 +9,7 @@ mod health;
 mod http_client;
 mod secret;
 mod shutdown;
+mod standing;
 mod telemetry;
 
 pub use admin::{AdminServer, ServeError};
@@ -18,6 +19,7 @@ pub use health::{Component, Health};
 pub use http_client::{HttpClientError, HttpClients, TlsConfig, why_unreachable};
 pub use secret::{Secret, SecretError, SecretSource};
 pub use shutdown::Shutdown;
+pub use standing::Standing;
 pub use telemetry::{LogFormat, TelemetryError, start_logs};
 
 /// The metrics registry type that every process registers with.

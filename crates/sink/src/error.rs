@@ -26,7 +26,7 @@ pub enum SinkError {
         /// What is wrong with it.
         source: DecodeError,
     },
-    /// The commit metadata cannot be read.
+    /// The commit metadata cannot be read: its partition halts, and no other.
     #[error("partition {partition}: {reason}")]
     Plan {
         /// The partition.

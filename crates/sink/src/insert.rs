@@ -10,7 +10,7 @@ use std::{
 
 use event::{Position, Timestamp};
 use mutation::Mutation;
-use runtime::{Backoff, Shutdown};
+use runtime::{Backoff, Shutdown, Standing};
 use store::{
     AppDaysBlock, Client, Deduplication, EncodedBlock, EventsBlock, InsertOutcome, Refusal, Remedy, ServerMark,
 };
@@ -21,7 +21,6 @@ use crate::{
     grave::{Grave, NotBuried, RefusedRow},
     landing::{Answer, Beginning, Landing, REFUSED_ROWS_MAX, Report, Step},
     metrics::Metrics,
-    standing::Standing,
     usage::{BatchPlace, recount},
 };
 

@@ -25,7 +25,6 @@ mod reconcile;
 mod restore;
 mod resume;
 mod side;
-mod standing;
 mod usage;
 mod verify;
 

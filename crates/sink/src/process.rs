@@ -18,7 +18,7 @@ use broker::{Broker, CommitError, ConsumeError, Consumer, Polled, RecordRef, Sta
 use codec::{DecodeError, Topic, decode_log_record};
 use enrichment::Enricher;
 use event::{LogId, Timestamp};
-use runtime::{Backoff, Component, Registry, Shutdown};
+use runtime::{Backoff, Component, Registry, Shutdown, Standing};
 use store::Client;
 use tokio::{runtime::Handle, task::JoinSet};
 
@@ -33,7 +33,6 @@ use crate::{
     metrics::Metrics,
     plan::{RANGES_MAX, Range},
     side::Side,
-    standing::Standing,
 };
 use take_up::Left;
 

@@ -12,7 +12,7 @@ use broker::Broker;
 use codec::Topic;
 use enrichment::Enricher;
 use event::LogId;
-use runtime::{Health, Registry, Shutdown};
+use runtime::{Health, Registry, Shutdown, Standing};
 use serde::{Deserialize, Serialize};
 use store::Client;
 use tokio::runtime::Handle;
@@ -22,7 +22,6 @@ use crate::{
     grave::Grave,
     insert::Lander,
     metrics::Metrics,
-    standing::Standing,
     verify::{LISTED_MAX, differences, records::Walk, sentence, settled},
 };
 

@@ -100,6 +100,29 @@ fn a_record_of_a_newer_version_halts_its_partition_and_no_other() {
     stack.stop();
 }
 
+#[test]
+fn a_plan_that_cannot_be_read_halts_its_partition_and_no_other() {
+    let stack = Stack::start();
+    append(&stack, 0..4);
+    let mut member = stack.broker.consumer("sink", "t.events", broker::StartAt::Earliest).unwrap();
+    let first = member.poll(std::time::Duration::from_secs(60), 1, &mut |_| {}).unwrap();
+    assert!(matches!(first, broker::Polled::Assigned(_)), "{first:?}");
+    member.commit(0, 0, "a plan of another version").unwrap();
+    drop(member);
+    let health = runtime::Health::new();
+    let running = stack.run_as(health.component("sink"));
+    running.wait("the partition halts", || running.metric("daylight_sink_partitions_halted") == 1.0);
+    append(&stack, 4..8);
+    running.wait("the other partition has landed", || {
+        stack.ask("SELECT _partition, count() FROM events GROUP BY 1 ORDER BY 1") == format!("1\t{}", 8 * EVENTS)
+    });
+    let reasons = health.reasons();
+    assert!(reasons.len() == 1 && reasons[0].1.contains("not a plan of version"), "{reasons:?}");
+    assert_eq!(running.metric("daylight_sink_partitions_halted"), 1.0, "also while it is tried again");
+    running.stop().unwrap();
+    stack.stop();
+}
+
 /// (what begins it, what ends it), statements of SQL.
 const TROUBLES: &[(&str, &str)] = &[
     (

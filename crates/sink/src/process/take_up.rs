@@ -175,7 +175,6 @@ impl Sink {
     fn take_up(&mut self, assignment: &Assignment, is_moved: bool) -> Result<(), NotTakenUp> {
         let partition = assignment.partition;
         self.taken.remove(&partition);
-        self.lander.component.forget(Topic::Events.as_str(), &[partition]);
         let resumed = self.resume(assignment.committed.as_ref(), assignment.low, partition)?;
         if resumed.is_other_log {
             tracing::warn!(partition, "what is committed belongs to another log: this one is read from its beginning");
@@ -202,9 +201,7 @@ impl Sink {
             DigestError::Consume(error) => error.into(),
             DigestError::Decode { partition: _, offset, source } => {
                 let topic = Topic::Ledger.name(&self.prefix);
-                let error = SinkError::Decode { topic, partition, offset, source };
-                self.lander.component.halt(Topic::Events.as_str(), partition, error.to_string());
-                NotTakenUp::NotYet(error.to_string())
+                self.stands(partition, &SinkError::Decode { topic, partition, offset, source })
             }
             error @ DigestError::Foreign { .. } => NotTakenUp::Halt(SinkError::Start(error.to_string())),
         })?;
@@ -215,6 +212,7 @@ impl Sink {
             self.consumer.resume(&[partition])?;
             self.lander.component.ready();
         }
+        self.lander.component.forget(Topic::Events.as_str(), &[partition]);
         let lane = Lane::new(self.log_id, partition, resumed);
         self.taken.insert(partition, Taken { lane, inserts: JoinSet::new(), is_paused: false, is_halted: false });
         Ok(())
@@ -227,9 +225,15 @@ impl Sink {
             Ok(last.map(|last| last.offset))
         };
         resume(committed, low, self.log_id, last_stored).map_err(|error| match error {
-            Unknown::Plan(error) => NotTakenUp::Halt(SinkError::Plan { partition, reason: error.to_string() }),
+            Unknown::Plan(error) => self.stands(partition, &SinkError::Plan { partition, reason: error.to_string() }),
             Unknown::Table(error) => NotTakenUp::NotYet(error.to_string()),
         })
+    }
+
+    /// The partition halts, and no other: it is taken up when a person has mended what is wrong with it.
+    fn stands(&self, partition: u32, why: &SinkError) -> NotTakenUp {
+        self.lander.component.halt(Topic::Events.as_str(), partition, why.to_string());
+        NotTakenUp::NotYet(why.to_string())
     }
 }
 

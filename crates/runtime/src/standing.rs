@@ -1,7 +1,7 @@
-//! How the sink fares: ready while ClickHouse confirms what it is sent and every partition goes on.
+//! How a reader of partitions fares: ready while it can work and every partition of its own goes on.
 //!
 //! A partition halts at a record that a newer version wrote: what it says must not be lost, and nobody here can read it. The others go on, so
-//! what an insert of theirs says about ClickHouse must not hide the one that stands.
+//! what they say of themselves (an insert was confirmed, the log has answered) must not hide the one that stands.
 
 use std::{
     collections::BTreeMap,
@@ -9,11 +9,12 @@ use std::{
 };
 
 use prometheus::IntGauge;
-use runtime::Component;
+
+use crate::Component;
 
 /// How it fares. Clones tell the same.
 #[derive(Clone)]
-pub(crate) struct Standing {
+pub struct Standing {
     component: Component,
     halted: Arc<Mutex<BTreeMap<(String, u32), String>>>,
     count: IntGauge,
@@ -21,22 +22,23 @@ pub(crate) struct Standing {
 
 impl Standing {
     /// Nothing has halted.
-    pub(crate) fn new(component: Component, count: IntGauge) -> Standing {
+    #[must_use]
+    pub fn new(component: Component, count: IntGauge) -> Standing {
         Standing { component, halted: Arc::default(), count }
     }
 
     /// It can work, but for what has halted.
-    pub(crate) fn ready(&self) {
+    pub fn ready(&self) {
         self.show(&self.lock());
     }
 
     /// It cannot work now.
-    pub(crate) fn not_ready(&self, reason: impl Into<String>) {
+    pub fn not_ready(&self, reason: impl Into<String>) {
         self.component.not_ready(reason);
     }
 
     /// A partition stands, and a person must look.
-    pub(crate) fn halt(&self, topic: &str, partition: u32, reason: String) {
+    pub fn halt(&self, topic: &str, partition: u32, reason: String) {
         let mut halted = self.lock();
         if halted.insert((topic.to_owned(), partition), reason.clone()).is_none() {
             tracing::error!(topic, partition, %reason, "the partition halts; the others go on");
@@ -45,7 +47,7 @@ impl Standing {
     }
 
     /// Partitions went to somebody else, or are taken up anew.
-    pub(crate) fn forget(&self, topic: &str, partitions: &[u32]) {
+    pub fn forget(&self, topic: &str, partitions: &[u32]) {
         let mut halted = self.lock();
         let before = halted.len();
         halted.retain(|(known, partition), _| known != topic || !partitions.contains(partition));
@@ -72,9 +74,8 @@ impl Standing {
 
 #[cfg(test)]
 mod tests {
-    use runtime::Health;
-
     use super::*;
+    use crate::Health;
 
     #[test]
     fn what_goes_on_does_not_hide_what_stands() {
