@@ -4,7 +4,7 @@
 //! endian), numbers have a fixed width (big endian), members of closed sets are one byte, their place in wire order. So every key can
 //! be read back in one way only. The bytes are permanent: a change would double every entry of a compacted topic.
 
-use event::{AlertId, Gap, LedgerKey, UserKey};
+use event::{AlertId, AppIdKind, AppRef, EventId, Gap, LedgerKey, Source, UserKey};
 
 /// What a key is about: its first byte. Never used again for anything else.
 #[derive(Clone, Copy)]
@@ -44,6 +44,36 @@ pub fn ledger_key(tenant: &str, key: LedgerKey<'_>) -> Vec<u8> {
     .0
 }
 
+/// Whose a ledger entry is and what it is about, by its key; `None` for bytes that are no such key.
+#[must_use]
+pub fn parse_ledger_key(key: &[u8]) -> Option<(&str, LedgerKey<'_>)> {
+    let mut rest = key;
+    let [about] = take(&mut rest)?;
+    let tenant = take_text(&mut rest)?;
+    let is = |wanted: About| about == wanted as u8;
+    let found = if is(About::LedgerApp) {
+        let [source, id_kind] = take(&mut rest)?;
+        let (source, id_kind) = (Source::from_index(source)?, AppIdKind::from_index(id_kind)?);
+        LedgerKey::App(AppRef { source, id_kind, id: take_text(&mut rest)? })
+    } else if is(About::LedgerPair) {
+        let app_hash = u64::from_be_bytes(take(&mut rest)?);
+        LedgerKey::Pair(app_hash, UserKey(u64::from_be_bytes(take(&mut rest)?)))
+    } else if is(About::LedgerEpisode) {
+        LedgerKey::Episode(AlertId(u128::from_be_bytes(take(&mut rest)?)))
+    } else if is(About::LedgerConnection) {
+        LedgerKey::Connection(take_text(&mut rest)?)
+    } else if is(About::LedgerHeld) {
+        LedgerKey::Held(EventId(u128::from_be_bytes(take(&mut rest)?)))
+    } else if is(About::LedgerControl) {
+        LedgerKey::Control(take_text(&mut rest)?)
+    } else if is(About::LedgerOrigin) {
+        LedgerKey::Origin
+    } else {
+        return None;
+    };
+    rest.is_empty().then_some((tenant, found))
+}
+
 /// Is this the key of a ledger entry that detection alone asks for: not of an app, not of a
 /// control record, and not what a partition says of itself? Pairs are nearly all that a ledger holds, so other readers pass them by without looking at the value.
 #[must_use]
@@ -80,9 +110,8 @@ pub fn backfill_key(tenant: &str, connection: &str) -> Vec<u8> {
 /// The tenant that a key of a compacted topic belongs to; `None` for bytes that are no such key.
 #[must_use]
 pub fn key_tenant(key: &[u8]) -> Option<&str> {
-    let (length, rest) = key.get(1..)?.split_first_chunk::<4>()?;
-    let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
-    std::str::from_utf8(rest.get(..length)?).ok()
+    let mut rest = key.get(1..)?;
+    take_text(&mut rest)
 }
 
 /// The key of a gap in the topic `gaps`: the same gap, found again, replaces itself.
@@ -116,6 +145,19 @@ impl Key {
         self.0.extend_from_slice(bytes);
         self
     }
+}
+
+fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
+    let (head, behind) = rest.split_first_chunk::<N>()?;
+    *rest = behind;
+    Some(*head)
+}
+
+fn take_text<'a>(rest: &mut &'a [u8]) -> Option<&'a str> {
+    let length = usize::try_from(u32::from_be_bytes(take(rest)?)).ok()?;
+    let (text, behind) = rest.split_at_checked(length)?;
+    *rest = behind;
+    std::str::from_utf8(text).ok()
 }
 
 #[cfg(test)]
@@ -174,6 +216,26 @@ mod tests {
             assert_eq!(is_for_detection_alone(&ledger_key("ab", key)), is_passed, "{key:?}");
         }
         assert!(!is_for_detection_alone(b""));
+    }
+
+    #[test]
+    fn the_key_of_a_ledger_entry_says_what_it_is_about() {
+        let app = AppRef { source: Source::Entra, id_kind: AppIdKind::ClientId, id: "x1" };
+        for about in [
+            LedgerKey::App(app),
+            LedgerKey::Control("c"),
+            LedgerKey::Pair(1, UserKey(2)),
+            LedgerKey::Episode(AlertId(3)),
+            LedgerKey::Connection("c"),
+            LedgerKey::Held(EventId(3)),
+            LedgerKey::Origin,
+        ] {
+            let key = ledger_key("ab", about);
+            assert_eq!(parse_ledger_key(&key), Some(("ab", about)));
+            (0..key.len()).for_each(|end| assert_eq!(parse_ledger_key(&key[..end]), None, "{about:?}, {end}"));
+            assert_eq!(parse_ledger_key(&[&key[..], b"x"].concat()), None, "{about:?} and more");
+        }
+        assert_eq!(parse_ledger_key(&identity_key("ab", UserKey(2))), None);
     }
 
     #[test]

@@ -44,7 +44,7 @@ pub use gap::{decode_gap, encode_gap};
 pub use identity::{decode_identity, encode_identity};
 pub use key::{
     backfill_key, delivery_key, expectation_key, feed_cursor_key, gap_key, identity_key, is_for_detection_alone,
-    key_tenant, ledger_key,
+    key_tenant, ledger_key, parse_ledger_key,
 };
 pub use ledger::{decode_ledger_entry, encode_ledger_entry};
 pub use log_record::{LogRecord, decode_log_record};

@@ -6,7 +6,7 @@ use std::{
 };
 
 use broker::{Record, partition_of};
-use codec::{EncodeError, decode_ledger_entry, encode_ledger_entry, ledger_key};
+use codec::{EncodeError, decode_ledger_entry, encode_ledger_entry, ledger_key, parse_ledger_key};
 use detection::{Engine, LedgerChange};
 use enrichment::Enricher;
 use event::{Control, LedgerEntry, LedgerKey, LogId, Position};
@@ -76,6 +76,12 @@ pub(crate) fn why_foreign((of, among): (LogId, u32), events: LogId, partitions: 
             "its positions are places of the log {of}, and the topic of events is the log {events}: it was made anew. Restore it, or delete the topic of the ledger, too; what was known and decided is then forgotten"
         ));
     }
+    if among == LedgerEntry::REBUILDING {
+        return Some(
+            "it is being written anew from a history, or that was cut off: run `daylight ledger rebuild --write --yes` to its end"
+                .to_owned(),
+        );
+    }
     (among != partitions).then(|| {
         format!(
             "it was written for {among} partitions, and there are {partitions}: stop every process and run `daylight ledger repartition`"
@@ -85,7 +91,7 @@ pub(crate) fn why_foreign((of, among): (LogId, u32), events: LogId, partitions: 
 
 /// Takes in a partition of the ledger, record by record.
 ///
-/// Most entries are only ever replaced, so the engine takes each as it comes and the latest wins. What waits (`Held`) is also *removed*,
+/// Most entries are only ever replaced, so the engine takes each as it comes and the latest wins. What waits (`Held`) is often *removed*,
 /// and control records must come in the order of the log; both are few, and are set apart until the whole partition has been read.
 pub(crate) struct Restoring {
     partition: u32,
@@ -126,9 +132,7 @@ impl Restoring {
         enricher: &mut Enricher,
     ) -> Result<(), codec::DecodeError> {
         let Some(value) = value else {
-            if let Some(key) = key {
-                self.held.remove(key);
-            }
+            key.into_iter().for_each(|key| self.forget(key, engine));
             return Ok(());
         };
         let (tenant, entry) = decode_ledger_entry(value)?;
@@ -156,6 +160,20 @@ impl Restoring {
             }
         }
         Ok(())
+    }
+
+    /// Takes a tombstone.
+    fn forget(&mut self, key: &[u8], engine: &mut Engine) {
+        self.held.remove(key);
+        match parse_ledger_key(key) {
+            // Mostly what was closed: it was set apart.
+            Some((_, LedgerKey::Held(_) | LedgerKey::Origin)) | None => {}
+            Some((tenant, about)) if self.meet(tenant) => match about {
+                LedgerKey::Control(_) => self.controls.retain(|entry| entry.key() != key),
+                about => engine.forget(tenant, about),
+            },
+            Some(_) => {}
+        }
     }
 
     /// A tenant was met: is it of this partition?

@@ -9,7 +9,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use broker::Broker;
+use broker::{Broker, partition_of};
 use codec::{DecodeError, Topic, decode_alert};
 use detection::{Engine, Observation};
 use enrichment::{AppInfo, Enriched, Enricher};
@@ -29,8 +29,8 @@ pub type Ends = BTreeMap<u32, u64>;
 
 /// A pass that is on its way.
 pub struct Rebuilding {
-    work: Work,
-    log_id: LogId,
+    pub(crate) work: Work,
+    pub(crate) log_id: LogId,
     ends: Ends,
     told: HashSet<AlertId>,
     /// The minute that it is for each tenant, where minutes of events stand for ticks.
@@ -152,9 +152,17 @@ impl Rebuilding {
         }
     }
 
-    /// What it makes of everything, once all of it is committed.
+    /// Tenants that have events in another partition than is theirs among so many: what was before the log had as many. Their places there
+    /// are no places of their partition now.
     #[must_use]
-    pub fn finish(mut self) -> Rebuilt {
+    pub fn strangers(&self, partitions: u32) -> Vec<&str> {
+        let tenants = self.work.partitioned_tenants();
+        let strangers = tenants.filter(|(partition, tenant)| partition_of(tenant.as_bytes(), partitions) != *partition);
+        strangers.map(|(_, tenant)| tenant).collect()
+    }
+
+    /// What it makes of everything, once all of it is committed.
+    pub fn finish(&mut self) -> Rebuilt {
         for (partition, end) in &self.ends {
             self.work.committed(*partition, *end);
         }
@@ -181,7 +189,7 @@ impl Rebuilding {
     }
 }
 
-/// What the log itself makes of it: its alerts, then every record that it still has. Blocks.
+/// A pass over the log itself: its alerts, then every record that it still has. Blocks.
 ///
 /// # Errors
 /// `DetectError` when the log cannot be read, or holds what this version cannot.
@@ -191,7 +199,7 @@ pub fn rebuilt_from_log(
     enricher: Enricher,
     config: &Config,
     ends: Ends,
-) -> Result<Rebuilt, DetectError> {
+) -> Result<Rebuilding, DetectError> {
     let (events, alerts) = (Topic::Events.name(topic_prefix), Topic::Alerts.name(topic_prefix));
     let log_id = LogId(broker.log_id(&events)?.0);
     let mut rebuilding = Rebuilding::new(enricher, config, log_id, ends.clone());
@@ -217,5 +225,5 @@ pub fn rebuilt_from_log(
         })?;
         flaw.map_or(Ok(()), Err)?;
     }
-    Ok(rebuilding.finish())
+    Ok(rebuilding)
 }

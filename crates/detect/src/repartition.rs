@@ -68,6 +68,11 @@ pub enum RepartitionError {
         "the ledger holds places of another log of events than the one that is there: the topic was made anew, so nothing can be moved"
     )]
     OtherLog,
+    /// Half of the ledger is there.
+    #[error(
+        "the ledger is being written anew from a history, or that was cut off: run `daylight ledger rebuild --write --yes` to its end first"
+    )]
+    Rebuilding,
     /// More control records of a tenant than there are places before a log.
     #[error("tenant {tenant} has more than {} decisions and merges", u16::MAX)]
     TooManyControls {

@@ -21,12 +21,14 @@ use std::{
 
 use broker::{Broker, Cleanup, Limits, Record, TopicSpec, partition_of};
 use catalog::Catalogue;
-use codec::{BatchHeader, BatchWriter, Topic};
-use detect::{Config, Detect, Ends, GROUP, Remembered, rebuilt, rebuilt_from_log};
+use codec::{BatchHeader, BatchWriter, Topic, encode_ledger_entry, ledger_key};
+use detect::{
+    Config, Detect, DetectError, Difference, Ends, GROUP, Rebuilding, Remembered, Rewriting, rebuilt, rebuilt_from_log,
+};
 use enrichment::Enricher;
 use event::{
-    AppIdKind, AppRef, ConsentType, Control, Event, EventId, Kind, LedgerEntry, Outcome, Source, Tick, Timestamp,
-    Tokens, UserKey,
+    AppIdKind, AppRef, ConsentType, Control, Event, EventId, Kind, LedgerEntry, LedgerKey, LogId, Outcome, Position,
+    Sighting, Source, Tick, Timestamp, Tokens, UserKey,
 };
 use runtime::{Health, Registry, Shutdown};
 
@@ -83,11 +85,15 @@ fn events(number: u64, tenant: &str, now: Timestamp) -> Vec<u8> {
 
 fn open(folder: &Path) -> Broker {
     let broker = Broker::open_embedded(folder, Limits::default()).unwrap();
+    make_topics(&broker);
+    broker
+}
+
+fn make_topics(broker: &Broker) {
     let delete = Cleanup::Delete { retention_ms: None, retention_bytes: None };
     let topics = [(Topic::Events, delete), (Topic::Alerts, delete), (Topic::Ledger, Cleanup::Compact)];
     let topics = topics.map(|(topic, cleanup)| TopicSpec { name: topic.name("t."), partitions: PARTITIONS, cleanup });
     broker.ensure_topics(&topics).unwrap();
-    broker
 }
 
 fn copy(from: &Path, to: &Path) {
@@ -172,13 +178,19 @@ fn is_settled(broker: &Broker) -> bool {
     !outcomes(broker).1.values().any(closed)
 }
 
-/// What a clean pass over the log remembers is what the ledger holds, and what nothing but the ledger rebuilds.
-fn check_rebuilt(broker: &Broker) {
+/// A clean pass over the log, up to where detection has come.
+fn pass(broker: &Broker) -> Rebuilding {
     let enricher = Enricher::new(Arc::new(Catalogue::embedded().unwrap()));
     let ends = |partition| (partition, broker.committed(GROUP, "t.events", partition).unwrap().unwrap().offset);
     let ends: Ends = (0..PARTITIONS).map(ends).collect();
     let config = Config { learning_days: 0, ..Config::default() };
-    let passed = rebuilt_from_log(broker, "t.", enricher.clone(), &config, ends).unwrap();
+    rebuilt_from_log(broker, "t.", enricher, &config, ends).unwrap()
+}
+
+/// What a clean pass over the log remembers is what the ledger holds, and what nothing but the ledger rebuilds.
+fn check_rebuilt(broker: &Broker) {
+    let enricher = Enricher::new(Arc::new(Catalogue::embedded().unwrap()));
+    let passed = pass(broker).finish();
     let hashes = |all: &[Remembered]| -> Vec<(String, usize, u128)> {
         all.iter().map(|one| (one.tenant.clone(), one.pairs, one.hash)).collect()
     };
@@ -186,6 +198,17 @@ fn check_rebuilt(broker: &Broker) {
     assert_eq!(passed.untold, 0);
     assert_eq!(hashes(&passed.remembered), hashes(&from_ledger));
     assert_eq!(from_ledger.len(), 3);
+}
+
+/// What a stop left to be forgotten is forgotten after the next commit.
+fn settle(broker: &Broker) {
+    let tick = Control::Tick(Tick { at: Timestamp(START_MS) });
+    for tenant in ["tenant-0", "tenant-1", "tenant-2"] {
+        let value = Some(codec::encode_control(tenant, &tick).unwrap());
+        let partition = partition_of(tenant.as_bytes(), PARTITIONS);
+        broker.append("t.events", Record { partition, key: None, value }).unwrap().wait().unwrap();
+    }
+    run(broker, None, 256, || done(broker) == RECORDS + 4 && is_settled(broker));
 }
 
 /// Two logs with the same records, and what a process makes of the first that nobody disturbs.
@@ -222,16 +245,7 @@ impl Pair {
     fn check(self, disturbed: &Broker, starts: u64) {
         assert!(outcomes(&self.quiet).0.len() > 50, "{} alerts", outcomes(&self.quiet).0.len());
         assert!(starts > 10, "{starts} starts");
-        // What a stop left to be forgotten is forgotten after the next commit.
-        for broker in [&self.quiet, disturbed] {
-            let tick = Control::Tick(Tick { at: Timestamp(START_MS) });
-            for tenant in ["tenant-0", "tenant-1", "tenant-2"] {
-                let value = Some(codec::encode_control(tenant, &tick).unwrap());
-                let partition = partition_of(tenant.as_bytes(), PARTITIONS);
-                broker.append("t.events", Record { partition, key: None, value }).unwrap().wait().unwrap();
-            }
-            run(broker, None, 256, || done(broker) == RECORDS + 4 && is_settled(broker));
-        }
+        [&self.quiet, disturbed].into_iter().for_each(settle);
         let (expected, found) = (outcomes(&self.quiet), outcomes(disturbed));
         assert_eq!(found.0, expected.0);
         assert_eq!(found.1, expected.1);
@@ -258,6 +272,99 @@ fn stops_anywhere_change_neither_an_alert_nor_the_ledger() {
         assert_eq!(files(&snapshots, "snapshot"), 2, "a clean stop leaves one of each partition");
     }
     pair.check(&stopped, starts);
+}
+
+/// Writes the ledger anew from the log.
+fn rewrite(broker: &Broker) -> Vec<Difference> {
+    let mut pass = pass(broker);
+    pass.finish();
+    let mut rewriting = Rewriting::new(broker, "t.").unwrap();
+    rewriting.take().unwrap();
+    rewriting.write(&pass, &mut |_, written, all| assert!(written <= all, "{written} of {all}")).unwrap()
+}
+
+fn put(broker: &Broker, partition: u32, key: &[u8], value: Option<Vec<u8>>) {
+    let record = Record { partition, key: Some(key.to_vec()), value };
+    broker.append("t.ledger", record).unwrap().wait().unwrap();
+}
+
+/// Part of it is gone, part of it says something else, and there is what nobody knows.
+fn damage(broker: &Broker, whole: &BTreeMap<Vec<u8>, Vec<u8>>) -> u64 {
+    let origin = ledger_key("", LedgerKey::Origin);
+    for (number, (key, value)) in (0..).zip(whole.iter().filter(|(key, _)| **key != origin)) {
+        let (tenant, entry) = codec::decode_ledger_entry(value).unwrap();
+        let partition = partition_of(tenant.as_bytes(), PARTITIONS);
+        match entry {
+            _ if number % 3 == 0 => put(broker, partition, key, None),
+            LedgerEntry::Pair { app_hash, user_key, position, sighting } if number % 3 == 1 => {
+                let position = Position { offset: position.offset + 1, ..position };
+                let entry = LedgerEntry::Pair { app_hash, user_key, position, sighting };
+                put(broker, partition, key, Some(encode_ledger_entry(tenant, &entry).unwrap()));
+            }
+            _ => {}
+        }
+    }
+    let (user_key, position) = (UserKey(999_999), Position { offset: 3, index: 0 });
+    let surplus = LedgerEntry::Pair { app_hash: 77, user_key, position, sighting: Sighting::USED };
+    let partition = partition_of(b"tenant-1", PARTITIONS);
+    put(
+        broker,
+        partition,
+        &ledger_key("tenant-1", surplus.key()),
+        Some(encode_ledger_entry("tenant-1", &surplus).unwrap()),
+    );
+    1
+}
+
+/// A process that starts: the reason why it ends.
+fn refused(broker: &Broker) -> String {
+    let enricher = Enricher::new(Arc::new(Catalogue::embedded().unwrap()));
+    let detect = Detect::new(broker.clone(), "t.", enricher, Config::default(), None, &Registry::new()).unwrap();
+    let ended = detect.run(&Shutdown::new(), &Health::new().component("detect"));
+    let refused = ended.unwrap_err();
+    assert!(matches!(refused, DetectError::Foreign { .. }), "{refused}");
+    refused.to_string()
+}
+
+#[test]
+fn a_ledger_that_was_lost_or_damaged_is_written_anew_as_it_was() {
+    let Pair { folder: _folder, quiet: broker } = Pair::new();
+    settle(&broker);
+    let (alerts, whole) = outcomes(&broker);
+    let ends = || -> Vec<u64> {
+        (0..PARTITIONS).map(|partition| broker.watermarks("t.ledger", partition).unwrap().1).collect()
+    };
+    let before = ends();
+    assert!(rewrite(&broker).iter().all(Difference::is_none));
+    assert_eq!(ends(), before, "nothing is written where nothing differs");
+
+    let surplus = damage(&broker, &whole);
+    let found = rewrite(&broker);
+    let sum = |count: fn(&Difference) -> u64| found.iter().map(count).sum::<u64>();
+    assert!(sum(|one| one.missing) > 50 && sum(|one| one.changed) > 50, "{found:?}");
+    assert_eq!(sum(|one| one.surplus), surplus);
+    assert_eq!(outcomes(&broker).1, whole);
+    check_rebuilt(&broker);
+
+    broker.delete_topic("t.ledger").unwrap();
+    make_topics(&broker);
+    rewrite(&broker);
+    assert_eq!(outcomes(&broker).1, whole);
+
+    // Cut off: half of a ledger is not taken for all of it.
+    let events = LogId(broker.log_id("t.events").unwrap().0);
+    let rebuilding = LedgerEntry::Origin { events, partitions: LedgerEntry::REBUILDING };
+    put(&broker, 1, &ledger_key("", LedgerKey::Origin), Some(encode_ledger_entry("", &rebuilding).unwrap()));
+    let sentence = refused(&broker);
+    assert!(sentence.contains("ledger rebuild --write"), "{sentence}");
+    rewrite(&broker);
+    assert_eq!(outcomes(&broker).1, whole);
+
+    // And it is one that is gone on with.
+    broker.append("t.events", record(RECORDS + 1)).unwrap().wait().unwrap();
+    run(&broker, None, 256, || done(&broker) == RECORDS + 5);
+    assert!(outcomes(&broker).0.len() >= alerts.len());
+    check_rebuilt(&broker);
 }
 
 /// The child says each time that it has come further, and is killed at one place or another of its work.

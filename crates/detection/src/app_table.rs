@@ -226,6 +226,32 @@ impl AppTable {
         self.uncount(group);
     }
 
+    /// Takes out a pair.
+    pub(crate) fn forget_pair(&mut self, hash: u64, person: UserKey) {
+        let Some(index) = self.by_hash.get(&hash).copied() else { return };
+        if self.get_mut(index).is_some_and(|app| app.pairs.remove(person)) {
+            let group = self.get(index).and_then(|app| app.group);
+            self.uncount(group);
+        }
+    }
+
+    /// Takes out what is known of an app but its pairs. Its place stays, as that of an app of which only pairs were restored.
+    pub(crate) fn forget_app(&mut self, app: &AppRef<'_>) {
+        let Some(index) = self.find(app) else { return };
+        let hash = self.hasher.hash_one((app.source, app.id_kind, app.id));
+        if let Ok(known) = self.by_ref.find_entry(hash, |known| *known == index) {
+            known.remove();
+        }
+        let group = self.get_mut(index).and_then(|known| {
+            known.first = AppFirst::default();
+            known.group.take()
+        });
+        if let Some(known) = group.and_then(|group| self.group_mut(group)) {
+            known.members.retain(|member| *member != index);
+        }
+        self.uncount(group);
+    }
+
     /// Where this person first met another reference of the same app.
     pub(crate) fn met_elsewhere(&self, app: u32, person: UserKey) -> Option<Packed> {
         let others = self.group_of(app)?.members.iter().filter(|member| **member != app);

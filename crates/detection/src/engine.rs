@@ -5,7 +5,7 @@ use std::sync::Arc;
 use enrichment::{AppInfo, Enriched};
 use event::{
     ActorType, Alert, AlertId, AlertState, AppFirst, AppRef, ConsentType, Coordinates, Event, EventId, LedgerEntry,
-    Position, Sighting, Timestamp, UserKey, alert_id,
+    LedgerKey, Position, Sighting, Timestamp, UserKey, alert_id,
 };
 use hashbrown::HashMap;
 
@@ -76,6 +76,11 @@ impl Engine {
     /// Takes in an entry of the compacted topic. Any order will do; the latest entry of a key must come last.
     pub fn load(&mut self, tenant: &str, entry: &LedgerEntry<'_>) {
         tenant_of(&mut self.tenants, tenant).load(entry);
+    }
+
+    /// Takes in a tombstone of the compacted topic: what was loaded under this key is forgotten.
+    pub fn forget(&mut self, tenant: &str, key: LedgerKey<'_>) {
+        self.tenants.get_mut(tenant).into_iter().for_each(|tenant| tenant.forget(key));
     }
 
     /// Drops everything that is remembered of a tenant (its partition went to another process).

@@ -93,6 +93,19 @@ impl Held {
         *known = entry;
     }
 
+    /// Takes one out.
+    pub(crate) fn remove(&mut self, event_id: EventId) {
+        let open = &mut self.open;
+        self.by_click.retain(|_, click| {
+            click.retain(|entry| {
+                let is_it = entry.event_id == event_id;
+                *open -= usize::from(is_it && entry.closed.is_none());
+                !is_it
+            });
+            !click.is_empty()
+        });
+    }
+
     /// Closes one at a position and gives it back as it is now; `None` when it was closed there already.
     pub(crate) fn close(&mut self, correlation_id: &str, event_id: EventId, position: Position) -> Option<HeldEntry> {
         let click = self.by_click.get_mut(correlation_id)?;

@@ -159,6 +159,21 @@ impl Pairs {
         }
     }
 
+    /// Takes a pair out. Those behind it that were pushed on from their home move up.
+    pub(crate) fn remove(&mut self, user_key: UserKey) -> bool {
+        let Ok(place) = self.find(hash(user_key)) else { return false };
+        let is_pushed_on =
+            |(next, pair): &(usize, &Pair)| pair.is_taken() && home(hash(pair.user_key), self.homes) < *next;
+        let behind = self.places.iter().enumerate().skip(place + 1);
+        let end = behind.take_while(is_pushed_on).last().map_or(place, |(last, _)| last);
+        if let Some(moved) = self.places.get_mut(place..=end) {
+            moved.rotate_left(1);
+            moved.last_mut().into_iter().for_each(|last| *last = Pair::default());
+        }
+        self.len -= 1;
+        true
+    }
+
     /// Makes room for so many pairs in all, for whoever knows that they come.
     pub(crate) fn reserve(&mut self, pairs: usize) {
         let homes = pairs.saturating_add(1).saturating_mul(8) / FILLED_MAX_OF_8 + 1;
@@ -338,6 +353,27 @@ mod tests {
         assert_eq!(pairs.homes, homes);
         pairs.set(Pair::new(UserKey::NONE, Packed(0), Sighting::USED));
         assert_eq!(pairs.len(), 1_000, "nobody is no pair");
+    }
+
+    #[test]
+    fn who_was_taken_out_is_gone_and_nobody_else() {
+        let key = |number: u64| UserKey(hash(UserKey(number + 1)));
+        let mut pairs = Pairs::default();
+        (0..2_000).for_each(|number| pairs.set(Pair::new(key(number), Packed(0), Sighting::USED)));
+        assert!(!pairs.remove(UserKey(5)), "nobody of that name is there");
+        for number in (0..2_000).filter(|number| number % 3 != 0) {
+            assert!(pairs.remove(key(number)));
+            if number % 131 == 0 {
+                check(&pairs);
+            }
+        }
+        check(&pairs);
+        for number in 0..2_000 {
+            assert_eq!(pairs.get(key(number)).is_some(), number % 3 == 0, "{number}");
+        }
+        (0..2_000).for_each(|number| pairs.set(Pair::new(key(number), Packed(0), Sighting::USED)));
+        check(&pairs);
+        assert_eq!(pairs.len(), 2_000);
     }
 
     #[test]

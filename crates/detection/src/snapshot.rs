@@ -40,6 +40,19 @@ impl Engine {
         self.tenants.get(tenant).into_iter().flat_map(Tenant::entries)
     }
 
+    /// The pairs that are remembered of a tenant, as entries of the ledger.
+    pub fn pair_entries(&self, tenant: &str) -> impl Iterator<Item = LedgerEntry<'_>> {
+        let apps = self.tenants.get(tenant).into_iter().flat_map(|tenant| tenant.apps.iter());
+        apps.flat_map(|app| {
+            app.pairs.iter().map(|pair| LedgerEntry::Pair {
+                app_hash: app.hash,
+                user_key: pair.user_key,
+                position: pair.position().into(),
+                sighting: pair.sighting(),
+            })
+        })
+    }
+
     /// Appends pairs of a tenant, from where the cursor stands, about so many bytes of them. False when there are no more.
     #[must_use]
     pub fn write_pairs(&self, tenant: &str, cursor: &mut PairsCursor, bytes_max: usize, out: &mut Vec<u8>) -> bool {

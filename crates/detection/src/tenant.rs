@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use enrichment::AppInfo;
 use event::{
-    AlertId, AlertState, AppFirst, AppRef, Event, FirstSeen, LedgerEntry, Position, Sighting, Timestamp, UserKey,
-    issued_key,
+    AlertId, AlertState, AppFirst, AppRef, Event, FirstSeen, LedgerEntry, LedgerKey, Position, Sighting, Timestamp,
+    UserKey, issued_key,
 };
 use hashbrown::HashMap;
 
@@ -109,6 +109,18 @@ impl Tenant {
             }
             // Decisions and aliases are enrichment's; what an alias changed here stands in the entries of its apps.
             LedgerEntry::Control { .. } | LedgerEntry::Origin { .. } => {}
+        }
+    }
+
+    /// Takes out the entry of a key of the compacted topic.
+    pub(crate) fn forget(&mut self, key: LedgerKey<'_>) {
+        match key {
+            LedgerKey::App(app) => self.apps.forget_app(&app),
+            LedgerKey::Pair(app_hash, user_key) => self.apps.forget_pair(app_hash, user_key),
+            LedgerKey::Episode(alert_id) => drop(self.episodes.remove(&alert_id)),
+            LedgerKey::Connection(connection) => drop(self.connections.remove(connection)),
+            LedgerKey::Held(event_id) => self.held.remove(event_id),
+            LedgerKey::Control(_) | LedgerKey::Origin => {}
         }
     }
 

@@ -169,12 +169,15 @@ pub enum LedgerEntry<'a> {
     Origin {
         /// The log of the events.
         events: LogId,
-        /// How many partitions it has: with another number, tenants live elsewhere.
+        /// How many partitions it has: with another number, tenants live elsewhere. `REBUILDING` while the ledger is written anew.
         partitions: u32,
     },
 }
 
 impl LedgerEntry<'_> {
+    /// Stands for the number of partitions while a ledger is written anew from a history: half of one must not be taken for all of it.
+    pub const REBUILDING: u32 = 0;
+
     /// What the entry is about.
     #[must_use]
     pub fn key(&self) -> LedgerKey<'_> {

@@ -174,7 +174,11 @@ impl Shared {
         })?;
         flaw.map_or(Ok(()), Err)?;
         let (events, partitions) = (self.events, self.partitions);
-        if let Some((found, among)) = part.origin.filter(|origin| *origin != (events, partitions)) {
+        // A ledger that is being written anew still holds what was decided; only detection must not take it for whole.
+        let is_other = |(found, among): &(LogId, u32)| {
+            *found != events || (*among != partitions && *among != LedgerEntry::REBUILDING)
+        };
+        if let Some((found, among)) = part.origin.filter(is_other) {
             return Err(DigestError::Foreign { partition, found, among, events, partitions });
         }
         part.next = Some(next);

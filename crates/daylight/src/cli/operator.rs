@@ -204,11 +204,16 @@ pub(crate) enum LedgerCommand {
     /// With --rebuild also of what the ledger alone would make of it; exit code 1 when the two differ, which they may while something is on
     /// its way.
     Hash(LedgerHashArgs),
-    /// What detection would remember if it began anew, from a history: nothing is written.
+    /// What detection would remember if it began anew, from a history; with --write, the ledger is written so.
     ///
     /// Beside it stands what detection remembers; exit code 1 when the two differ. They are equal while the history is whole (notes say where
     /// it is not) and nothing is on its way. Which episodes were opened is asked of the alerts. A process that does not detect rebuilds and
     /// compares nothing: compare its hashes with those of `ledger hash`.
+    ///
+    /// With --write it needs no running process, and none that detects may run: after the ledger, or a part of it, was lost. It says in what the
+    /// ledger differs from the history, entry by entry; --yes writes that, and what is written is compared once more. Decisions and merges
+    /// are never removed. Cut off amid its work it is run again; until it has ended, nobody detects. Without --yes, exit code 1 says that
+    /// something is to be written or stands in the way.
     Rebuild(LedgerRebuildArgs),
     /// Give the log as many partitions as the configuration says, and move what belongs to tenants that live elsewhere among so many.
     ///
@@ -238,8 +243,17 @@ pub(crate) struct LedgerRebuildArgs {
     #[arg(long, value_enum)]
     pub(crate) from: History,
     /// As JSON.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "write")]
     pub(crate) json: bool,
+    /// Write the ledger anew, while nobody detects: what would be written is said.
+    #[arg(long)]
+    pub(crate) write: bool,
+    /// With --write: do it.
+    #[arg(long, requires = "write")]
+    pub(crate) yes: bool,
+    /// With --write: where the log is, and ClickHouse.
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
 }
 
 /// Arguments of `ledger hash`.

@@ -1,11 +1,13 @@
-//! `ledger hash` and `ledger rebuild`: compare what detection remembers with what the ledger, the log or ClickHouse would make of it.
+//! `ledger hash` and `ledger rebuild`: compare what detection remembers with what the ledger, the log or ClickHouse would make of it; with
+//! `--write` the ledger is made so.
 //! `ledger repartition`: lets the log have more partitions.
 
 use anyhow::{Context, bail};
+use detect::Difference;
 
 use crate::{
     cli::{LedgerHashArgs, LedgerRebuildArgs, LedgerRepartitionArgs},
-    commands::{say, sql::ask, table},
+    commands::{note, say, sql::ask, table},
     service::{self, HashLine, HashRequest, RebuildAnswer, RebuildRequest, RebuiltLine},
 };
 
@@ -38,6 +40,9 @@ pub(crate) async fn hash(args: LedgerHashArgs) -> anyhow::Result<()> {
 }
 
 pub(crate) async fn rebuild(args: LedgerRebuildArgs) -> anyhow::Result<()> {
+    if args.write {
+        return write(args).await;
+    }
     let request = serde_json::to_string(&RebuildRequest { from: args.from })?;
     let answer = ask(&args.admin.data_folder, "/v1/ledger/rebuild", request).await?;
     if args.json {
@@ -62,6 +67,25 @@ pub(crate) async fn rebuild(args: LedgerRebuildArgs) -> anyhow::Result<()> {
             "{}: detection remembers something else than was rebuilt; ask again when nothing is on its way",
             line.tenant
         );
+    }
+    Ok(())
+}
+
+async fn write(args: LedgerRebuildArgs) -> anyhow::Result<()> {
+    let config = service::prepare(args.run.config.as_deref())?;
+    let outcome = service::rewrite(config, args.from, !args.yes, note).await?;
+    let row = |found: &Difference| {
+        let Difference { partition, same, missing, changed, surplus, .. } = *found;
+        [u64::from(partition), same, missing, changed, surplus].map(|number| number.to_string())
+    };
+    let rows: Vec<[String; 5]> = outcome.differences.iter().map(row).collect();
+    table(["partition", "same", "missing", "changed", "surplus"], &rows).iter().for_each(|line| say(line));
+    let is_whole = outcome.differences.iter().all(Difference::is_none);
+    match (outcome.obstacles.first(), args.yes) {
+        (Some(first), _) => bail!("it cannot be done now: {first}"),
+        (None, false) if !is_whole => bail!("the ledger is not what the history says; with --yes it is written so"),
+        (None, true) if !is_whole => say("the ledger is written, and says what the history says"),
+        (None, _) => say("the ledger says what the history says: there is nothing to write"),
     }
     Ok(())
 }

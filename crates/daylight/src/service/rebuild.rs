@@ -103,10 +103,7 @@ impl Rebuilder {
         };
         let ends = self.ends(&remembered).map_err(unreadable)?;
         let mut notes = Vec::new();
-        let rebuilt = match from {
-            History::Log => self.of_log(ends, &mut notes)?,
-            History::Clickhouse => self.of_clickhouse(ends, runtime, &mut notes)?,
-        };
+        let rebuilt = self.pass(from, ends, runtime, &mut notes)?.finish();
         if rebuilt.untold > 0 {
             notes.push(format!(
                 "{} episodes are opened by this history and nobody was told of them: alerts are missing, or rules and catalogue were others then",
@@ -116,8 +113,22 @@ impl Rebuilder {
         Ok(RebuildAnswer { lines: lines(&remembered, &rebuilt), untold: rebuilt.untold, notes })
     }
 
+    /// One pass over a history, up to these ends; and why it may be less than what was there, a sentence each. Blocks.
+    pub(super) fn pass(
+        self,
+        from: History,
+        ends: Ends,
+        runtime: &Handle,
+        notes: &mut Vec<String>,
+    ) -> Result<Rebuilding, Refused> {
+        match from {
+            History::Log => self.of_log(ends, notes),
+            History::Clickhouse => self.of_clickhouse(ends, runtime, notes),
+        }
+    }
+
     /// Up to where detection has come: its own word, else what its group has committed.
-    fn ends(&self, remembered: &[Remembered]) -> Result<Ends, ConsumeError> {
+    pub(super) fn ends(&self, remembered: &[Remembered]) -> Result<Ends, ConsumeError> {
         let events = Topic::Events.name(&self.topic_prefix);
         let partitions = self.broker.partitions(&events);
         let mut ends = Ends::new();
@@ -129,7 +140,7 @@ impl Rebuilder {
         Ok(ends)
     }
 
-    fn of_log(self, ends: Ends, notes: &mut Vec<String>) -> Result<Rebuilt, Refused> {
+    fn of_log(self, ends: Ends, notes: &mut Vec<String>) -> Result<Rebuilding, Refused> {
         let events = Topic::Events.name(&self.topic_prefix);
         for partition in ends.keys() {
             let (low, _) = self.broker.watermarks(&events, *partition).map_err(unreadable)?;
@@ -143,7 +154,7 @@ impl Rebuilder {
             .map_err(|error| Refused::Unavailable(error.to_string()))
     }
 
-    fn of_clickhouse(self, ends: Ends, runtime: &Handle, notes: &mut Vec<String>) -> Result<Rebuilt, Refused> {
+    fn of_clickhouse(self, ends: Ends, runtime: &Handle, notes: &mut Vec<String>) -> Result<Rebuilding, Refused> {
         let Some(client) = &self.client else {
             let reason = "no role of this process uses ClickHouse; ask the process that runs the sink";
             return Err(Refused::Unknown(reason.to_owned()));
@@ -174,7 +185,7 @@ impl Rebuilder {
             }
             rebuilding.time_is(*partition, time);
         }
-        Ok(rebuilding.finish())
+        Ok(rebuilding)
     }
 }
 

@@ -40,12 +40,7 @@ fn obstacles(broker: &Broker, config: &Config) -> anyhow::Result<Vec<String>> {
     let receivers: Vec<String> = config.receivers.iter().map(|receiver| format!("notify-{}", receiver.id)).collect();
     let mut obstacles = Vec::new();
     for group in READERS.into_iter().chain([POLLERS]).chain(receivers.iter().map(String::as_str)) {
-        let members = broker.members(group)?;
-        if members > 0 {
-            obstacles.push(format!(
-                "the group {group} has {members} members: stop every process of this installation (Kafka misses one that was killed after its session only)"
-            ));
-        }
+        obstacles.extend(in_the_way(broker, group)?);
     }
     let prefix = &config.log.topic_prefix;
     for group in READERS {
@@ -55,6 +50,17 @@ fn obstacles(broker: &Broker, config: &Config) -> anyhow::Result<Vec<String>> {
         unread(broker, group, &Topic::Alerts.name(prefix), &mut obstacles)?;
     }
     Ok(obstacles)
+}
+
+/// The members of a group that are in the way, as a sentence.
+pub(super) fn in_the_way(broker: &Broker, group: &str) -> anyhow::Result<Vec<String>> {
+    let members = broker.members(group)?;
+    let sentence = || {
+        format!(
+            "the group {group} has {members} members: stop every process of this installation (Kafka misses one that was killed after its session only)"
+        )
+    };
+    Ok((members > 0).then(sentence).into_iter().collect())
 }
 
 /// What a group has not read yet of a topic.

@@ -62,6 +62,7 @@ impl Moving<'_> {
         })?;
         match found {
             Some((events, _)) if events != self.events => Err(RepartitionError::OtherLog),
+            Some((_, LedgerEntry::REBUILDING)) => Err(RepartitionError::Rebuilding),
             found => Ok(found),
         }
     }
