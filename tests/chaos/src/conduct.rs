@@ -120,6 +120,8 @@ fn play(stage: &Stage, track: &Track, progress: &Progress, say: &(dyn Fn(&str) +
         if let Err(error) = harmed {
             progress.has_failed.store(true, Ordering::Relaxed);
             say(&format!("it failed: {error:#}"));
+            // Who is stuck, and at what, can be asked now and never again.
+            testimony(stage).iter().for_each(|line| say(line));
             return Err(error.context(step.deed.to_string()));
         }
         if progress.has_failed.load(Ordering::Relaxed) {
