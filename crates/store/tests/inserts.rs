@@ -7,8 +7,8 @@ mod support;
 use std::time::Duration;
 
 use store::{
-    Client, ColumnType, DatabaseName, Deduplication, EncodedBlock, EventRow, EventsBlock, InsertOutcome, Remedy,
-    StoreError,
+    AppSessionRow, AppSessionsBlock, Client, ColumnType, DatabaseName, Deduplication, EncodedBlock, EventRow,
+    EventsBlock, InsertOutcome, Remedy, StoreError,
 };
 use support::{Stack, TIMEOUT};
 
@@ -207,5 +207,30 @@ async fn what_was_stored_can_be_read_back_by_its_coordinates() {
     let last = stack.client.last_stored_position(5, 0).await.unwrap().unwrap();
     assert_eq!((last.offset, last.index), (10, 0));
     assert_eq!(stack.client.last_stored_position(6, 0).await.unwrap(), None, "another log is another log");
+    stack.stop().await;
+}
+
+#[tokio::test]
+async fn a_set_is_stored_as_it_comes_and_asked_as_a_set() {
+    let stack = Stack::start().await;
+    let mut block = AppSessionsBlock::new();
+    for session_key in [1, 2, 2] {
+        block.push(&AppSessionRow { tenant: "acme", app_key: "slack", department: "", day: 20_513, session_key });
+    }
+    stack.insert(&block.take(), "log/0/0-1").await;
+    assert_eq!(stack.ask("SELECT count() FROM app_sessions").await, "3", "it was merged with itself: wasted work");
+    assert_eq!(stack.ask("SELECT count() FROM app_sessions FINAL").await, "2");
+    stack.stop().await;
+}
+
+#[tokio::test]
+async fn merges_work_out_no_statistics() {
+    let stack = Stack::start().await;
+    stack.insert(&block(1_000), "log/0/0-1000").await;
+    stack.insert(&block(1_000), "log/0/1000-2000").await;
+    stack.client.execute("merging", "OPTIMIZE TABLE events FINAL", &[]).await.unwrap();
+    let of_parts = "SELECT uniqExact(name), sum(notEmpty(statistics)) FROM system.parts_columns \
+                    WHERE database = currentDatabase() AND table = 'events' AND active";
+    assert_eq!(stack.ask(of_parts).await, "1\t0");
     stack.stop().await;
 }
