@@ -127,7 +127,8 @@ impl Rebuilding {
         }
         let Work { enricher, engine, findings, .. } = &mut self.work;
         let enriched = enricher.enrich(event);
-        let info = enriched.app.map(|app| AppInfo { app_key: app_key.to_owned(), ..app.clone() });
+        // Without its number: the tables knew it by this key, whatever key enrichment numbers it with.
+        let info = enriched.app.map(|app| AppInfo { number: 0, app_key: app_key.to_owned(), ..app.clone() });
         engine.observe(at, &Enriched { app: info.as_ref(), ..enriched }, findings);
         self.work.written();
     }

@@ -12,6 +12,9 @@ use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 
 use crate::pairs::{Packed, Pair, Pairs};
 
+/// Numbers of apps that are remembered; beyond it all are forgotten, which costs time and never a different answer.
+const NUMBERS_MAX: usize = 131_072;
+
 /// An app by its reference.
 #[derive(Debug)]
 pub(crate) struct App {
@@ -96,6 +99,8 @@ pub(crate) struct AppTable {
     apps: Vec<App>,
     by_ref: HashTable<u32>,
     by_hash: HashMap<u64, u32>,
+    /// Apps by the number that enrichment gives a reference under its key: who has one that stands here need look at neither of the texts.
+    by_number: HashMap<u64, u32>,
     groups: Vec<Group>,
     by_key: HashMap<Arc<str>, u32>,
     hasher: DefaultHashBuilder,
@@ -147,6 +152,22 @@ impl AppTable {
         let hash = self.hasher.hash_one((app.source, app.id_kind, app.id));
         let is_same = |index: &u32| self.get(*index).is_some_and(|known| known.is(app));
         self.by_ref.find(hash, is_same).copied()
+    }
+
+    /// The index of the app that has a number, if it was noted since an app went by another key.
+    pub(crate) fn numbered(&self, number: u64) -> Option<u32> {
+        self.by_number.get(&number).copied()
+    }
+
+    /// Notes the number of an app, which goes by the key that the number stands for. 0 is none.
+    pub(crate) fn note_number(&mut self, number: u64, app: u32) {
+        if number == 0 {
+            return;
+        }
+        if self.by_number.len() >= NUMBERS_MAX {
+            self.by_number.clear();
+        }
+        self.by_number.insert(number, app);
     }
 
     /// The index of a known app by its stable hash; a place for it when only its pairs are restored so far.
@@ -201,6 +222,7 @@ impl AppTable {
         if previous == Some(group) {
             return;
         }
+        self.by_number.clear();
         if let Some(previous) = previous.and_then(|previous| self.group_mut(previous)) {
             previous.members.retain(|member| *member != app);
         }

@@ -37,6 +37,8 @@ pub(crate) struct Tenant {
     pub(crate) episodes: HashMap<AlertId, Episode>,
     /// The earliest day of each connection, as its first millisecond.
     pub(crate) connections: HashMap<Arc<str>, Timestamp>,
+    /// The connection that was asked for last: most events have the one of the event before.
+    last_connection: Option<(Arc<str>, Timestamp)>,
     pub(crate) held: Held,
 }
 
@@ -72,6 +74,7 @@ impl Tenant {
             apps: AppTable::default(),
             episodes: HashMap::new(),
             connections: HashMap::new(),
+            last_connection: None,
             held: Held::default(),
         }
     }
@@ -93,6 +96,7 @@ impl Tenant {
                 self.episodes.insert(*alert_id, Episode { position: *position, people: *people, state: *state });
             }
             LedgerEntry::Connection { connection, earliest } => {
+                self.last_connection = None;
                 self.connections.insert(Arc::from(*connection), *earliest);
             }
             LedgerEntry::Held { event_id, correlation_id, position, received_at, is_consent, risk, closed, alerts } => {
@@ -131,13 +135,23 @@ impl Tenant {
             return self.connections.get(connection).copied().unwrap_or_default();
         }
         let day = Timestamp(occurred_at.day().saturating_mul(DAY_MS));
-        match self.connections.get_mut(connection) {
-            Some(earliest) if *earliest <= day => return *earliest,
-            Some(earliest) => *earliest = day,
+        if let Some((last, earliest)) = &self.last_connection
+            && *earliest <= day
+            && **last == *connection
+        {
+            return *earliest;
+        }
+        match self.connections.get_key_value_mut(connection) {
+            Some((known, earliest)) if *earliest <= day => {
+                self.last_connection = Some((Arc::clone(known), *earliest));
+                return *earliest;
+            }
+            Some((_, earliest)) => *earliest = day,
             None => {
                 self.connections.insert(Arc::from(connection), day);
             }
         }
+        self.last_connection = None;
         self.write(out, Change::Connection { connection: Arc::from(connection), earliest: day });
         day
     }
@@ -163,16 +177,20 @@ impl Tenant {
     fn sight_app(&mut self, meeting: &Meeting<'_>, out: &mut Findings) -> u32 {
         let Meeting { event, info, way, position, .. } = *meeting;
         let mut is_changed = false;
-        let index = self.apps.find(&event.app).unwrap_or_else(|| {
-            is_changed = true;
-            out.stats.new_apps += 1;
-            let name = if event.app_name.is_empty() { &info.name } else { event.app_name };
-            self.apps.insert(&event.app, name, &info.app_key, &info.app_key)
+        let index = self.apps.numbered(info.number).unwrap_or_else(|| {
+            let index = self.apps.find(&event.app).unwrap_or_else(|| {
+                is_changed = true;
+                out.stats.new_apps += 1;
+                let name = if event.app_name.is_empty() { &info.name } else { event.app_name };
+                self.apps.insert(&event.app, name, &info.app_key, &info.app_key)
+            });
+            if self.apps.group_of(index).is_some_and(|group| *group.key != *info.app_key) {
+                self.apps.set_group(index, &info.app_key);
+                is_changed = true;
+            }
+            self.apps.note_number(info.number, index);
+            index
         });
-        if self.apps.group_of(index).is_some_and(|group| *group.key != *info.app_key) {
-            self.apps.set_group(index, &info.app_key);
-            is_changed = true;
-        }
         self.apps.count(meeting.ranks_max);
         if let Some(app) = self.apps.get_mut(index) {
             let first = app.first_mut(way);

@@ -6,7 +6,7 @@ use anyhow::ensure;
 use catalog::GrantRisk;
 use detection::{Engine, Findings, Observation, Settings};
 use enrichment::{AppInfo, Enriched};
-use event::{Coordinates, LogId, Position, Status};
+use event::{AppRef, Coordinates, LogId, Position, Status};
 
 use crate::{
     accounting, allocations,
@@ -40,10 +40,14 @@ pub fn observe(pairs: u32, events: u64, seed: u64) -> anyhow::Result<Observed> {
         Ok(())
     })?;
     let apps: Vec<_> = workload.apps().collect();
-    let infos: Vec<AppInfo> = apps
-        .iter()
-        .map(|(app, name)| AppInfo { app_key: app.to_string(), name: (*name).to_owned(), ..AppInfo::default() })
-        .collect();
+    let info = |(number, (app, name)): (u64, &(AppRef<'_>, &str))| AppInfo {
+        number,
+        app_key: app.to_string(),
+        name: (*name).to_owned(),
+        ..AppInfo::default()
+    };
+    // As enrichment numbers them.
+    let infos: Vec<AppInfo> = (1..).zip(&apps).map(info).collect();
     let known: Vec<(u32, u64)> = workload.known_pairs(0).map(|(app, user)| (app as u32, user.0)).collect();
     // Chosen before the clock runs, and in the order in which they come: choosing is not detecting, and an event's bytes lie behind those of the last.
     let chosen = |number: u64| known[(mixed(number) % known.len() as u64) as usize];
