@@ -300,6 +300,15 @@ impl Consumer {
         }
     }
 
+    /// Is the partition still ours, by everything that the group has told? It may know of a loss that `poll` has yet to tell.
+    #[must_use]
+    pub fn is_ours(&self, partition: u32) -> bool {
+        match &self.member {
+            Member::Kafka(member) => member.is_ours(partition),
+            Member::Embedded(member) => member.is_ours(partition),
+        }
+    }
+
     /// Commits the next offset to read, and metadata beside it (at most `METADATA_BYTES_MAX`); durable when it returns. Blocks.
     ///
     /// # Errors

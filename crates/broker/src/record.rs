@@ -40,6 +40,18 @@ pub const OFFSET_UNKNOWN: u64 = u64::MAX;
 pub struct Ack(pub(crate) oneshot::Receiver<Result<u64, AppendError>>);
 
 impl Ack {
+    /// What became of the record, if that is known by now; asked on any thread, and no more once it has answered.
+    ///
+    /// # Errors
+    /// As awaiting.
+    pub fn told(&mut self) -> Option<Result<u64, AppendError>> {
+        match self.0.try_recv() {
+            Ok(told) => Some(told),
+            Err(oneshot::error::TryRecvError::Empty) => None,
+            Err(oneshot::error::TryRecvError::Closed) => Some(Err(AppendError::Closed)),
+        }
+    }
+
     /// Waits on this thread. Not on an async thread: there, `.await` it.
     ///
     /// # Errors

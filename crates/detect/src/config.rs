@@ -19,6 +19,10 @@ pub struct Config {
     pub poll_records_max: usize,
     /// How long one poll waits. Milliseconds.
     pub poll_timeout_ms: u64,
+    /// Records of one partition (alerts, changes of the ledger) that may wait until they are durable, while events are read on.
+    pub waiting_records_max: usize,
+    /// How often offsets are committed; what came after the last commit is read again after a crash, and changes nothing. Milliseconds.
+    pub commit_interval_ms: u64,
     /// How often a snapshot of the ledger is written beside the log, where the ledger has changed; 0 for never. Milliseconds.
     pub snapshot_interval_ms: u64,
 }
@@ -33,6 +37,8 @@ impl Default for Config {
             held_ticks: settings.held_ticks,
             poll_records_max: 256,
             poll_timeout_ms: 50,
+            waiting_records_max: 65_536,
+            commit_interval_ms: 100,
             snapshot_interval_ms: 300_000,
         }
     }

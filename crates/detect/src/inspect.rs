@@ -48,12 +48,14 @@ impl Inspector {
         receiver.recv_timeout(ANSWERS_WITHIN).ok()
     }
 
+    /// Has anybody asked?
+    pub(crate) fn is_asked(&self) -> bool {
+        !self.0.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
     /// Answers whoever has asked.
     pub(crate) fn answer(&self, work: &Work, progress: &BTreeMap<u32, u64>) {
         let asked = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
-        if asked.is_empty() {
-            return;
-        }
         let remembered = remembered(work, progress);
         for sender in asked {
             // Whoever asked may have lost patience.

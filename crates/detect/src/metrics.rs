@@ -1,8 +1,10 @@
 //! What `detect` tells Prometheus, once a batch. Labels are rules and severities: closed sets, never apps or people.
 
 use detection::RULES;
-use event::{AlertState, Severity};
+use event::{AlertState, Severity, Timestamp};
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
+
+use crate::alerts::Label;
 
 /// Metrics of `detect`.
 #[derive(Clone)]
@@ -73,5 +75,12 @@ impl Metrics {
         registry.register(Box::new(metrics.halted.clone()))?;
         registry.register(Box::new(metrics.alert_seconds.clone()))?;
         Ok(metrics)
+    }
+
+    /// An alert is durable.
+    pub(crate) fn tell(&self, label: &Label, now: Timestamp) {
+        self.alerts.with_label_values(&[label.rule.as_str(), label.severity.as_str(), label.state.as_str()]).inc();
+        let waited_ms = u32::try_from(now.since_ms(label.logged_at).max(0)).unwrap_or(u32::MAX);
+        self.alert_seconds.observe(f64::from(waited_ms) / 1_000.0);
     }
 }

@@ -1,8 +1,10 @@
-//! The loop: poll, observe, write alerts, write the ledger, commit.
+//! The loop: poll, observe, put out what was found, commit what is settled.
 //!
 //! ```text
-//! events ─► poll (≤ poll_records_max) ─► decode ─► enrich ─► observe ─► alerts ─► acknowledged ─► ledger ─► acknowledged ─► commit
+//! events ─► poll (≤ poll_records_max) ─► decode ─► enrich ─► observe ─► alerts, at once ─► durable ─► ledger (a thread a partition) ─► durable ─► commit
 //! ```
+//!
+//! The loop waits for none of it, and reads on until so much is on its way that it may not (`lane.rs`).
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -11,10 +13,8 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use broker::{
-    AppendError, Assignment, Broker, CommitError, ConsumeError, Consumer, OpenError, Polled, SoleWriter, StartAt,
-};
-use codec::{DecodeError, EncodeError, Topic};
+use broker::{AppendError, Assignment, Broker, CommitError, ConsumeError, Consumer, Polled, SoleWriter, StartAt};
+use codec::Topic;
 use detection::Engine;
 use enrichment::Enricher;
 use event::{LogId, Timestamp};
@@ -22,56 +22,21 @@ use mutation::Mutation;
 use runtime::{Backoff, Component, Registry, Shutdown, Standing};
 
 use crate::{
-    Config,
+    Config, DetectError,
     inspect::Inspector,
     ledger::{Restoring, origin_record, why_foreign},
     metrics::Metrics,
+    outbox::{News, Outbox},
     snapshot::{Snapshots, Whose},
     watch::Watch,
     work::{Place, Work},
-    writer::{Writer, Written},
 };
 
 /// The consumer group: what it has committed tells how far the ledger has come.
 pub const GROUP: &str = "detect";
 
-/// Why `detect` cannot go on. Halt.
-#[derive(Debug, thiserror::Error)]
-pub enum DetectError {
-    /// The log cannot be opened.
-    #[error("cannot open the log for detection: {0}")]
-    Open(#[from] OpenError),
-    /// The log cannot be read.
-    #[error("cannot read events: {0}")]
-    Consume(#[from] ConsumeError),
-    /// The log will never take what was found.
-    #[error("cannot write what was found: {0}")]
-    Append(#[from] AppendError),
-    /// What was found cannot be encoded.
-    #[error("cannot encode what was found: {0}")]
-    Encode(#[from] EncodeError),
-    /// A record, or an entry of the ledger, was written by a newer version: its partition halts, and no other.
-    #[error("partition {partition}, offset {offset}: {source}")]
-    Decode {
-        /// The partition.
-        partition: u32,
-        /// The record.
-        offset: u64,
-        /// What is wrong with it.
-        source: DecodeError,
-    },
-    /// The ledger's positions are places of another log, or of other partitions.
-    #[error("the ledger of partition {partition} does not belong to the events that are there: {why}")]
-    Foreign {
-        /// The partition.
-        partition: u32,
-        /// In what it differs, and what to do.
-        why: String,
-    },
-    /// Metrics cannot be registered.
-    #[error("cannot start detection: {0}")]
-    Start(String),
-}
+/// How long a poll waits while something is on its way out, whose end is to be seen soon.
+const BUSY_POLL: Duration = Duration::from_millis(2);
 
 /// The process, ready to run.
 pub struct Detect {
@@ -84,18 +49,18 @@ pub struct Detect {
     watch: Watch,
     snapshots: Snapshots,
     inspector: Inspector,
-    /// The ledger of each partition that is ours is written by nobody else.
+    /// Who is to write the ledger of a partition that is being taken up.
     writers: BTreeMap<u32, SoleWriter>,
-    /// Partition → the next offset to commit.
-    progress: BTreeMap<u32, u64>,
-    dirty: BTreeSet<u32>,
+    outbox: Outbox,
+    committed_at: Instant,
+    /// Something cannot be written, and the process stops.
+    gave_up: bool,
     /// Partitions of ours that stand before what a newer version wrote, in `events` or in the ledger.
     halted: BTreeSet<u32>,
 }
 
 struct Topics {
     events: String,
-    alerts: String,
     ledger: String,
     partitions: u32,
     log_id: LogId,
@@ -118,7 +83,6 @@ impl Detect {
     ) -> Result<Detect, DetectError> {
         let (events, ledger) = (Topic::Events.name(topic_prefix), Topic::Ledger.name(topic_prefix));
         let topics = Topics {
-            alerts: Topic::Alerts.name(topic_prefix),
             ledger_log_id: broker.log_id(&ledger)?,
             ledger,
             partitions: broker.partitions(&events)?,
@@ -130,6 +94,7 @@ impl Detect {
         let (metrics, watch) =
             (Metrics::register(registry).map_err(failed)?, Watch::register(registry).map_err(failed)?);
         let engine = Engine::new(config.settings());
+        let outbox = Outbox::new(broker.clone(), Topic::Alerts.name(topic_prefix), config.waiting_records_max);
         let work = Work::new(enricher, engine);
         let snapshots = Snapshots::new(snapshots, Duration::from_millis(config.snapshot_interval_ms));
         Ok(Detect {
@@ -143,8 +108,9 @@ impl Detect {
             snapshots,
             inspector: Inspector::default(),
             writers: BTreeMap::new(),
-            progress: BTreeMap::new(),
-            dirty: BTreeSet::new(),
+            outbox,
+            committed_at: Instant::now(),
+            gave_up: false,
             halted: BTreeSet::new(),
         })
     }
@@ -163,9 +129,11 @@ impl Detect {
     pub fn run(mut self, shutdown: &Shutdown, component: &Component) -> Result<(), DetectError> {
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5), 2);
         let standing = Standing::new(component.clone(), self.metrics.halted.clone());
+        let commit_interval = Duration::from_millis(self.config.commit_interval_ms);
         let mut is_away = false;
         while !shutdown.is_requested() {
-            match self.poll(&standing) {
+            let may_read = !self.outbox.is_full() && (self.is_quiet() || !self.needs_quiet());
+            match if may_read { self.poll(&standing) } else { self.rest() } {
                 Ok(Polled::Assigned(assigned)) => {
                     self.begin_writing(&assigned);
                     assigned.iter().try_for_each(|assignment| self.take_up(assignment, shutdown, &standing))?;
@@ -173,7 +141,7 @@ impl Detect {
                 }
                 Ok(Polled::Revoked(revoked)) => self.drop_partitions(&revoked, &standing),
                 Ok(Polled::Records(_)) => {
-                    if std::mem::take(&mut is_away) {
+                    if may_read && std::mem::take(&mut is_away) {
                         backoff.reset();
                         standing.ready();
                     }
@@ -182,32 +150,59 @@ impl Detect {
                     is_away = true;
                     standing.not_ready(format!("the log cannot be read: {reason}"));
                     shutdown.sleep(backoff.next_wait());
-                    continue;
                 }
                 Err(error) => return Err(error),
             }
             self.write_out(shutdown, &standing)?;
-            // What is not written yet would be told apart from the ledger; the next batch writes it.
-            if self.work.is_silent() {
-                self.inspector.answer(&self.work, &self.progress);
+            if self.committed_at.elapsed() >= commit_interval {
+                self.commit();
             }
-            self.watch.look(&mut self.work);
+            self.look_around();
         }
-        // What the last commit let go is written before the snapshots, or they would know more than the ledger.
-        self.write_out(shutdown, &standing)?;
-        if self.work.is_silent() {
-            self.snapshots.finish(&self.work, now());
+        // What the last commit lets go is written before the snapshots, or they would know more than the ledger.
+        if self.drain(shutdown, &standing)? {
+            self.commit();
+            if self.drain(shutdown, &standing)? {
+                self.snapshots.finish(&self.work, now());
+            }
         }
         Ok(())
     }
 
+    /// What is done beside the events, some of it only while everything is durable that was found: a snapshot, or an answer, would else be
+    /// ahead of the ledger.
+    fn look_around(&mut self) {
+        let is_quiet = self.is_quiet();
+        if is_quiet && self.inspector.is_asked() {
+            self.inspector.answer(&self.work, &self.outbox.positions());
+        }
+        self.snapshots.step(&self.work, is_quiet, now());
+        self.watch.look(&mut self.work);
+    }
+
+    /// Does somebody wait until everything is durable that was found?
+    fn needs_quiet(&self) -> bool {
+        self.inspector.is_asked() || self.snapshots.needs_quiet()
+    }
+
+    /// Is everything durable that was found?
+    fn is_quiet(&self) -> bool {
+        self.work.is_silent() && self.outbox.is_settled()
+    }
+
+    /// In place of a poll, where no more may be read now.
+    fn rest(&self) -> Result<Polled, DetectError> {
+        self.outbox.pause();
+        Ok(Polled::Records(0))
+    }
+
     /// One poll: every record is observed as it is read. A partition stands before a record that a newer version wrote; the others go on.
     fn poll(&mut self, standing: &Standing) -> Result<Polled, DetectError> {
-        let (work, progress, dirty, metrics) = (&mut self.work, &mut self.progress, &mut self.dirty, &self.metrics);
-        let (watch, halted) = (&mut self.watch, &self.halted);
+        let Detect { work, outbox, metrics, watch, halted, .. } = self;
         let log_id = self.topics.log_id;
-        let mut stands = BTreeMap::new();
+        let (mut stands, mut read) = (BTreeMap::new(), None::<(u32, u64)>);
         let timeout = Duration::from_millis(self.config.poll_timeout_ms);
+        let timeout = if outbox.is_settled() { timeout } else { timeout.min(BUSY_POLL) };
         let polled = self.consumer.poll(timeout, self.config.poll_records_max, &mut |record| {
             if halted.contains(&record.partition) || stands.contains_key(&record.partition) {
                 return;
@@ -225,9 +220,15 @@ impl Detect {
                 metrics.undecodable.inc();
                 tracing::error!(partition = place.partition, offset = place.offset, error = %source, "a record cannot be read");
             }
-            progress.insert(record.partition, record.offset + 1);
-            dirty.insert(record.partition);
-        })?;
+            // Records come in runs of one partition, whose last one counts.
+            if let Some((partition, next)) = read.replace((record.partition, record.offset + 1))
+                && partition != record.partition
+            {
+                outbox.read_up_to(partition, next);
+            }
+        });
+        read.into_iter().for_each(|(partition, next)| outbox.read_up_to(partition, next));
+        let polled = polled?;
         for (partition, why) in stands {
             self.halt(Topic::Events, partition, &why, standing);
         }
@@ -287,8 +288,14 @@ impl Detect {
                     self.halt(Topic::Ledger, partition, &why, standing);
                     return Ok(());
                 }
-                result => return result,
+                Err(error) => return Err(error),
+                Ok(()) => break,
             }
+        }
+        let start = start_of(assignment);
+        match self.writers.remove(&assignment.partition) {
+            Some(writer) => self.outbox.take_up((assignment.partition, start), writer, shutdown, standing),
+            None => Ok(()),
         }
     }
 
@@ -296,10 +303,7 @@ impl Detect {
     /// that, nobody else may write it any more: so what is read is all that counts.
     fn restore(&mut self, assignment: &Assignment) -> Result<(), DetectError> {
         let (partition, began) = (assignment.partition, Instant::now());
-        self.work.drop_partition(partition);
-        self.snapshots.drop_partition(partition);
-        let start = assignment.committed.as_ref().map_or(assignment.low, |committed| committed.offset);
-        self.progress.insert(partition, start);
+        self.forget(partition);
         if !self.writers.contains_key(&partition) {
             self.writers.insert(partition, self.broker.sole_writer(&self.topics.ledger, partition)?);
         }
@@ -319,7 +323,7 @@ impl Detect {
         let next = read?;
         self.check_origin(&whose, from.is_none(), restoring.origin)?;
         let (entries, read) = (restoring.entries, restoring.entries - known);
-        let ahead = start..assignment.high;
+        let ahead = start_of(assignment)..assignment.high;
         let undecodable = |source| DetectError::Decode { partition, offset: 0, source };
         self.work.restored(partition, restoring, &ahead).map_err(undecodable)?;
         self.snapshots.taken_up(whose, next, read);
@@ -381,11 +385,8 @@ impl Detect {
 
     fn drop_partitions(&mut self, revoked: &[u32], standing: &Standing) {
         for partition in revoked {
-            self.work.drop_partition(*partition);
-            self.snapshots.drop_partition(*partition);
+            self.forget(*partition);
             self.writers.remove(partition);
-            self.progress.remove(partition);
-            self.dirty.remove(partition);
             self.halted.remove(partition);
         }
         for topic in [Topic::Events, Topic::Ledger] {
@@ -394,35 +395,47 @@ impl Detect {
         self.watch.look_soon();
     }
 
-    /// Alerts, then the ledger, then the offsets: each durable before the next.
+    /// A partition went, or is taken up anew. What is on its way is left to whoever reads the same events again.
+    fn forget(&mut self, partition: u32) {
+        self.work.drop_partition(partition);
+        self.snapshots.drop_partition(partition);
+        self.outbox.drop_partition(partition);
+    }
+
+    /// Puts out what was found and hears what became of what was put out before.
     fn write_out(&mut self, shutdown: &Shutdown, standing: &Standing) -> Result<(), DetectError> {
-        if self.dirty.is_empty() && self.work.is_silent() {
-            self.snapshots.step(&self.work, now());
-            return Ok(());
-        }
-        let outgoing = self.work.outgoing(self.topics.partitions)?;
-        let writer = Writer { broker: &self.broker, shutdown, standing };
-        if !writer.append(&self.topics.alerts, outgoing.alerts)? {
-            return Ok(());
-        }
-        if Mutation::LedgerAfterOffset.is_made() {
-            commit_too_early(&mut self.consumer, &self.dirty, &self.progress);
-        }
-        // In this order: a start that finds what a merge has changed must find the merge.
-        let changes = outgoing.controls.into_iter().chain(outgoing.ledger).collect();
-        match writer.append_to_ledger(&self.topics.ledger, changes, &mut self.writers)? {
-            Written::Durable(written) => {
-                written.iter().for_each(|(partition, (next, count))| self.snapshots.wrote(*partition, *next, *count));
-            }
-            Written::Stopping => return Ok(()),
-            Written::Lost(reason) => return self.join_anew(&reason, standing),
-        }
         self.count();
+        let outgoing = self.work.outgoing(self.topics.partitions)?;
+        self.outbox.put(outgoing)?;
         self.work.written();
-        // Here nothing is found that the ledger does not have; the commit lets go of things that it has.
-        self.snapshots.step(&self.work, now());
-        self.commit();
+        if Mutation::LedgerAfterOffset.is_made() {
+            commit_too_early(&mut self.consumer, &self.outbox.positions());
+        }
+        let mut news = Vec::new();
+        self.outbox.advance(shutdown, standing, &mut news)?;
+        for news in news {
+            match news {
+                News::Told(label) => self.metrics.tell(&label, now()),
+                News::Written { partition, next, count } => self.snapshots.wrote(partition, next, count),
+                // The group has taken it, and its successor has begun: it will be told to us as well.
+                News::Lost { partition, .. } if !self.consumer.is_ours(partition) => {
+                    self.drop_partitions(&[partition], standing)
+                }
+                News::Lost { reason, .. } => return self.join_anew(&reason, standing),
+                News::GaveUp => self.gave_up = true,
+            }
+        }
         Ok(())
+    }
+
+    /// Waits until everything is durable that was found; false when that cannot be, because the process stops.
+    fn drain(&mut self, shutdown: &Shutdown, standing: &Standing) -> Result<bool, DetectError> {
+        self.write_out(shutdown, standing)?;
+        while !self.is_quiet() && !self.gave_up {
+            self.outbox.pause();
+            self.write_out(shutdown, standing)?;
+        }
+        Ok(self.is_quiet())
     }
 
     /// Somebody else may write what we write: the group gave our partitions away while we slept, or will. So all is forgotten, and what the group
@@ -430,26 +443,28 @@ impl Detect {
     fn join_anew(&mut self, reason: &str, standing: &Standing) -> Result<(), DetectError> {
         tracing::warn!(%reason, "the ledger has another writer; what was not written is left to him, and the group is joined anew");
         standing.not_ready(format!("the group is joined anew: {reason}"));
-        let ours: Vec<u32> = self.progress.keys().chain(&self.halted).copied().collect();
+        let ours: Vec<u32> = self.outbox.partitions().into_iter().chain(self.halted.iter().copied()).collect();
         self.drop_partitions(&ours, standing);
         self.work.written();
         self.consumer = self.broker.consumer(GROUP, &self.topics.events, StartAt::Earliest)?;
         Ok(())
     }
 
-    /// A commit that does not go through is done again with the next batch; a fenced one means that the partition goes.
+    /// A commit that does not go through is done again with the next; a fenced one means that the partition goes.
     fn commit(&mut self) {
-        for partition in std::mem::take(&mut self.dirty) {
-            let Some(next) = self.progress.get(&partition).copied() else { continue };
+        self.committed_at = Instant::now();
+        for (partition, next) in self.outbox.to_commit() {
             match self.consumer.commit(partition, next, "") {
                 Ok(()) => self.work.committed(partition, next),
                 Err(CommitError::Fenced) => tracing::info!(partition, "the partition belongs to another process now"),
                 Err(error) => {
-                    tracing::warn!(%error, partition, "cannot commit; it is done again with the next batch");
-                    self.dirty.insert(partition);
+                    tracing::warn!(%error, partition, "cannot commit; it is done again");
+                    continue;
                 }
             }
+            self.outbox.committed(partition, next);
         }
+        self.metrics.pairs.set(i64::try_from(self.work.engine.pairs()).unwrap_or(i64::MAX));
     }
 
     fn count(&self) {
@@ -458,25 +473,18 @@ impl Detect {
         metrics.incomplete.with_label_values(&["app"]).inc_by(findings.stats.without_app);
         metrics.incomplete.with_label_values(&["person"]).inc_by(findings.stats.without_person);
         metrics.ledger_changes.inc_by(findings.ledger.len() as u64);
-        if !findings.ledger.is_empty() {
-            metrics.pairs.set(i64::try_from(self.work.engine.pairs()).unwrap_or(i64::MAX));
-        }
-        let now = now();
-        for alert in &findings.alerts {
-            metrics
-                .alerts
-                .with_label_values(&[alert.rule.as_str(), alert.severity.as_str(), alert.state.as_str()])
-                .inc();
-            let waited_ms = u32::try_from(now.since_ms(alert.logged_at).max(0)).unwrap_or(u32::MAX);
-            metrics.alert_seconds.observe(f64::from(waited_ms) / 1_000.0);
-        }
     }
 }
 
+/// Where a partition is read on.
+fn start_of(assignment: &Assignment) -> u64 {
+    assignment.committed.as_ref().map_or(assignment.low, |committed| committed.offset)
+}
+
 /// The mistake alone: the offsets go, and everything else is as it would be.
-fn commit_too_early(consumer: &mut Consumer, dirty: &BTreeSet<u32>, progress: &BTreeMap<u32, u64>) {
-    for (partition, next) in dirty.iter().filter_map(|partition| Some((*partition, *progress.get(partition)?))) {
-        let done = consumer.commit(partition, next, "");
+fn commit_too_early(consumer: &mut Consumer, read: &BTreeMap<u32, u64>) {
+    for (partition, next) in read {
+        let done = consumer.commit(*partition, *next, "");
         tracing::debug!(partition, next, ?done, "committed before the ledger");
     }
 }

@@ -129,10 +129,21 @@ impl Snapshots {
         }
     }
 
-    /// A little of what is to be done. Only to be called while everything that was found is durable.
-    pub(crate) fn step(&mut self, work: &Work, now: Timestamp) {
-        let Some(writing) = &mut self.writing else { return self.begin_if_due(work, now) };
-        if !writing.step(work) && writing.has_ended() {
+    /// Is something to be done that can only be done while everything is durable that was found?
+    pub(crate) fn needs_quiet(&self) -> bool {
+        self.writing.as_ref().map_or_else(|| self.due().is_some(), Writing::needs_quiet)
+    }
+
+    /// A little of what is to be done. `is_quiet` while everything is durable that was found.
+    pub(crate) fn step(&mut self, work: &Work, is_quiet: bool, now: Timestamp) {
+        let Some(writing) = &mut self.writing else {
+            if is_quiet {
+                self.begin_if_due(work, now);
+            }
+            return;
+        };
+        let may_step = is_quiet || !writing.needs_quiet();
+        if may_step && !writing.step(work) && writing.has_ended() {
             self.ended();
         }
     }
@@ -153,13 +164,19 @@ impl Snapshots {
     }
 
     fn begin_if_due(&mut self, work: &Work, now: Timestamp) {
+        if let Some(partition) = self.due() {
+            self.begin(partition, work, now);
+        }
+    }
+
+    /// A partition whose snapshot is to be written anew.
+    fn due(&self) -> Option<u32> {
+        self.folder.as_ref()?;
         let is_due = |ours: &Ours| {
             let passed = ours.begun.elapsed();
             (ours.changes > 0 && passed >= self.interval) || ours.changes >= CHANGES_MAX || passed >= REFRESH_AFTER
         };
-        if let Some(partition) = self.ours.iter().find(|(_, ours)| is_due(ours)).map(|(partition, _)| *partition) {
-            self.begin(partition, work, now);
-        }
+        self.ours.iter().find(|(_, ours)| is_due(ours)).map(|(partition, _)| *partition)
     }
 
     fn begin(&mut self, partition: u32, work: &Work, now: Timestamp) {

@@ -13,7 +13,11 @@ use enrichment::Enricher;
 use event::{AppRef, Control, Coordinates, LogId, Position, Timestamp};
 use mutation::Mutation;
 
-use crate::ledger::{ControlEntry, Restoring, change_record};
+use crate::{
+    alerts::Label,
+    lane::last_of_each_key,
+    ledger::{ControlEntry, Restoring, change_record},
+};
 
 /// What reading a partition changes: the tables, the memory, and what was found.
 pub(crate) struct Work {
@@ -21,14 +25,16 @@ pub(crate) struct Work {
     pub(crate) enricher: Enricher,
     /// The memory and the rules.
     pub(crate) engine: Engine,
-    /// What was found and is not written yet.
+    /// What was found and is not on its way yet.
     pub(crate) findings: Findings,
-    /// Control records that came into force and are not written to the ledger yet.
+    /// Control records that came into force and are not on their way to the ledger yet.
     pub(crate) controls: Vec<ControlEntry>,
     /// What partitions of the ledger do not say of themselves yet, as records.
     pub(crate) origins: Vec<Record>,
     /// The tenants met in each partition, so that their memory can be dropped when it goes.
     tenants: BTreeMap<u32, HashSet<String>>,
+    /// The one that was met last: most records have the tenant of the one before.
+    last_tenant: (u32, String),
     /// Every control record of the ledger in each partition, by its key: the tables keep only what they need, a snapshot needs all.
     in_ledger: BTreeMap<u32, BTreeMap<Vec<u8>, ControlEntry>>,
 }
@@ -37,7 +43,7 @@ pub(crate) struct Work {
 #[derive(Debug, Default)]
 pub(crate) struct Outgoing {
     /// For the topic of alerts, in the order of the log.
-    pub(crate) alerts: Vec<Record>,
+    pub(crate) alerts: Vec<(Record, Label)>,
     /// For the ledger, before everything else: what it says of itself, and control records. A start that finds what a merge has changed must find the merge.
     pub(crate) controls: Vec<Record>,
     /// For the ledger, one a key: what is written twice because an answer got lost cannot overtake a newer value.
@@ -70,7 +76,16 @@ impl Work {
     pub(crate) fn new(enricher: Enricher, engine: Engine) -> Work {
         let (findings, controls) = (Findings::default(), Vec::new());
         let (tenants, in_ledger) = (BTreeMap::new(), BTreeMap::new());
-        Work { enricher, engine, findings, controls, origins: Vec::new(), tenants, in_ledger }
+        Work {
+            enricher,
+            engine,
+            findings,
+            controls,
+            origins: Vec::new(),
+            tenants,
+            last_tenant: (0, String::new()),
+            in_ledger,
+        }
     }
 
     /// The tenants of a partition, in no order.
@@ -172,17 +187,23 @@ impl Work {
 
     /// A tenant was met.
     pub(crate) fn know_tenant(&mut self, partition: u32, tenant: &str) {
+        if self.last_tenant.0 == partition && self.last_tenant.1 == tenant && !tenant.is_empty() {
+            return;
+        }
         let tenants = self.tenants.entry(partition).or_default();
         // Looked up without an allocation: a tenant is new once.
         if !tenants.contains(tenant) {
             tenants.insert(tenant.to_owned());
         }
+        self.last_tenant.0 = partition;
+        tenant.clone_into(&mut self.last_tenant.1);
     }
 
     /// Forgets everything about the tenants of a partition that went to another process: it may come back at an earlier place, and what was
     /// decided after that must not count yet.
     pub(crate) fn drop_partition(&mut self, partition: u32) {
         let gone = self.tenants.remove(&partition).unwrap_or_default();
+        self.last_tenant.1.clear();
         self.in_ledger.remove(&partition);
         self.enricher.forget(|tenant| gone.contains(tenant));
         gone.iter().for_each(|tenant| self.engine.unload(tenant));
@@ -205,7 +226,8 @@ impl Work {
                 alert.to_mut().id.0 ^= u128::from(std::process::id());
             }
             let value = codec::encode_alert(&alert)?;
-            Ok(Record { partition: partition_of(tenant, partitions), key: Some(tenant.to_vec()), value: Some(value) })
+            let partition = partition_of(tenant, partitions);
+            Ok((Record { partition, key: Some(tenant.to_vec()), value: Some(value) }, Label::from(&*alert)))
         });
         let origins = self.origins.iter().cloned().map(Ok);
         let controls = origins.chain(self.controls.iter().map(|entry| entry.record(partitions)));
@@ -216,7 +238,7 @@ impl Work {
         Ok(Outgoing { alerts, controls: last_of_each_key(controls), ledger: last_of_each_key(changes) })
     }
 
-    /// What was found is durable.
+    /// What was found is on its way, or durable.
     pub(crate) fn written(&mut self) {
         self.findings.clear();
         self.controls.clear();
@@ -230,19 +252,6 @@ impl Work {
             self.engine.committed(tenant, before, &mut self.findings);
         }
     }
-}
-
-/// The last record of each key, in order.
-fn last_of_each_key(records: Vec<Record>) -> Vec<Record> {
-    let mut met = HashSet::with_capacity(records.len());
-    let mut last: Vec<Record> = Vec::with_capacity(records.len());
-    for record in records.into_iter().rev() {
-        if met.insert(record.key.clone()) {
-            last.push(record);
-        }
-    }
-    last.reverse();
-    last
 }
 
 #[cfg(test)]

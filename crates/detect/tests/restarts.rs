@@ -115,6 +115,9 @@ fn run(broker: &Broker, snapshots: Option<&Path>, records_max: usize, is_over: i
         learning_days: 0,
         poll_records_max: records_max,
         poll_timeout_ms: 5,
+        commit_interval_ms: 0,
+        // Little is read ahead of what is written, or it would all be read before the first stop.
+        waiting_records_max: records_max,
         snapshot_interval_ms: 1,
         ..Config::default()
     };

@@ -120,6 +120,10 @@ impl Consumer {
         answered.recv().unwrap_or_else(|_| closed())
     }
 
+    pub(crate) fn is_ours(&self, partition: u32) -> bool {
+        self.positions.contains_key(&partition)
+    }
+
     pub(crate) fn committed(&self, partition: u32) -> Option<Committed> {
         let place = (self.topic.row.number, partition, self.group.clone());
         self.shared.state().committed.get(&place).cloned()

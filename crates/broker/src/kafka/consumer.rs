@@ -170,6 +170,10 @@ impl Consumer {
         }
     }
 
+    pub(crate) fn is_ours(&self, partition: u32) -> bool {
+        self.positions.contains_key(&partition)
+    }
+
     pub(crate) fn committed(&self, partition: u32) -> Result<Option<Committed>, ConsumeError> {
         let committed = committed_of(&self.client, &self.topic, &[partition]).map_err(|error| consume_error(&error))?;
         Ok(committed.into_iter().next().and_then(|(_, committed)| committed))

@@ -129,7 +129,7 @@ fn a_snapshot_is_due_when_the_ledger_has_changed_and_time_has_passed() {
         let mut snapshots = Snapshots::new(Some(folder.path()), interval);
         snapshots.taken_up(WHOSE, 15, 0);
         snapshots.wrote(WHOSE.partition, 16, changes);
-        snapshots.step(&work, NOW);
+        snapshots.step(&work, true, NOW);
         assert_eq!(snapshots.writing.is_some(), is_due, "{interval:?}, {changes}");
         snapshots.finish(&work, NOW);
         assert_eq!(
@@ -140,7 +140,7 @@ fn a_snapshot_is_due_when_the_ledger_has_changed_and_time_has_passed() {
     }
     let mut none = Snapshots::new(Some(folder.path()), Duration::ZERO);
     none.taken_up(WHOSE, 15, CHANGES_MAX);
-    none.step(&work, NOW);
+    none.step(&work, true, NOW);
     none.finish(&work, NOW);
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "an interval of 0 keeps none");
 }

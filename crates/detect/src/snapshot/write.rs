@@ -76,7 +76,12 @@ impl Writing {
         Ok(Writing { head, tenants, cursor, slice_bytes, slices, waiting, is_complete: false, disk })
     }
 
-    /// Makes the next slice, if there is room for it. Only to be called when everything that was found is durable.
+    /// Is a slice to be made? One that is made needs only room.
+    pub(crate) const fn needs_quiet(&self) -> bool {
+        !self.is_complete && self.waiting.is_none()
+    }
+
+    /// Makes the next slice, if there is room for it. If `needs_quiet`, only to be called when everything that was found is durable.
     pub(crate) fn step(&mut self, work: &Work) -> bool {
         if self.is_complete {
             return false;

@@ -212,7 +212,7 @@ impl World {
     fn write(&mut self, work: &mut Work, stretch: &Stretch, next: usize, writing: &mut Option<Writing>) -> bool {
         let outgoing = work.outgoing(1).unwrap();
         let made_it = |index: usize| stretch.mask & 1 << (index % 64) != 0;
-        let alerts = outgoing.alerts.into_iter().map(|record| record.value.unwrap());
+        let alerts = outgoing.alerts.into_iter().map(|(record, _)| record.value.unwrap());
         if stretch.crash == 0 {
             self.alerts.extend(alerts.enumerate().filter(|(index, _)| made_it(*index)).map(|(_, alert)| alert));
             return true;
