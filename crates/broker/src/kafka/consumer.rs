@@ -88,12 +88,15 @@ impl Consumer {
     ) -> Result<Polled, ConsumeError> {
         let deadline = Instant::now() + timeout;
         let (mut count, mut bytes) = (0, 0);
+        // That the cluster is away librdkafka says about once a second. Whoever rests behind each time would hear of it for minutes after it is back.
+        let mut away = None;
         self.fetch_announced()?;
         self.resolve()?;
         while self.news.is_empty() && count < records_max.max(1) && bytes < POLL_BYTES_MAX {
             // librdkafka comes back early when it served something else; more records are only taken if they are there already.
+            let is_waiting = count == 0 && away.is_none();
             let left =
-                if count == 0 { whole_ms(deadline.saturating_duration_since(Instant::now())) } else { Duration::ZERO };
+                if is_waiting { whole_ms(deadline.saturating_duration_since(Instant::now())) } else { Duration::ZERO };
             let step = self.step(left, visit);
             self.hear_decisions()?;
             match step {
@@ -101,13 +104,17 @@ impl Consumer {
                     count += 1;
                     bytes += record_bytes;
                 }
-                Step::Failed(error) => {
-                    let error = self.explain(&error);
-                    self.news.push_back(Err(error));
-                }
+                Step::Failed(error) => match self.explain(&error) {
+                    error @ ConsumeError::Unavailable { .. } => away = Some(error),
+                    error => self.news.push_back(Err(error)),
+                },
                 Step::Nothing if count > 0 || left.is_zero() => break,
                 Step::Nothing => {}
             }
+        }
+        // Where records came, or the group decided something, it is back.
+        if let Some(error) = away.filter(|_| count == 0 && self.news.is_empty()) {
+            return Err(error);
         }
         match self.news.pop_front() {
             Some(news) if count == 0 => news,
