@@ -32,10 +32,9 @@ pub(crate) fn call(words: &[&str]) -> anyhow::Result<Told> {
 }
 
 /// The other end of `call`.
-pub(crate) fn run(words: &[String]) -> anyhow::Result<()> {
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+pub(crate) fn run(words: &[&str]) -> anyhow::Result<()> {
     let (process, began) = (std::process::id(), Instant::now());
-    let mut told = match words[..] {
+    let mut told = match *words {
         ["drain", bootstrap, topic, messages] => {
             let drained = drain::drain(bootstrap, topic, messages.parse()?)?;
             let cpu_seconds = accounting::cpu(process)?.as_secs_f64();

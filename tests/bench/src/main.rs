@@ -2,9 +2,11 @@
 //! same events, the same Kafka and the same ClickHouse, in turns.
 //!
 //! ```text
-//! bench                 every case, three times in turns; prints one table and writes target/bench.json
-//! CASE=sink bench       the cases whose name contains "sink"
+//! bench                 every case, three times in turns, and every curve once; prints one table and writes target/bench.json
+//! CASE=sink bench       the cases whose name begins with "sink"; `|` between several
 //! QUICK=1 bench         the cases that matter most, once, on fewer events
+//! bench list            the names of the cases
+//! bench draw            curves of target/bench.json into docs/performance
 //! bench protocol        what plan and read-back cost; writes target/protocol.json (needs a build that can leave them out)
 //! ```
 //! Processor time is what is compared, not time: it is the kernel's own count of each process, and neighbours move it far less than they
@@ -23,54 +25,69 @@
 
 mod alone;
 mod cases;
+mod curves;
 mod drain;
+mod history;
 mod json;
+mod latency;
+mod log;
 mod machine;
 mod okta;
 mod plain;
 mod preload;
 mod protocol;
+mod queue;
 mod report;
 mod scale;
 mod stack;
+mod svg;
 mod targets;
 
 use std::time::Instant;
 
 use anyhow::{Context as _, ensure};
 
-use cases::{CASES, Case};
+use cases::{Case, cases};
 use report::{Measured, Report, Run};
 use scale::Scale;
 use stack::Stack;
 
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    match arguments.split_first() {
-        Some((alone, words)) if alone == "alone" => alone::run(words),
-        Some((protocol, [])) if protocol == "protocol" => protocol::run(),
-        Some((unknown, _)) => {
-            anyhow::bail!("unknown word {unknown}: the cases are chosen by CASE=…, see --help in docs/performance.md")
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words[..] {
+        [] => bench(),
+        ["alone", ref words @ ..] => alone::run(words),
+        ["list"] => {
+            cases().iter().for_each(|case| println!("{}", case.name));
+            Ok(())
         }
-        None => bench(),
+        ["draw"] => curves::draw(),
+        ["protocol"] => protocol::run(),
+        _ => anyhow::bail!("unknown words {words:?}: cases are chosen by CASE=…, see docs/performance.md"),
     }
 }
 
 /// All chosen cases in turns: what changes on the machine meanwhile then meets all of them.
 fn bench() -> anyhow::Result<()> {
     let scale = Scale::from_environment()?;
-    let cases: Vec<&Case> = CASES.iter().filter(|case| scale.chooses(case.name, case.is_quick)).collect();
-    ensure!(!cases.is_empty(), "no case is called {:?}; there are:\n  {}", scale.chosen, names().join("\n  "));
+    let cases: Vec<Case> = cases().into_iter().filter(|case| scale.chooses(&case.name, case.rank, 1)).collect();
+    ensure!(!cases.is_empty(), "no name of a case begins with {:?}: `bench list` lists them", scale.chosen);
     let (began, load) = (Instant::now(), machine::load());
     let mut stack = Stack::new(scale.clone());
     let mut measured: Vec<Vec<Measured>> = cases.iter().map(|_| Vec::new()).collect();
     for turn in 1..=scale.turns {
         for (case, measured) in cases.iter().zip(&mut measured) {
+            if !scale.chooses(&case.name, case.rank, turn) {
+                continue;
+            }
             let minutes = began.elapsed().as_secs_f64() / 60.0;
             println!("{minutes:6.1} min  turn {turn} of {}  {}", scale.turns, case.name);
             let run = cases::run(&case.work, &mut stack).with_context(|| format!("measuring {}", case.name))?;
-            println!("            {}", run.line());
-            measured.push(run);
+            if let Some(run) = run.map(|run| Measured { load: machine::load(), ..run }) {
+                println!("            {}", run.line());
+                measured.push(run);
+            }
         }
     }
     let runs: Vec<Run> = cases.iter().zip(&measured).flat_map(|(case, measured)| Run::of(case, measured)).collect();
@@ -81,8 +98,4 @@ fn bench() -> anyhow::Result<()> {
     println!("written to {}", path.display());
     ensure!(report.is_verified(), "a run is not what it should be: see its note");
     Ok(())
-}
-
-fn names() -> Vec<&'static str> {
-    CASES.iter().map(|case| case.name).collect()
 }

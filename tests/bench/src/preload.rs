@@ -1,23 +1,26 @@
 //! Puts a workload into topics, before anything is measured: as the product's own records, packed or one event each, or as what peers read.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
-use anyhow::ensure;
-use broker::{Ack, Broker, Cleanup, Record, TopicSpec};
+use broker::{Broker, Cleanup, Record, TopicSpec, partition_of};
 use codec::{BatchHeader, BatchWriter, Topic, encode_ledger_entry, ledger_key};
+use event::LedgerEntry;
 use stages::{
     known::known_before,
-    workload::{DELIVERY_EVENTS, PARTITIONS, Shape, Texts, Truth, Workload, partition_of},
+    workload::{PARTITIONS, Shape, Texts, Truth, Workload},
 };
 use tests::poll;
 
-use crate::{json, scale::Scale, stack::Servers};
+use crate::{json, queue::Queue, scale::Scale};
 
-/// Records that wait for the broker at a time, and how many are handed over at once.
-const WAITING_MAX: usize = 20_000;
-const RECORDS_AT_ONCE: usize = 500;
-/// Bytes of them at a time: half of what the log's own limit lets wait.
-const WAITING_BYTES_MAX: usize = 32 << 20;
+/// On which engine the log is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Engine {
+    /// A broker that everybody shares.
+    Kafka,
+    /// The product's own log, in its data folder.
+    Embedded,
+}
 
 /// How events stand in a topic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,22 +42,27 @@ pub(crate) enum Form {
 pub(crate) struct Load {
     pub(crate) shape: Shape,
     pub(crate) form: Form,
-    /// Divides the number of events: for what costs many times as much.
+    /// Divides the number of events: for what costs many times as much, and for curves.
     pub(crate) part: u64,
+    pub(crate) partitions: u32,
+    pub(crate) engine: Engine,
 }
 
 /// What lies in topics now.
 #[derive(Clone, Debug)]
 pub(crate) struct Loaded {
-    /// What the names of the topics begin with.
+    /// What the names of the topics begin with. Nothing on the embedded log: there each load has a folder.
     pub(crate) prefix: String,
     /// The topic of the events.
     pub(crate) topic: String,
+    pub(crate) partitions: u32,
+    /// The data folder of an embedded log as it was filled; a run takes a copy.
+    pub(crate) folder: Option<PathBuf>,
     pub(crate) truth: Truth,
     pub(crate) messages: u64,
-    /// Bytes of the messages, before Kafka compresses them.
+    /// Bytes of the messages, before they are compressed.
     pub(crate) bytes: u64,
-    /// Bytes in Kafka's files.
+    /// Bytes in the log's files.
     pub(crate) log_bytes: u64,
 }
 
@@ -67,37 +75,50 @@ impl Loaded {
 }
 
 impl Load {
-    /// Makes the topics and fills them.
-    pub(crate) fn fill(self, servers: &Servers, scale: &Scale) -> anyhow::Result<Loaded> {
-        let Shape { apps, tenants, people, .. } = self.shape;
-        let prefix = format!("{:?}.{apps}.{tenants}.{people}.", self.form).to_lowercase();
+    /// All events, in the usual number of partitions of a Kafka.
+    pub(crate) const fn of(shape: Shape, form: Form) -> Load {
+        Load { shape, form, part: 1, partitions: PARTITIONS, engine: Engine::Kafka }
+    }
+
+    /// What its topics begin with: another load, other topics.
+    pub(crate) fn prefix(&self) -> String {
+        let Load { shape: Shape { apps, tenants, people, .. }, form, part, partitions, engine } = *self;
+        match engine {
+            Engine::Kafka => format!("{form:?}.{apps}.{tenants}.{people}.{part}.{partitions}.").to_lowercase(),
+            Engine::Embedded => String::new(),
+        }
+    }
+
+    /// How many events that is: whole deliveries.
+    pub(crate) fn events(&self, scale: &Scale) -> u64 {
+        let delivery = self.shape.delivery_events;
+        (scale.events / self.part).max(delivery) / delivery * delivery
+    }
+
+    /// Makes the topics and fills them. How many bytes the log takes for it, the log's files tell.
+    pub(crate) fn fill(self, broker: &Broker, scale: &Scale) -> anyhow::Result<Loaded> {
+        let prefix = self.prefix();
         let topic = Topic::Events.name(&prefix);
-        make_topics(&servers.broker, &prefix)?;
+        make_topics(broker, &prefix, self.partitions)?;
         let workload = Workload::new(self.shape, scale.seed);
-        let events = (scale.events / self.part).max(DELIVERY_EVENTS) / DELIVERY_EVENTS * DELIVERY_EVENTS;
-        let mut queue = Queue::new(&servers.broker, &topic);
+        let mut queue = Queue::new(broker, &topic);
         let (mut truth, mut texts) = (Truth::default(), Texts::default());
-        for first in (0..events).step_by(DELIVERY_EVENTS as usize) {
-            let tenant = &workload.tenants()[workload.tenant_of(first) as usize];
-            for value in delivery(&workload, first, self.form, &mut truth, &mut texts)? {
-                queue.put(Record {
-                    partition: partition_of(tenant),
-                    key: Some(tenant.clone().into_bytes()),
-                    value: Some(value),
-                })?;
+        for first in (0..self.events(scale)).step_by(self.shape.delivery_events as usize) {
+            for record in delivery(&workload, first, self.form, self.partitions, &mut truth, &mut texts)? {
+                queue.put(record)?;
             }
         }
         let (messages, bytes) = queue.finish()?;
-        let log_bytes = servers.topic_bytes(&topic)?;
-        Ok(Loaded { prefix, topic, truth, messages, bytes, log_bytes })
+        let (partitions, folder, log_bytes) = (self.partitions, None, 0);
+        Ok(Loaded { prefix, topic, partitions, folder, truth, messages, bytes, log_bytes })
     }
 }
 
 /// The topics that the product makes, so that it finds them as it would have made them.
-pub(crate) fn make_topics(broker: &Broker, prefix: &str) -> anyhow::Result<()> {
+pub(crate) fn make_topics(broker: &Broker, prefix: &str, partitions: u32) -> anyhow::Result<()> {
     let specs = Topic::ALL.map(|topic| TopicSpec {
         name: topic.name(prefix),
-        partitions: PARTITIONS,
+        partitions,
         cleanup: if topic.is_compacted() {
             Cleanup::Compact
         } else {
@@ -107,15 +128,15 @@ pub(crate) fn make_topics(broker: &Broker, prefix: &str) -> anyhow::Result<()> {
     Ok(broker.ensure_topics(&specs)?)
 }
 
-/// The messages of one delivery.
-fn delivery(
+/// The messages of the delivery that begins with an event.
+pub(crate) fn delivery(
     workload: &Workload,
     first: u64,
     form: Form,
+    partitions: u32,
     truth: &mut Truth,
     texts: &mut Texts,
-) -> anyhow::Result<Vec<Vec<u8>>> {
-    let numbers = first..first + DELIVERY_EVENTS;
+) -> anyhow::Result<Vec<Record>> {
     let is_single = matches!(form, Form::Single | Form::JsonSingle);
     let (mut messages, mut packed) = (Vec::new(), Vec::new());
     let (tenant, host, connection) = {
@@ -126,7 +147,7 @@ fn delivery(
     let source = event::Source::Okta;
     let header = BatchHeader { tenant, connection, provider_tenant: host, source, received_at, is_backfill: false };
     let mut writer = BatchWriter::new(header);
-    for number in numbers {
+    for number in first..first + workload.delivery_events() {
         workload.with_event(number, texts, |event| -> anyhow::Result<()> {
             truth.add(event);
             match form {
@@ -143,81 +164,31 @@ fn delivery(
     if !is_single {
         messages.push(if form == Form::Packed { writer.finish() } else { packed });
     }
-    Ok(messages)
+    let partition = partition_of(tenant.as_bytes(), partitions);
+    let record = |value| Record { partition, key: Some(tenant.clone().into_bytes()), value: Some(value) };
+    Ok(messages.into_iter().map(record).collect())
 }
 
 /// No ledger and no alert: what an earlier run has written is gone.
-pub(crate) fn empty_ledger(broker: &Broker, prefix: &str) -> anyhow::Result<()> {
+pub(crate) fn empty_ledger(broker: &Broker, prefix: &str, partitions: u32) -> anyhow::Result<()> {
     for topic in [Topic::Ledger, Topic::Alerts] {
         broker.delete_topic(&topic.name(prefix))?;
     }
     // Kafka deletes in its own time.
-    poll(Duration::from_secs(90), "the topics can be made anew", || make_topics(broker, prefix))
+    poll(Duration::from_secs(90), "the topics can be made anew", || make_topics(broker, prefix, partitions))
 }
 
-/// The ledger as it was before the day, and no alert.
-pub(crate) fn refill_ledger(broker: &Broker, prefix: &str, workload: &Workload) -> anyhow::Result<()> {
-    empty_ledger(broker, prefix)?;
+/// The ledger as it was before the day.
+pub(crate) fn fill_ledger(broker: &Broker, prefix: &str, partitions: u32, workload: &Workload) -> anyhow::Result<()> {
     let ledger = Topic::Ledger.name(prefix);
     let mut queue = Queue::new(broker, &ledger);
-    known_before(workload, &mut |tenant, entry| {
-        let value = Some(encode_ledger_entry(tenant, entry)?);
-        queue.put(Record { partition: partition_of(tenant), key: Some(ledger_key(tenant, entry.key())), value })
-    })?;
+    known_before(workload, &mut |tenant, entry| queue.put(ledger_record(tenant, entry, partitions)?))?;
     queue.finish().map(drop)
 }
 
-/// Records on their way, a bounded number of them.
-struct Queue<'b> {
-    broker: &'b Broker,
-    topic: &'b str,
-    records: Vec<Record>,
-    waiting: VecDeque<(Ack, usize)>,
-    waiting_bytes: usize,
-    messages: u64,
-    bytes: u64,
-}
-
-impl<'b> Queue<'b> {
-    fn new(broker: &'b Broker, topic: &'b str) -> Queue<'b> {
-        let (records, waiting) = (Vec::new(), VecDeque::new());
-        Queue { broker, topic, records, waiting, waiting_bytes: 0, messages: 0, bytes: 0 }
-    }
-
-    fn put(&mut self, record: Record) -> anyhow::Result<()> {
-        let bytes = record.value.as_ref().map_or(0, Vec::len);
-        self.messages += 1;
-        self.bytes += bytes as u64;
-        self.records.push(record);
-        let open: usize = self.records.iter().map(|record| record.value.as_ref().map_or(0, Vec::len)).sum();
-        if self.records.len() >= RECORDS_AT_ONCE || open >= WAITING_BYTES_MAX / 4 {
-            self.hand_over()?;
-        }
-        Ok(())
-    }
-
-    fn hand_over(&mut self) -> anyhow::Result<()> {
-        let records = std::mem::take(&mut self.records);
-        let sizes: Vec<usize> = records.iter().map(|record| record.value.as_ref().map_or(0, Vec::len)).collect();
-        let coming: usize = sizes.iter().sum();
-        while self.waiting.len() + records.len() > WAITING_MAX || self.waiting_bytes + coming > WAITING_BYTES_MAX {
-            let Some((ack, bytes)) = self.waiting.pop_front() else { break };
-            ack.wait()?;
-            self.waiting_bytes -= bytes;
-        }
-        let acks = self.broker.append_all(self.topic, records)?;
-        self.waiting_bytes += coming;
-        self.waiting.extend(acks.into_iter().zip(sizes));
-        Ok(())
-    }
-
-    /// Waits for everything. Messages and bytes.
-    fn finish(mut self) -> anyhow::Result<(u64, u64)> {
-        self.hand_over()?;
-        for (ack, _) in std::mem::take(&mut self.waiting) {
-            ack.wait()?;
-        }
-        ensure!(self.messages > 0, "nothing was put into {}", self.topic);
-        Ok((self.messages, self.bytes))
-    }
+/// An entry of the ledger as a record.
+pub(crate) fn ledger_record(tenant: &str, entry: &LedgerEntry<'_>, partitions: u32) -> anyhow::Result<Record> {
+    let value = Some(encode_ledger_entry(tenant, entry)?);
+    let partition = partition_of(tenant.as_bytes(), partitions);
+    Ok(Record { partition, key: Some(ledger_key(tenant, entry.key())), value })
 }

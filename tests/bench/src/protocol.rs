@@ -9,11 +9,12 @@ use std::{fs, path::PathBuf, process::Command};
 use ::tests::servers::{Setup, binary};
 use anyhow::{Context as _, ensure};
 use serde::Serialize;
+use stages::workload::Shape;
 
 use crate::{
-    cases::sink,
+    cases::{Drain, sink},
     machine,
-    preload::Form,
+    preload::{Form, Load},
     report::{Machine, Measured},
     scale::Scale,
     stack::Stack,
@@ -23,8 +24,8 @@ use crate::{
 const VARIABLE: &str = "DAYLIGHT_MUTATION";
 /// Plan and read-back are left out.
 const WITHOUT: &str = "without_plan_and_read_back";
-/// Apps of the workload.
-const APPS: u32 = 800;
+/// What is drained.
+const DRAIN: Drain = Drain { load: Load::of(Shape::of_apps(800), Form::Packed), processes: 1, history: 0 };
 /// Pairs, unless `TURNS` says otherwise.
 const PAIRS: usize = 5;
 /// The share that is allowed, of the median of all pairs.
@@ -125,7 +126,7 @@ fn drain(stack: &mut Stack, batches: &Batches, is_with: bool) -> anyhow::Result<
         let setup = setup.set("sink.batch_rows_max", batches.rows_max);
         if is_with { setup } else { setup.env(VARIABLE, WITHOUT) }
     };
-    let measured = sink::run_as(stack, APPS, Form::Packed, &change)?;
+    let measured = sink::run_as(stack, &DRAIN, &change)?;
     println!("{}, {}: {}", batches.name, if is_with { "with" } else { "without" }, measured.line());
     ensure!(measured.flaws.is_empty(), "{}: {:?}", batches.name, measured.flaws);
     Ok(measured)

@@ -1,14 +1,19 @@
 //! What was measured, as `target/bench.json` and as one table.
 
-use std::{fmt::Write as _, path::PathBuf, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fmt::Write as _,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use anyhow::Context as _;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::cases::Case;
+use crate::{cases::Case, latency::Latency};
 
 /// Everything: the shape of `target/bench.json`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct Report {
     pub(crate) machine: Machine,
     pub(crate) commit: String,
@@ -18,7 +23,7 @@ pub(crate) struct Report {
 }
 
 /// The machine, and how busy it was with other things.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Machine {
     pub(crate) processor: String,
     pub(crate) cores: usize,
@@ -29,7 +34,7 @@ pub(crate) struct Machine {
 }
 
 /// Whose work it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Whose {
     Ours,
@@ -38,7 +43,7 @@ pub(crate) enum Whose {
 }
 
 /// One case: the repetition that cost least, or the one in the middle. Without figures where it was not verified.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Run {
     pub(crate) name: String,
     pub(crate) kind: Whose,
@@ -51,10 +56,36 @@ pub(crate) struct Run {
     pub(crate) allocations_per_event: Option<f64>,
     pub(crate) verified: bool,
     pub(crate) note: String,
+    /// The load of the machine's last minute when it ended: its own, and the neighbours'.
+    pub(crate) load: f64,
+    /// Which point of which curve it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) point: Option<Point>,
+    /// How long after its intended time an event was where. Of paced runs only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) latency_ms: Vec<Latency>,
+    /// What else was measured, each with its unit in its name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) further: BTreeMap<String, f64>,
+}
+
+/// A point of a curve: `at` so many apps, people, tenants, rows, partitions or processes.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub(crate) struct Point {
+    pub(crate) curve: String,
+    /// What is drawn as one line.
+    pub(crate) line: String,
+    pub(crate) at: u64,
+}
+
+impl Point {
+    pub(crate) fn new(curve: &str, line: &str, at: u64) -> Point {
+        Point { curve: curve.to_owned(), line: line.to_owned(), at }
+    }
 }
 
 /// Microseconds of processor time. `clickhouse` is without `merges`; `total` is all four.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 pub(crate) struct CostPerEvent {
     pub(crate) client: f64,
     pub(crate) broker: f64,
@@ -64,7 +95,7 @@ pub(crate) struct CostPerEvent {
 }
 
 /// What an event takes at each hop: as it comes in, in the log, in the table or on its way there. Nothing where the case has no such hop.
-#[derive(Clone, Copy, Debug, Default, Serialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
 pub(crate) struct BytesPerEvent {
     #[serde(rename = "in")]
     pub(crate) incoming: Option<f64>,
@@ -73,7 +104,7 @@ pub(crate) struct BytesPerEvent {
 }
 
 /// What something costs beside something else, or beside a fixed figure.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct Ratio {
     pub(crate) name: String,
     pub(crate) ours: f64,
@@ -110,6 +141,9 @@ pub(crate) struct Measured {
     /// What was wrong with the outcome.
     pub(crate) flaws: Vec<String>,
     pub(crate) note: String,
+    pub(crate) load: f64,
+    pub(crate) latency_ms: Vec<Latency>,
+    pub(crate) further: BTreeMap<String, f64>,
 }
 
 impl Measured {
@@ -137,19 +171,22 @@ impl Measured {
         let CostPerEvent { client, broker, clickhouse, merges, total } = self.cost_per_event();
         let seconds = self.time.as_secs_f64();
         format!(
-            "{} events in {seconds:.2} s; µs an event: client {client:.3}, broker {broker:.3}, ClickHouse {clickhouse:.3}, merges {merges:.3}, total {total:.3}  {}",
-            self.events, self.note
+            "{} events in {seconds:.2} s; µs an event: client {client:.3}, broker {broker:.3}, ClickHouse {clickhouse:.3}, merges {merges:.3}, total {total:.3}; load {:.1}  {}{}",
+            self.events,
+            self.load,
+            self.note,
+            self.latency_ms.iter().map(|latency| format!("\n            {latency}")).collect::<String>()
         )
     }
 
-    fn run(&self, name: String, kind: Whose, note: &str) -> Run {
+    fn run(&self, case: &Case, which: &str, note: &str) -> Run {
         let is_verified = self.flaws.is_empty();
         let seconds = is_verified.then_some(self.time.as_secs_f64());
         let parts = [note, &self.note, &self.flaws.join("; ")];
         let words: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
         Run {
-            name,
-            kind,
+            name: named(&case.name, which),
+            kind: case.kind,
             events: self.events,
             seconds,
             events_per_second: seconds.map(|seconds| self.events as f64 / seconds.max(1e-9)),
@@ -159,6 +196,10 @@ impl Measured {
             allocations_per_event: self.allocations_per_event,
             verified: is_verified,
             note: words.join("; "),
+            load: self.load,
+            point: case.point.clone(),
+            latency_ms: if is_verified { self.latency_ms.clone() } else { Vec::new() },
+            further: if is_verified { self.further.clone() } else { BTreeMap::new() },
         }
     }
 }
@@ -167,17 +208,21 @@ impl Run {
     /// The repetition that cost least and the one in the middle, each whole. One that is not verified speaks for all.
     pub(crate) fn of(case: &Case, measured: &[Measured]) -> Vec<Run> {
         if let Some(flawed) = measured.iter().find(|each| !each.flaws.is_empty()) {
-            return ["minimum", "median"].map(|which| flawed.run(named(case.name, which), case.kind, "")).into();
+            return ["minimum", "median"].map(|which| flawed.run(case, which, "")).into();
         }
         let mut by_cost: Vec<&Measured> = measured.iter().collect();
         by_cost.sort_by_key(|each| each.cost.total());
         let note = format!("{} repetitions", measured.len());
         let chosen = [("minimum", by_cost.first()), ("median", by_cost.get(measured.len().saturating_sub(1) / 2))];
-        chosen
-            .into_iter()
-            .filter_map(|(which, each)| Some(each?.run(named(case.name, which), case.kind, &note)))
-            .collect()
+        chosen.into_iter().filter_map(|(which, each)| Some(each?.run(case, which, &note))).collect()
     }
+}
+
+/// `target/bench.json` of the workspace.
+pub(crate) fn default_path() -> anyhow::Result<PathBuf> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../target");
+    std::fs::create_dir_all(&folder)?;
+    Ok(folder.canonicalize()?.join("bench.json"))
 }
 
 /// The name of a run: its case's, and which repetition it is.
@@ -191,14 +236,21 @@ impl Report {
         self.runs.iter().all(|run| run.verified)
     }
 
-    /// Writes `target/bench.json` of the workspace.
+    /// Writes it to where somebody said, or to `target/bench.json` of the workspace.
     pub(crate) fn write(&self) -> anyhow::Result<PathBuf> {
-        let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../target");
-        std::fs::create_dir_all(&folder)?;
-        let path = folder.canonicalize()?.join("bench.json");
+        let path = match std::env::var_os("BENCH_JSON") {
+            Some(named) => PathBuf::from(named),
+            None => default_path()?,
+        };
         let text = serde_json::to_string_pretty(self)?;
         std::fs::write(&path, text + "\n").with_context(|| format!("writing {}", path.display()))?;
         Ok(path)
+    }
+
+    /// Reads one that was written.
+    pub(crate) fn read(path: &Path) -> anyhow::Result<Report> {
+        let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+        serde_json::from_str(&text).with_context(|| format!("{} is no report of the bench", path.display()))
     }
 
     /// One table of all runs, and what they come to beside the targets.
@@ -242,6 +294,10 @@ impl Report {
             )
             .ok();
         }
+        for run in self.runs.iter().filter(|run| !run.latency_ms.is_empty()) {
+            writeln!(out, "\n{}", run.name).ok();
+            run.latency_ms.iter().for_each(|latency| writeln!(out, "    {latency}").unwrap_or_default());
+        }
         for Ratio { name, ours, other, ratio, target, met } in &self.ratios {
             let verdict = if *met { "met" } else { "MISSED" };
             writeln!(out, "{name:<70}{ours:>10.3}{other:>10.3}{ratio:>9.3}   {target:<10} {verdict}").ok();
@@ -253,18 +309,21 @@ impl Report {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cases::Work;
+    use crate::cases::{Rank, Work};
 
     fn measured(client_ms: u64) -> Measured {
         let cost = Cost { client: Duration::from_millis(client_ms), ..Cost::default() };
         Measured { events: 1_000, time: Duration::from_secs(2), cost, ..Measured::default() }
     }
 
-    const CASE: Case = Case { name: "a case", kind: Whose::Ours, is_quick: true, work: Work::Insert { apps: 20 } };
+    fn case() -> Case {
+        let (name, work) = ("a case".to_owned(), Work::Insert { apps: 20 });
+        Case { name, kind: Whose::Ours, rank: Rank::Quick, work, point: None }
+    }
 
     #[test]
     fn minimum_and_median_are_whole_repetitions() {
-        let runs = Run::of(&CASE, &[measured(9), measured(3), measured(5)]);
+        let runs = Run::of(&case(), &[measured(9), measured(3), measured(5)]);
         let costs: Vec<f64> = runs.iter().map(|run| run.cpu_us_per_event.unwrap().client).collect();
         assert_eq!(costs, [3.0, 5.0]);
         assert_eq!(runs[0].name, "a case, minimum");
@@ -274,7 +333,7 @@ mod tests {
     #[test]
     fn a_run_that_lost_rows_has_no_figure() {
         let lossy = Measured { flaws: vec!["7 rows are missing".into()], ..measured(1) };
-        for run in Run::of(&CASE, &[measured(9), lossy]) {
+        for run in Run::of(&case(), &[measured(9), lossy]) {
             assert!(!run.verified && run.cpu_us_per_event.is_none() && run.events_per_second.is_none());
             assert!(run.note.contains("7 rows are missing"), "{}", run.note);
         }
@@ -291,7 +350,7 @@ mod tests {
             load_after: 0.0,
         };
         let report =
-            Report { machine, commit: "c".into(), seed: 1, runs: Run::of(&CASE, &[measured(1)]), ratios: vec![] };
+            Report { machine, commit: "c".into(), seed: 1, runs: Run::of(&case(), &[measured(1)]), ratios: vec![] };
         let json = serde_json::to_value(&report).unwrap();
         let run = json["runs"][0].as_object().unwrap();
         for key in [
@@ -306,6 +365,7 @@ mod tests {
             "allocations_per_event",
             "verified",
             "note",
+            "load",
         ] {
             assert!(run.contains_key(key), "{key}");
         }

@@ -2,6 +2,8 @@
 
 use anyhow::Context as _;
 
+use crate::cases::Rank;
+
 /// Events of a run, unless `EVENTS` says otherwise: two full batches of `sink` in each partition, so that none waits for its time.
 const EVENTS: u64 = 1_600_000;
 /// The same when it has to be quick: one batch.
@@ -12,7 +14,7 @@ const TURNS: usize = 3;
 /// How much is measured.
 #[derive(Clone, Debug)]
 pub(crate) struct Scale {
-    /// Part of the name of the chosen cases; empty for all.
+    /// Beginnings of the names of the chosen cases, with `|` between them; empty for all.
     pub(crate) chosen: String,
     /// Only what a developer runs before a commit?
     pub(crate) is_quick: bool,
@@ -42,9 +44,13 @@ impl Scale {
         })
     }
 
-    /// Is this case to be run? One that is asked for by name is, however long it takes.
-    pub(crate) fn chooses(&self, name: &str, is_quick: bool) -> bool {
-        if self.chosen.is_empty() { is_quick || !self.is_quick } else { name.contains(&self.chosen) }
+    /// Is this case to be run in this turn? One that is asked for by name is, however long it takes.
+    pub(crate) fn chooses(&self, name: &str, rank: Rank, turn: usize) -> bool {
+        let is_chosen = match self.chosen.as_str() {
+            "" => rank == Rank::Quick || !self.is_quick,
+            chosen => chosen.split('|').any(|beginning| name.starts_with(beginning)),
+        };
+        is_chosen && (rank != Rank::Once || turn == 1)
     }
 }
 
@@ -53,12 +59,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_case_is_chosen_by_a_part_of_its_name_or_by_being_quick() {
+    fn a_case_is_chosen_by_the_beginning_of_its_name_or_by_being_quick() {
         let scale = |chosen: &str, is_quick| Scale { chosen: chosen.into(), is_quick, events: 1, turns: 1, seed: 1 };
-        assert!(scale("", false).chooses("sink", false));
-        assert!(!scale("", true).chooses("sink", false));
-        assert!(scale("", true).chooses("sink", true));
-        assert!(scale("sink", true).chooses("sink packed", false));
-        assert!(!scale("sink", false).chooses("detect packed", true));
+        assert!(scale("", false).chooses("sink", Rank::EachTurn, 2));
+        assert!(!scale("", true).chooses("sink", Rank::EachTurn, 1));
+        assert!(scale("", true).chooses("sink", Rank::Quick, 1));
+        assert!(scale("sink", true).chooses("sink packed", Rank::EachTurn, 1));
+        assert!(!scale("sink", false).chooses("embedded log, sink", Rank::Quick, 1));
+        assert!(scale("sink|curve", false).chooses("curve apps", Rank::Once, 1));
+        assert!(!scale("curve", false).chooses("curve apps", Rank::Once, 2), "a curve is drawn once");
     }
 }

@@ -14,6 +14,7 @@ use rdkafka::{
 };
 use stages::{accounting, workload::Truth};
 use store::{Client, Connection, DatabaseName};
+use tempfile::TempDir;
 use tests::{
     poll,
     servers::{Clickhouse, KafkaServer},
@@ -21,23 +22,27 @@ use tests::{
 use tokio::runtime::Runtime;
 
 use crate::{
-    preload::{Load, Loaded},
+    history, log,
+    preload::{Engine, Load, Loaded},
     report::Cost,
     scale::Scale,
 };
 
 /// How long a run may take until everything has arrived.
 pub(crate) const ARRIVED_WITHIN: Duration = Duration::from_secs(900);
-/// How long background merges may take to come to rest.
-const SETTLED_WITHIN: Duration = Duration::from_secs(120);
+/// How long background merges may take to come to rest, also those of a large history.
+const SETTLED_WITHIN: Duration = Duration::from_secs(1_800);
 
 /// Servers and what was put into them.
 pub(crate) struct Stack {
     pub(crate) scale: Scale,
     servers: Option<Servers>,
     loads: BTreeMap<Load, Loaded>,
+    /// Folders of embedded logs that were filled.
+    folders: Vec<TempDir>,
+    histories: BTreeMap<u64, String>,
     databases: u32,
-    start_up: BTreeMap<&'static str, Duration>,
+    start_up: BTreeMap<(&'static str, Load), Duration>,
 }
 
 /// The running ones.
@@ -60,7 +65,8 @@ pub(crate) struct Books {
 
 impl Stack {
     pub(crate) fn new(scale: Scale) -> Stack {
-        Stack { scale, servers: None, loads: BTreeMap::new(), databases: 0, start_up: BTreeMap::new() }
+        let (loads, folders, start_up) = (BTreeMap::new(), Vec::new(), BTreeMap::new());
+        Stack { scale, servers: None, loads, folders, histories: BTreeMap::new(), databases: 0, start_up }
     }
 
     /// The servers, started if need be.
@@ -74,11 +80,39 @@ impl Stack {
     /// The topics of a workload, filled at the first call.
     pub(crate) fn load(&mut self, load: Load) -> anyhow::Result<Loaded> {
         if !self.loads.contains_key(&load) {
-            let scale = self.scale.clone();
-            let loaded = load.fill(self.servers()?, &scale)?;
+            let loaded = match load.engine {
+                Engine::Kafka => self.fill_kafka(load)?,
+                Engine::Embedded => self.fill_embedded(load)?,
+            };
             self.loads.insert(load, loaded);
         }
         self.loads.get(&load).cloned().context("just loaded")
+    }
+
+    fn fill_kafka(&mut self, load: Load) -> anyhow::Result<Loaded> {
+        let scale = self.scale.clone();
+        let servers = self.servers()?;
+        let loaded = load.fill(&servers.broker, &scale)?;
+        let log_bytes = servers.topic_bytes(&loaded.topic)?;
+        Ok(Loaded { log_bytes, ..loaded })
+    }
+
+    fn fill_embedded(&mut self, load: Load) -> anyhow::Result<Loaded> {
+        let folder = log::folder()?;
+        let loaded = load.fill(&log::open_embedded(folder.path())?, &self.scale)?;
+        let log_bytes = log::bytes_of(folder.path())?;
+        let path = folder.path().to_owned();
+        self.folders.push(folder);
+        Ok(Loaded { log_bytes, folder: Some(path), ..loaded })
+    }
+
+    /// The database of a history of so many rows, made at the first call; empty for none.
+    pub(crate) fn history(&mut self, rows: u64) -> anyhow::Result<String> {
+        if !self.histories.contains_key(&rows) {
+            let made = history::make(self.servers()?, rows)?;
+            self.histories.insert(rows, made);
+        }
+        self.histories.get(&rows).cloned().context("just made")
     }
 
     /// A name of a database that no case has used.
@@ -87,17 +121,18 @@ impl Stack {
         format!("bench_{}", self.databases)
     }
 
-    /// What a start costs, measured by `measure` at the first call.
+    /// What a start of a role costs on a load, measured by `measure` at the first call.
     pub(crate) fn start_up(
         &mut self,
         role: &'static str,
+        load: Load,
         measure: impl FnOnce(&mut Stack) -> anyhow::Result<Duration>,
     ) -> anyhow::Result<Duration> {
-        if let Some(known) = self.start_up.get(role) {
+        if let Some(known) = self.start_up.get(&(role, load)) {
             return Ok(*known);
         }
         let measured = measure(self)?;
-        self.start_up.insert(role, measured);
+        self.start_up.insert((role, load), measured);
         Ok(measured)
     }
 }
@@ -129,15 +164,20 @@ impl Servers {
         let clickhouse = now.clickhouse.saturating_sub(before.clickhouse).saturating_sub(merged);
         let broker = now.broker.saturating_sub(before.broker);
         if let Some(database) = database {
-            let sql = format!("SELECT count() FROM system.merges WHERE database = '{database}'");
-            poll(SETTLED_WITHIN, "no merge runs", || {
-                let running = self.number(&sql)?;
-                ensure!(running == 0, "{running} run");
-                Ok(())
-            })?;
+            self.settle(database)?;
         }
         let merges = self.books()?.merges.saturating_sub(before.merges);
         Ok((time, Cost { client: Duration::ZERO, broker, clickhouse, merges }))
+    }
+
+    /// Waits until no merge of a database runs.
+    pub(crate) fn settle(&self, database: &str) -> anyhow::Result<()> {
+        let sql = format!("SELECT count() FROM system.merges WHERE database = '{database}'");
+        poll(SETTLED_WITHIN, "no merge runs", || {
+            let running = self.number(&sql)?;
+            ensure!(running == 0, "{running} run");
+            Ok(())
+        })
     }
 
     /// Forgets what a group has committed. It must have no member any more.
@@ -164,6 +204,12 @@ impl Servers {
     pub(crate) fn ask(&self, sql: &str) -> anyhow::Result<String> {
         let client = self.client("default")?;
         Ok(self.runtime.block_on(client.query_text(sql, &[], "TSVRaw"))?.trim_end().to_owned())
+    }
+
+    /// The lines that a query of a database gives.
+    pub(crate) fn lines(&self, database: &str, sql: &str) -> anyhow::Result<Vec<String>> {
+        let told = self.runtime.block_on(self.client(database)?.query_text(sql, &[], "TSVRaw"))?;
+        Ok(told.lines().map(str::to_owned).collect())
     }
 
     /// The one number that a query gives.

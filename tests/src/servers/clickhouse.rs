@@ -55,6 +55,12 @@ impl Clickhouse {
         self.server.url()
     }
 
+    /// The port of its own protocol.
+    #[must_use]
+    pub fn tcp_port(&self) -> u16 {
+        self.server.tcp_port()
+    }
+
     /// `kill -9`. What it had acknowledged stays.
     pub fn kill9(&mut self) {
         self.server.kill();

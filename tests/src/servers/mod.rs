@@ -29,7 +29,7 @@ pub use fault_proxy::{Fault, FaultProxy, Protocol, Schedule};
 pub use kafka::KafkaServer;
 pub use prometheus::{Prometheus, installed, run_tool};
 pub use receiver::{Post, Receiver};
-pub use setup::Setup;
+pub use setup::{Setup, TENANT_KEY};
 pub use trouble::Trouble;
 
 /// Where `make stack` puts the servers: `$DAYLIGHT_STACK`, or `target/stack` of this workspace.

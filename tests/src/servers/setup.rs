@@ -13,7 +13,7 @@ use toml::{Table, Value};
 use super::{Daylight, Receiver};
 
 /// The key of a tenant under test: 64 hexadecimal digits.
-const TENANT_KEY: &str = "5ca1ab1e5ca1ab1e5ca1ab1e5ca1ab1e5ca1ab1e5ca1ab1e5ca1ab1e5ca1ab1e";
+pub const TENANT_KEY: &str = "5ca1ab1e5ca1ab1e5ca1ab1e5ca1ab1e5ca1ab1e5ca1ab1e5ca1ab1e5ca1ab1e";
 
 /// A configuration in the making.
 #[derive(Clone, Debug)]

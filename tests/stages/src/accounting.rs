@@ -58,8 +58,17 @@ pub fn this_thread() -> Duration {
 
 /// The most memory that a process ever held. MiB.
 pub fn peak_mib(process: u32) -> anyhow::Result<f64> {
+    memory_mib(process, "VmHWM:")
+}
+
+/// The memory that a process holds now. MiB.
+pub fn resident_mib(process: u32) -> anyhow::Result<f64> {
+    memory_mib(process, "VmRSS:")
+}
+
+fn memory_mib(process: u32, name: &str) -> anyhow::Result<f64> {
     let status = fs::read_to_string(format!("/proc/{process}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("the kernel does not tell VmHWM")?;
+    let line = status.lines().find_map(|line| line.strip_prefix(name)).context("the kernel does not tell memory")?;
     Ok(line.trim().trim_end_matches(" kB").trim().parse::<f64>()? / 1_024.0)
 }
 

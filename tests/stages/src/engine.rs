@@ -32,7 +32,8 @@ pub struct Observed {
 
 /// Observes so many events of pairs that are known, in an order without neighbourhood.
 pub fn observe(pairs: u32, events: u64, seed: u64) -> anyhow::Result<Observed> {
-    let shape = Shape { apps: APPS, tenants: 1, people: (pairs / PAIRS_OF_A_PERSON).max(1), known_pairs: pairs };
+    let people = (pairs / PAIRS_OF_A_PERSON).max(1);
+    let shape = Shape { tenants: 1, people, known_pairs: pairs, ..Shape::of_apps(APPS) };
     let workload = Workload::new(shape, seed);
     let (mut engine, mut out) = (Engine::new(Settings::default()), Findings::default());
     known_before(&workload, &mut |tenant, entry| {

@@ -14,23 +14,21 @@ use std::{
 
 use anyhow::{Context as _, ensure};
 use stages::{
-    parse,
+    parse::{self, COUNTED},
     stage::{self, STAGES},
 };
 
 use crate::baseline::Baseline;
 
-/// The parsers that are counted.
-const PARSERS: [&str; 4] = ["okta", "entra", "google_workspace", "m365_ual"];
 /// Seed of the workload.
 const SEED: u64 = 1;
 
 /// Counts everything and compares. With `is_kept`, what was counted becomes the baseline.
 pub(crate) fn run(is_kept: bool) -> anyhow::Result<()> {
-    let names: Vec<&str> = PARSERS.into_iter().chain(STAGES).collect();
+    let names: Vec<&str> = COUNTED.into_iter().chain(STAGES).collect();
     let mut counted: Vec<(&str, f64)> = names.iter().copied().zip(of_an_event(&names)?).collect();
     // Each stage does what those before it do.
-    for place in (PARSERS.len() + 1..counted.len()).rev() {
+    for place in (COUNTED.len() + 1..counted.len()).rev() {
         counted[place].1 -= counted[place - 1].1;
     }
     if is_kept {

@@ -18,7 +18,7 @@ const MORNING: Timestamp = Timestamp(1_772_438_400_000);
 const STEP_MS: i64 = 10;
 /// An event out of order is so much older at most. Milliseconds.
 const LATE_MS_MAX: u64 = 3_600_000;
-/// Events of one delivery, all of one tenant.
+/// Events of one delivery, all of one tenant, unless a shape says otherwise.
 pub const DELIVERY_EVENTS: u64 = 500;
 /// Events within which the incident events of one tenant concern one app.
 const INCIDENT_STRETCH: u64 = 40_000;
@@ -40,12 +40,26 @@ pub struct Shape {
     pub people: u32,
     /// Pairs of each tenant that were known before.
     pub known_pairs: u32,
+    /// Events of one delivery, all of one tenant.
+    pub delivery_events: u64,
 }
 
 impl Shape {
     /// Four companies of 25,000 people, one in each partition.
     pub const fn of_apps(apps: u32) -> Shape {
-        Shape { apps, tenants: 4, people: 25_000, known_pairs: 75_000 }
+        Shape { apps, tenants: 4, people: 25_000, known_pairs: 75_000, delivery_events: DELIVERY_EVENTS }
+    }
+
+    /// The same four companies with so many people in all, three known pairs a person.
+    pub const fn of_people(people: u32) -> Shape {
+        let people = people / 4;
+        Shape { people, known_pairs: 3 * people, ..Shape::of_apps(800) }
+    }
+
+    /// The same 100,000 people in so many companies of 100 apps each. Deliveries are smaller, so that every company has some.
+    pub const fn of_tenants(tenants: u32) -> Shape {
+        let people = 100_000 / tenants;
+        Shape { apps: 100, tenants, people, known_pairs: 3 * people, delivery_events: 50 }
     }
 }
 
@@ -72,11 +86,11 @@ pub struct Texts {
 }
 
 /// Partition of a topic that has four.
-pub fn partition_of(tenant: &str) -> u32 {
+fn partition_of(tenant: &str) -> u32 {
     broker::partition_of(tenant.as_bytes(), PARTITIONS)
 }
 
-/// Partitions of every topic.
+/// Partitions of a topic, unless a case says otherwise. Tenants are spread evenly over four, and so over two.
 pub const PARTITIONS: u32 = 4;
 
 const CITIES: [(&str, &str); 8] = [
@@ -140,14 +154,24 @@ impl Workload {
 
     /// The tenant of an event.
     pub fn tenant_of(&self, number: u64) -> u64 {
-        number / DELIVERY_EVENTS % u64::from(self.shape.tenants)
+        number / self.shape.delivery_events % u64::from(self.shape.tenants)
+    }
+
+    /// Events of one delivery.
+    pub const fn delivery_events(&self) -> u64 {
+        self.shape.delivery_events
+    }
+
+    /// The number of the first event that comes in the same delivery.
+    const fn first_of_delivery(&self, number: u64) -> u64 {
+        number / self.shape.delivery_events * self.shape.delivery_events
     }
 
     /// Hands the event of a number to `take`.
     pub fn with_event<T>(&self, number: u64, texts: &mut Texts, take: impl FnOnce(&Event<'_>) -> T) -> T {
         let random = self.random(number);
         // A second copy follows its first within the same delivery.
-        let is_copy = random % 100 == 99 && number % DELIVERY_EVENTS >= 9;
+        let is_copy = random % 100 == 99 && number % self.shape.delivery_events >= 9;
         let number = if is_copy { number - 1 - random / 100 % 8 } else { number };
         take(&self.event(number, texts))
     }
@@ -195,7 +219,7 @@ impl Workload {
         event.native_type = if is_incident { "app.oauth2.as.consent.grant" } else { "user.authentication.sso" };
         (event.session_id, event.transaction_id) = (&texts.session, &texts.transaction);
         event.available_at = happened.plus_ms(400);
-        event.received_at = MORNING.plus_ms((number / DELIVERY_EVENTS * DELIVERY_EVENTS) as i64 * STEP_MS + 900);
+        event.received_at = MORNING.plus_ms(self.first_of_delivery(number) as i64 * STEP_MS + 900);
         (event.actor_type, event.user_key) = (ActorType::User, user_key);
         (event.app, event.app_name) = (app_ref(id), name);
         event.app_kind = if is_incident { AppKind::Oidc } else { AppKind::Saml };
@@ -340,6 +364,13 @@ mod tests {
         });
         // A little less: some new pairs of a popular app were known.
         assert!((500..900).contains(&new), "{new} of {EVENTS}");
+    }
+
+    #[test]
+    fn every_company_of_ten_thousand_has_events() {
+        let workload = Workload::new(Shape::of_tenants(10_000), 1);
+        let with_events: BTreeSet<u64> = (0..500_000).map(|number| workload.tenant_of(number)).collect();
+        assert_eq!(with_events.len(), workload.tenants().len());
     }
 
     #[test]

@@ -1,7 +1,11 @@
 //! `daylight detect`, the released binary: from a full topic and the ledger of what was known before, to the last event observed and every
 //! alert written.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use anyhow::{Context as _, ensure};
 use catalog::Catalogue;
@@ -12,47 +16,56 @@ use event::{AlertId, Coordinates, LogId, Position};
 use stages::{
     accounting,
     known::known_before,
-    workload::{DELIVERY_EVENTS, PARTITIONS, Shape, Texts, Workload},
+    workload::{Texts, Workload},
 };
 use tests::{
     poll,
     servers::{Daylight, Setup},
 };
 
+use super::{Drain, start_all};
 use crate::{
-    preload::{Form, Load, Loaded, make_topics, refill_ledger},
+    log::Log,
+    preload::{self, Form, Load, Loaded},
     report::{BytesPerEvent, Measured},
-    stack::{ARRIVED_WITHIN, Servers, Stack},
+    stack::{ARRIVED_WITHIN, Stack},
 };
 
 /// The group of `detect`.
-const GROUP: &str = "detect";
-/// Topics with the same ledger and no event: what a start costs is measured on them.
-const STILL: &str = "still.";
+pub(super) const GROUP: &str = "detect";
 
-pub(super) fn run(stack: &mut Stack, apps: u32, form: Form) -> anyhow::Result<Measured> {
-    let (shape, seed) = (Shape::of_apps(apps), stack.scale.seed);
-    let loaded = stack.load(Load { shape, form, part: 1 })?;
-    let workload = Workload::new(shape, seed);
-    let start_up = stack
-        .start_up(if apps == 800 { "detect" } else { "detect of many apps" }, |stack| start_up(stack, &workload))?;
+pub(super) fn run(stack: &mut Stack, drain: &Drain) -> anyhow::Result<Measured> {
+    let load = drain.load;
+    let workload = Workload::new(load.shape, stack.scale.seed);
+    let loaded = stack.load(load)?;
+    let start_up = stack.start_up("detect", load, |stack| start_up(stack, &loaded, &workload))?;
     let servers = stack.servers()?;
-    servers.forget_group(GROUP)?;
-    refill_ledger(&servers.broker, &loaded.prefix, &workload)?;
+    let log = Log::open(servers, &loaded, &[GROUP])?;
+    log.fill_ledger(&workload)?;
     let books = servers.books()?;
-    let daylight = setup(servers, &loaded.prefix).start()?;
-    poll(ARRIVED_WITHIN, "every event is observed", || has_observed(&daylight, loaded.truth.events))?;
-    let client = accounting::cpu(daylight.process())?;
+    let detects = start_all(drain.processes, || setup(&log))?;
+    poll(ARRIVED_WITHIN, "every event is observed", || has_observed(&detects, loaded.truth.events))?;
+    if drain.processes > 1 {
+        // A partition that changed hands may have been observed in part by both.
+        poll(ARRIVED_WITHIN, "every offset is committed", || log.is_committed(GROUP, &loaded.topic))?;
+    }
+    let client = detects.iter().map(|detect| accounting::cpu(detect.process())).sum::<anyhow::Result<Duration>>()?;
     let (time, mut cost) = servers.close(books, None)?;
-    // ClickHouse has no part in it, whatever it does meanwhile.
+    // ClickHouse has no part in it, whatever it does meanwhile; nor has Kafka where the log is embedded.
     (cost.clickhouse, cost.merges) = (Duration::ZERO, Duration::ZERO);
-    cost.client = client.saturating_sub(start_up);
-    let peak = accounting::peak_mib(daylight.process())?;
-    ensure!(daylight.stop()? == 0, "detection did not stop as it should");
-    let expected = expected(&workload, form, loaded.truth.events)?;
-    let flaws = flaws(&expected, &alerts(servers, &loaded)?);
-    let (incoming, log) = loaded.bytes_per_event();
-    let bytes = BytesPerEvent { incoming: Some(incoming), log: Some(log), out: None };
+    if load.engine == preload::Engine::Embedded {
+        cost.broker = Duration::ZERO;
+    }
+    cost.client = client.saturating_sub(start_up * drain.processes as u32);
+    let mut peak = 0.0_f64;
+    for detect in &detects {
+        peak = peak.max(accounting::peak_mib(detect.process())?);
+        ensure!(detect.stop()? == 0, "detection did not stop as it should");
+    }
+    let expected = expected(&workload, load, loaded.truth.events)?;
+    let flaws = flaws(&expected, &log.with(|broker, prefix| alerts(broker, prefix, load.partitions))?);
+    let (incoming, in_log) = loaded.bytes_per_event();
+    let bytes = BytesPerEvent { incoming: Some(incoming), log: Some(in_log), out: None };
     let note = format!(
         "{} alerts; its start with the ledger ({} ms of the processor) taken off",
         expected.ids.len(),
@@ -71,35 +84,36 @@ pub(super) fn run(stack: &mut Stack, apps: u32, form: Form) -> anyhow::Result<Me
 }
 
 /// What it costs to start, read the ledger and find nothing to do.
-fn start_up(stack: &mut Stack, workload: &Workload) -> anyhow::Result<Duration> {
-    let servers = stack.servers()?;
-    make_topics(&servers.broker, STILL)?;
-    refill_ledger(&servers.broker, STILL, workload)?;
-    let daylight = setup(servers, STILL).start()?;
+fn start_up(stack: &mut Stack, loaded: &Loaded, workload: &Workload) -> anyhow::Result<Duration> {
+    let log = Log::open(stack.servers()?, loaded, &[GROUP])?;
+    log.fill_ledger(workload)?;
+    log.finish_group(GROUP, &loaded.topic)?;
+    let daylight = setup(&log).start()?;
     let cpu = accounting::cpu(daylight.process())?;
     ensure!(daylight.stop()? == 0, "detection did not stop as it should");
     Ok(cpu)
 }
 
-fn setup(servers: &Servers, prefix: &str) -> Setup {
-    Setup::new().role("detect").kafka(&servers.kafka.bootstrap).set("log.topic_prefix", prefix)
+pub(super) fn setup(log: &Log<'_>) -> Setup {
+    log.configure(Setup::new().role("detect"))
 }
 
-fn has_observed(daylight: &Daylight, wanted: u64) -> anyhow::Result<()> {
-    let metrics = daylight.metrics()?;
-    let line = metrics.lines().find_map(|line| line.strip_prefix("daylight_detect_events_total "));
-    let events: f64 = line.context("no event yet")?.parse()?;
+pub(super) fn has_observed(detects: &[Daylight], wanted: u64) -> anyhow::Result<()> {
+    let mut events = 0.0;
+    for detect in detects {
+        events += super::metric(detect, "daylight_detect_events_total ").context("no event yet")?;
+    }
     ensure!(events >= wanted as f64, "{events} of {wanted}");
     Ok(())
 }
 
 /// What detection should say: by its own engine, and by the truth about the incidents.
-struct Expected {
+pub(super) struct Expected {
     ids: BTreeSet<AlertId>,
     incidents: BTreeSet<(String, String)>,
 }
 
-fn expected(workload: &Workload, form: Form, events: u64) -> anyhow::Result<Expected> {
+pub(super) fn expected(workload: &Workload, load: Load, events: u64) -> anyhow::Result<Expected> {
     let (mut engine, mut out) = (Engine::new(Settings::default()), Findings::default());
     known_before(workload, &mut |tenant, entry| {
         engine.load(tenant, entry);
@@ -107,13 +121,13 @@ fn expected(workload: &Workload, form: Form, events: u64) -> anyhow::Result<Expe
     })?;
     let mut enricher = Enricher::new(Arc::new(Catalogue::embedded()?));
     let (mut texts, mut incidents, mut ids) = (Texts::default(), BTreeSet::new(), BTreeSet::new());
+    let mut places = Places { load, ends: BTreeMap::new() };
     for number in 0..events {
         workload.with_event(number, &mut texts, |event| {
             if event.kind == event::Kind::OauthGrant {
                 incidents.insert((event.tenant.to_owned(), event.app.to_string()));
             }
-            let position = position(form, number);
-            let coordinates = Coordinates { log_id: LogId(1), partition: 0, position };
+            let coordinates = places.next(event.tenant, number);
             let enriched = enricher.enrich(event);
             engine.observe(Observation { coordinates, logged_at: event.received_at }, &enriched, &mut out);
         });
@@ -123,47 +137,77 @@ fn expected(workload: &Workload, form: Form, events: u64) -> anyhow::Result<Expe
     Ok(Expected { ids, incidents })
 }
 
-/// Where an event stands in its partition, which is its tenant's alone. A place is part of what detection remembers, so it must be the log's own.
-fn position(form: Form, number: u64) -> Position {
-    let (delivery, place) = (number / DELIVERY_EVENTS / u64::from(PARTITIONS), number % DELIVERY_EVENTS);
-    match form {
-        Form::Single => Position { offset: delivery * DELIVERY_EVENTS + place, index: 0 },
-        _ => Position { offset: delivery, index: place as u16 },
+/// Where each event stands in the log, told in the order in which they were put there. A place is part of what detection remembers, so it must be
+/// the log's own.
+struct Places {
+    load: Load,
+    /// The end of each partition.
+    ends: BTreeMap<u32, u64>,
+}
+
+impl Places {
+    fn next(&mut self, tenant: &str, number: u64) -> Coordinates {
+        let partition = broker::partition_of(tenant.as_bytes(), self.load.partitions);
+        let end = self.ends.entry(partition).or_default();
+        let index = match self.load.form {
+            Form::Single => 0,
+            _ => number % self.load.shape.delivery_events,
+        };
+        *end += u64::from(index == 0);
+        let position = Position { offset: *end - 1, index: index as u16 };
+        Coordinates { log_id: LogId(1), partition, position }
     }
 }
 
 /// What stands in the topic of alerts: ids, and the apps of each tenant that they are about.
-struct Written {
+pub(super) struct Written {
     ids: BTreeSet<AlertId>,
     apps: BTreeSet<(String, String)>,
 }
 
-fn alerts(servers: &Servers, loaded: &Loaded) -> anyhow::Result<Written> {
+pub(super) fn alerts(broker: &broker::Broker, prefix: &str, partitions: u32) -> anyhow::Result<Written> {
     let mut written = Written { ids: BTreeSet::new(), apps: BTreeSet::new() };
-    let topic = Topic::Alerts.name(&loaded.prefix);
+    let topic = Topic::Alerts.name(prefix);
     let mut broken = None;
-    for partition in 0..PARTITIONS {
-        servers.broker.read(
-            &topic,
-            partition,
-            None,
-            &mut |record| match decode_alert(record.value.unwrap_or_default()) {
-                Ok(alert) => {
-                    written.ids.insert(alert.id);
-                    written.apps.insert((alert.tenant, alert.app_ref));
-                }
-                Err(error) => broken = Some(error),
-            },
-        )?;
+    for partition in 0..partitions {
+        broker.read(&topic, partition, None, &mut |record| match decode_alert(record.value.unwrap_or_default()) {
+            Ok(alert) => {
+                written.ids.insert(alert.id);
+                written.apps.insert((alert.tenant, alert.app_ref));
+            }
+            Err(error) => broken = Some(error),
+        })?;
     }
     broken.map_or(Ok(written), |error| Err(error).context("reading an alert"))
 }
 
-fn flaws(expected: &Expected, written: &Written) -> Vec<String> {
+pub(super) fn flaws(expected: &Expected, written: &Written) -> Vec<String> {
     let missing = expected.ids.difference(&written.ids).count();
     let surplus = written.ids.difference(&expected.ids).count();
     let untold = expected.incidents.difference(&written.apps).count();
     let counted =
         [(missing, "alerts are missing"), (surplus, "alerts too many"), (untold, "incidents were not told of")];
     counted.into_iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use stages::workload::{PARTITIONS, Shape};
+
+    #[test]
+    fn places_are_those_of_the_log() {
+        let workload = Workload::new(Shape { tenants: 10, ..Shape::of_apps(20) }, 1);
+        let mut places = Places { load: Load::of(Shape::of_apps(20), Form::Packed), ends: BTreeMap::new() };
+        let mut ends = BTreeMap::new();
+        for number in 0..10_000 {
+            let tenant = &workload.tenants()[workload.tenant_of(number) as usize];
+            let partition = broker::partition_of(tenant.as_bytes(), PARTITIONS);
+            if number % 500 == 0 {
+                *ends.entry(partition).or_insert(0) += 1;
+            }
+            let wanted = Position { offset: ends[&partition] - 1, index: (number % 500) as u16 };
+            assert_eq!(places.next(tenant, number).position, wanted, "{number}");
+        }
+    }
 }

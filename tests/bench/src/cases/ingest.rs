@@ -5,7 +5,7 @@ use std::{
     net::TcpStream,
     sync::atomic::{AtomicUsize, Ordering},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, ensure};
@@ -17,7 +17,7 @@ use stages::{
 use tests::servers::{Daylight, Setup};
 
 use crate::{
-    okta::{Pages, pages},
+    okta::pages,
     report::{BytesPerEvent, Measured},
     stack::{Servers, Stack},
 };
@@ -35,7 +35,7 @@ pub(super) fn run(stack: &mut Stack, of_page: u64) -> anyhow::Result<Measured> {
     let elements = stack.scale.events.min(if of_page == 1 { SINGLE_ELEMENTS_MAX } else { ELEMENTS_MAX });
     let workload = Workload::new(Shape { tenants: 1, ..Shape::of_apps(800) }, stack.scale.seed);
     let prefix = format!("{}.", stack.new_database().replace('_', "."));
-    let pages = pages(&workload, elements, of_page);
+    let pages = pages(&workload, 0..elements, of_page);
     let servers = stack.servers()?;
     let daylight = Setup::new()
         .role("ingest")
@@ -44,7 +44,7 @@ pub(super) fn run(stack: &mut Stack, of_page: u64) -> anyhow::Result<Measured> {
         .connection(CONNECTION, &workload.tenants()[0], "okta", &workload.hosts()[0])
         .start()?;
     let (books, before) = (servers.books()?, accounting::cpu(daylight.process())?);
-    send_all(&daylight, &pages)?;
+    send_all(&daylight, CONNECTION, &pages.bodies, &|_| None)?;
     let client = accounting::cpu(daylight.process())?.saturating_sub(before);
     let (time, mut cost) = servers.close(books, None)?;
     (cost.clickhouse, cost.merges, cost.client) = (Duration::ZERO, Duration::ZERO, client);
@@ -72,26 +72,35 @@ pub(super) fn run(stack: &mut Stack, of_page: u64) -> anyhow::Result<Measured> {
     })
 }
 
-/// Every page, over connections that are kept.
-fn send_all(daylight: &Daylight, pages: &Pages) -> anyhow::Result<()> {
-    let url = daylight.events_url(CONNECTION);
+/// Every page, over connections that are kept; a page that has a time is not sent before it.
+pub(super) fn send_all(
+    daylight: &Daylight,
+    connection: &str,
+    bodies: &[Vec<u8>],
+    due: &(dyn Fn(usize) -> Option<Instant> + Sync),
+) -> anyhow::Result<()> {
+    let url = daylight.events_url(connection);
     let rest = url.strip_prefix("http://").context("the door has another scheme")?;
     let (address, path) = rest.split_once('/').context("the door has no path")?;
-    let authorization = format!("Bearer {}", daylight.secret(CONNECTION));
+    let authorization = format!("Bearer {}", daylight.secret(connection));
     let next = AtomicUsize::new(0);
     let send = || -> anyhow::Result<()> {
         let mut stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
-        while let Some(body) = pages.bodies.get(next.fetch_add(1, Ordering::Relaxed)) {
+        loop {
+            let place = next.fetch_add(1, Ordering::Relaxed);
+            let Some(body) = bodies.get(place) else { return Ok(()) };
             let head = format!(
                 "POST /{path} HTTP/1.1\r\nhost: {address}\r\nauthorization: {authorization}\r\ncontent-length: {}\r\n\r\n",
                 body.len()
             );
+            if let Some(due) = due(place) {
+                thread::sleep(due.saturating_duration_since(Instant::now()));
+            }
             stream.write_all(&[head.as_bytes(), body].concat())?;
             let answer = read_answer(&mut stream)?;
             ensure!(answer.starts_with("HTTP/1.1 200"), "a page was not accepted: {answer}");
         }
-        Ok(())
     };
     thread::scope(|scope| {
         let senders: Vec<_> = (0..SENDERS).map(|_| scope.spawn(send)).collect();

@@ -1,35 +1,64 @@
-//! The cases: one list. A name says what is done, in what form the events come, and how many apps there are.
+//! What can be done, and how one thing of it is run. Which cases there are stands in `list.rs`.
 
 mod controls;
 mod detect;
 mod ingest;
+mod list;
+mod paced;
 mod peers;
+mod restart;
 mod single;
 pub(crate) mod sink;
 
+use std::{thread, time::Duration};
+
+use anyhow::Context as _;
+use tests::servers::{Daylight, Setup};
+
+pub(crate) use list::cases;
+
 use crate::{
-    preload::Form,
-    report::{Measured, Whose},
+    preload::{Engine, Form, Load},
+    report::{Measured, Point, Whose},
     stack::Stack,
 };
 
+/// Patience with one insert.
+pub(crate) const INSERT_TIMEOUT: Duration = Duration::from_secs(120);
+
 /// One thing that is measured.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Case {
-    pub(crate) name: &'static str,
+    pub(crate) name: String,
     pub(crate) kind: Whose,
-    /// Does it belong to what is run before a commit?
-    pub(crate) is_quick: bool,
+    pub(crate) rank: Rank,
     pub(crate) work: Work,
+    /// Which point of which curve it is.
+    pub(crate) point: Option<Point>,
+}
+
+/// When a case is run that was not asked for by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Rank {
+    /// Also before a commit.
+    Quick,
+    /// In each turn.
+    EachTurn,
+    /// In the first turn: curves, whose points are many, and what takes its time.
+    Once,
 }
 
 /// What is done.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Work {
     /// `daylight sink`, from a full topic to the last row.
-    Sink { apps: u32, form: Form },
+    Sink(Drain),
     /// `daylight detect`, from a full topic to the last event observed.
-    Detect { apps: u32, form: Form },
+    Detect(Drain),
+    /// Detection, rows and deliveries of events that come at half of the rate at which they could.
+    Paced { engine: Engine, form: Form },
+    /// `daylight detect` starts, and remembers so many pairs.
+    Restart { pairs: u32 },
     /// The detection engine, which knows so many pairs.
     Engine { pairs: u32 },
     /// Pure code alone, as far as a stage.
@@ -39,86 +68,66 @@ pub(crate) enum Work {
     /// `daylight ingest`, pages of so many events over HTTP.
     Ingest { of_page: u64 },
     /// librdkafka reads the same topic and drops it.
-    Drain { form: Form },
+    BareDrain { form: Form },
     /// Blocks that are ready are inserted.
     Insert { apps: u32 },
+    /// The same rows as `RowBinary`.
+    InsertRowBinary { apps: u32 },
     /// The plain Rust pipeline reads the same topic.
     Plain { form: Form },
     /// ClickHouse reads a topic by itself.
     KafkaEngine { form: Form },
+    /// `clickhouse_sinker`, whose binary somebody has named.
+    ClickhouseSinker,
+    /// The OpenTelemetry Collector, whose binary somebody has named.
+    Collector,
 }
 
-/// Every case, in the order of the table.
-pub(crate) const CASES: &[Case] = &[
-    ours("sink, packed, 800 apps", true, Work::Sink { apps: 800, form: Form::Packed }),
-    ours("sink, one per record, 800 apps", true, Work::Sink { apps: 800, form: Form::Single }),
-    ours("sink, packed, 20,000 apps", false, Work::Sink { apps: 20_000, form: Form::Packed }),
-    ours("sink, one per record, 20,000 apps", false, Work::Sink { apps: 20_000, form: Form::Single }),
-    ours("detect, packed, 800 apps", true, Work::Detect { apps: 800, form: Form::Packed }),
-    ours("detect, one per record, 800 apps", true, Work::Detect { apps: 800, form: Form::Single }),
-    ours("detect, packed, 20,000 apps", false, Work::Detect { apps: 20_000, form: Form::Packed }),
-    ours("detection engine, 1 k pairs", true, Work::Engine { pairs: 1_000 }),
-    ours("detection engine, 1 M pairs", true, Work::Engine { pairs: 1_000_000 }),
-    ours("detection engine, 10 M pairs", false, Work::Engine { pairs: 10_000_000 }),
-    ours("stage alone, decode", true, Work::Stage { stage: "decode" }),
-    ours("stage alone, decode to recognise", true, Work::Stage { stage: "recognise" }),
-    ours("stage alone, decode to observe", true, Work::Stage { stage: "observe" }),
-    ours("stage alone, decode to encode", true, Work::Stage { stage: "encode" }),
-    ours("parse, okta", true, Work::Parse { provider: "okta" }),
-    ours("parse, entra", true, Work::Parse { provider: "entra" }),
-    ours("parse, google_workspace", true, Work::Parse { provider: "google_workspace" }),
-    ours("parse, m365_ual", true, Work::Parse { provider: "m365_ual" }),
-    ours("ingest over HTTP, 1 event a request", false, Work::Ingest { of_page: 1 }),
-    ours("ingest over HTTP, 100 events a request", true, Work::Ingest { of_page: 100 }),
-    ours("ingest over HTTP, 1,000 events a request", false, Work::Ingest { of_page: 1_000 }),
-    control("bare drain, packed", true, Work::Drain { form: Form::Packed }),
-    control("bare drain, one per record", true, Work::Drain { form: Form::Single }),
-    control("bare insert, 800 apps", true, Work::Insert { apps: 800 }),
-    control("bare insert, 20,000 apps", false, Work::Insert { apps: 20_000 }),
-    control("plain Rust pipeline, packed", false, Work::Plain { form: Form::Packed }),
-    control("plain Rust pipeline, one per record", false, Work::Plain { form: Form::Single }),
-    peer("Kafka engine, JSONEachRow, one per message", true, Form::JsonSingle),
-    peer("Kafka engine, JSONEachRow, packed", true, Form::JsonPacked),
-    peer("Kafka engine, RowBinary, packed", true, Form::RowBinaryPacked),
-];
-
-const fn ours(name: &'static str, is_quick: bool, work: Work) -> Case {
-    Case { name, kind: Whose::Ours, is_quick, work }
+/// From full topics to the end of them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Drain {
+    pub(crate) load: Load,
+    /// Members of the group, each a process.
+    pub(crate) processes: usize,
+    /// Rows that stand in the table before.
+    pub(crate) history: u64,
 }
 
-const fn control(name: &'static str, is_quick: bool, work: Work) -> Case {
-    Case { name, kind: Whose::Control, is_quick, work }
-}
-
-const fn peer(name: &'static str, is_quick: bool, form: Form) -> Case {
-    Case { name, kind: Whose::Peer, is_quick, work: Work::KafkaEngine { form } }
-}
-
-/// Runs a case once.
-pub(crate) fn run(work: &Work, stack: &mut Stack) -> anyhow::Result<Measured> {
-    match *work {
-        Work::Sink { apps, form } => sink::run(stack, apps, form),
-        Work::Detect { apps, form } => detect::run(stack, apps, form),
-        Work::Engine { pairs } => single::engine(stack, pairs),
+/// Runs a case once. `None` where somebody else's binary is needed and nobody has named one.
+pub(crate) fn run(work: &Work, stack: &mut Stack) -> anyhow::Result<Option<Measured>> {
+    let measured = match work {
+        Work::Sink(drain) => sink::run(stack, drain),
+        Work::Detect(drain) => detect::run(stack, drain),
+        Work::Paced { engine: Engine::Kafka, form } => paced::kafka(stack, *form),
+        Work::Paced { engine: Engine::Embedded, .. } => paced::embedded(stack),
+        Work::Restart { pairs } => restart::run(stack, *pairs),
+        Work::Engine { pairs } => single::engine(stack, *pairs),
         Work::Stage { stage } => single::stage(stack, stage),
         Work::Parse { provider } => single::parse(stack, provider),
-        Work::Ingest { of_page } => ingest::run(stack, of_page),
-        Work::Drain { form } => controls::drain(stack, form),
-        Work::Insert { apps } => controls::insert(stack, apps),
-        Work::Plain { form } => controls::plain(stack, form),
-        Work::KafkaEngine { form } => peers::kafka_engine(stack, form),
-    }
+        Work::Ingest { of_page } => ingest::run(stack, *of_page),
+        Work::BareDrain { form } => controls::drain(stack, *form),
+        Work::Insert { apps } => controls::insert(stack, *apps),
+        Work::InsertRowBinary { apps } => controls::insert_row_binary(stack, *apps),
+        Work::Plain { form } => controls::plain(stack, *form),
+        Work::KafkaEngine { form } => peers::kafka_engine(stack, *form),
+        Work::ClickhouseSinker => return peers::clickhouse_sinker(stack),
+        Work::Collector => return peers::collector(stack),
+    };
+    measured.map(Some)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// Starts so many of the same at once, so that none has read everything before the next one comes.
+fn start_all(processes: usize, setup: impl Fn() -> Setup) -> anyhow::Result<Vec<Daylight>> {
+    let setups: Vec<Setup> = (0..processes).map(|_| setup()).collect();
+    thread::scope(|scope| {
+        let starting: Vec<_> = setups.into_iter().map(|setup| scope.spawn(move || setup.start())).collect();
+        starting.into_iter().map(|starting| starting.join().unwrap()).collect()
+    })
+}
 
-    #[test]
-    fn no_two_cases_have_one_name() {
-        let mut names: Vec<&str> = CASES.iter().map(|case| case.name).collect();
-        names.sort_unstable();
-        names.dedup();
-        assert_eq!(names.len(), CASES.len());
-    }
+/// The number of a metric, by the beginning of its line.
+fn metric(daylight: &Daylight, line: &str) -> anyhow::Result<f64> {
+    let metrics = daylight.metrics()?;
+    let told = metrics.lines().find_map(|each| each.strip_prefix(line)).context("it does not say")?;
+    Ok(told.parse()?)
 }

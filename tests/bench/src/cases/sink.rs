@@ -3,68 +3,75 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use codec::Topic;
-use stages::{
-    accounting,
-    workload::{PARTITIONS, Shape},
-};
+use stages::accounting;
 use tests::{
     poll,
     servers::{Daylight, Setup},
 };
 
+use super::{Drain, start_all};
 use crate::{
-    preload::{Form, Load, Loaded, empty_ledger, make_topics},
+    history,
+    log::Log,
+    preload::Loaded,
     report::{BytesPerEvent, Measured},
     stack::{ARRIVED_WITHIN, Servers, Stack},
 };
 
 /// The group of `sink`.
-const GROUP: &str = "sink";
+pub(super) const GROUP: &str = "sink";
 /// The low half of an event's id, as a row holds it.
-const ID: &str = "toUInt64(bitAnd(event_id, 18446744073709551615))";
+pub(super) const ID: &str = "toUInt64(bitAnd(event_id, 18446744073709551615))";
 /// A batch is full before it is this old, also on a machine that has other things to do: neighbours must not make the blocks small.
 const FLUSH_INTERVAL_MS: i64 = 10_000;
 /// With fewer events no batch gets full, and all of them would wait for their time: then it stays at its default.
 const EVENTS_MIN: u64 = 800_000;
-/// Topics without a record: what a start costs is measured on them.
-const EMPTY: &str = "empty.";
 
-pub(super) fn run(stack: &mut Stack, apps: u32, form: Form) -> anyhow::Result<Measured> {
-    run_as(stack, apps, form, &|setup| setup)
+pub(super) fn run(stack: &mut Stack, drain: &Drain) -> anyhow::Result<Measured> {
+    run_as(stack, drain, &|setup| setup)
 }
 
 /// The same with a process that is told something else.
 pub(crate) fn run_as(
     stack: &mut Stack,
-    apps: u32,
-    form: Form,
+    drain: &Drain,
     change: &dyn Fn(Setup) -> Setup,
 ) -> anyhow::Result<Measured> {
-    let loaded = stack.load(Load { shape: Shape::of_apps(apps), form, part: 1 })?;
-    let start_up = stack.start_up("sink", start_up)?;
+    let loaded = stack.load(drain.load)?;
+    let start_up = stack.start_up("sink", drain.load, |stack| start_up(stack, &loaded))?;
     let database = stack.new_database();
+    let history = stack.history(drain.history)?;
     let servers = stack.servers()?;
-    servers.forget_group(GROUP)?;
-    // A start reads it, and detection may have filled it.
-    empty_ledger(&servers.broker, &loaded.prefix)?;
+    let log = Log::open(servers, &loaded, &[GROUP])?;
     prepare(servers, &database)?;
+    history::attach(servers, &history, &database)?;
     let books = servers.books()?;
-    let daylight = change(setup(servers, &loaded.prefix, &database, loaded.truth.events)).start()?;
-    poll(ARRIVED_WITHIN, "every row is acknowledged", || has_rows(&daylight, loaded.truth.events))?;
-    let client = accounting::cpu(daylight.process())?;
+    let sinks = start_all(drain.processes, || change(setup(servers, &log, &database, loaded.truth.events)))?;
+    poll(ARRIVED_WITHIN, "every row is acknowledged", || has_rows(&sinks, loaded.truth.events))?;
+    if drain.processes > 1 {
+        // A partition that changed hands may have been counted by both.
+        poll(ARRIVED_WITHIN, "every offset is committed", || log.is_committed(GROUP, &loaded.topic))?;
+    }
+    let client = sinks.iter().map(|sink| accounting::cpu(sink.process())).sum::<anyhow::Result<Duration>>()?;
     let (time, mut cost) = servers.close(books, Some(&database))?;
-    cost.client = client.saturating_sub(start_up);
-    let peak = accounting::peak_mib(daylight.process())?;
-    poll(ARRIVED_WITHIN, "every offset is committed", || is_committed(servers, &loaded))?;
-    let flaws = servers.flaws(&format!("{database}.events"), ID, loaded.truth)?;
-    let (incoming, log) = loaded.bytes_per_event();
+    cost.client = client.saturating_sub(start_up * drain.processes as u32);
+    if drain.load.engine == crate::preload::Engine::Embedded {
+        // Kafka has no part in it, whatever it does meanwhile.
+        cost.broker = Duration::ZERO;
+    }
+    let mut peak = 0.0_f64;
+    for sink in &sinks {
+        peak = peak.max(accounting::peak_mib(sink.process())?);
+        ensure!(sink.stop()? == 0, "the sink did not stop as it should");
+    }
+    poll(ARRIVED_WITHIN, "every offset is committed", || log.is_committed(GROUP, &loaded.topic))?;
+    let flaws = servers.flaws(&format!("{database}.events WHERE {}", history::NOT_OF_IT), ID, loaded.truth)?;
+    let (incoming, in_log) = loaded.bytes_per_event();
     let bytes = BytesPerEvent {
         incoming: Some(incoming),
-        log: Some(log),
+        log: Some(in_log),
         out: Some(servers.bytes_per_row(&database, "events")?),
     };
-    ensure!(daylight.stop()? == 0, "the sink did not stop as it should");
     servers.execute(&format!("DROP DATABASE {database} SYNC"))?;
     let note = format!("its start ({} ms of the processor) taken off", start_up.as_millis());
     Ok(Measured {
@@ -80,45 +87,36 @@ pub(crate) fn run_as(
 }
 
 /// What it costs to start and find nothing.
-fn start_up(stack: &mut Stack) -> anyhow::Result<Duration> {
+fn start_up(stack: &mut Stack, loaded: &Loaded) -> anyhow::Result<Duration> {
     let database = stack.new_database();
     let servers = stack.servers()?;
-    make_topics(&servers.broker, EMPTY)?;
+    let log = Log::empty(servers, loaded)?;
     prepare(servers, &database)?;
-    let daylight = setup(servers, EMPTY, &database, 0).start()?;
+    let daylight = setup(servers, &log, &database, 0).start()?;
     let cpu = accounting::cpu(daylight.process())?;
     ensure!(daylight.stop()? == 0, "the sink did not stop as it should");
+    servers.execute(&format!("DROP DATABASE {database} SYNC"))?;
     Ok(cpu)
 }
 
-fn setup(servers: &Servers, prefix: &str, database: &str, events: u64) -> Setup {
-    let (bootstrap, url) = (&servers.kafka.bootstrap, servers.clickhouse.url());
-    let setup = Setup::new().role("sink").kafka(bootstrap).set("log.topic_prefix", prefix).clickhouse(&url, database);
+pub(super) fn setup(servers: &Servers, log: &Log<'_>, database: &str, events: u64) -> Setup {
+    let setup = log.configure(Setup::new().role("sink")).clickhouse(&servers.clickhouse.url(), database);
     if events < EVENTS_MIN { setup } else { setup.set("sink.flush_interval_ms", FLUSH_INTERVAL_MS) }
 }
 
 /// The tables, so that they are not made while somebody counts.
-fn prepare(servers: &Servers, database: &str) -> anyhow::Result<()> {
+pub(super) fn prepare(servers: &Servers, database: &str) -> anyhow::Result<()> {
     let client = servers.client(database)?;
     servers.runtime.block_on(client.migrate(store::MIGRATIONS))?;
     Ok(())
 }
 
-/// The sink's own count, because asking ClickHouse would cost ClickHouse something.
-fn has_rows(daylight: &Daylight, wanted: u64) -> anyhow::Result<()> {
-    let metrics = daylight.metrics()?;
-    let line = metrics.lines().find_map(|line| line.strip_prefix("daylight_sink_rows_total{table=\"events\"} "));
-    let rows: f64 = line.context("no row yet")?.parse()?;
-    ensure!(rows >= wanted as f64, "{rows} of {wanted}");
-    Ok(())
-}
-
-fn is_committed(servers: &Servers, loaded: &Loaded) -> anyhow::Result<()> {
-    for partition in 0..PARTITIONS {
-        let (_, end) = servers.broker.watermarks(&loaded.topic, partition)?;
-        let committed = servers.broker.committed(GROUP, &loaded.topic, partition)?.map(|committed| committed.offset);
-        ensure!(committed == Some(end) || end == 0, "partition {partition}: {committed:?} of {end}");
+/// The sinks' own count, because asking ClickHouse would cost ClickHouse something.
+pub(super) fn has_rows(sinks: &[Daylight], wanted: u64) -> anyhow::Result<()> {
+    let mut rows = 0.0;
+    for sink in sinks {
+        rows += super::metric(sink, "daylight_sink_rows_total{table=\"events\"} ").context("no row yet")?;
     }
-    ensure!(loaded.topic.ends_with(Topic::Events.as_str()), "{} is no topic of events", loaded.topic);
+    ensure!(rows >= wanted as f64, "{rows} of {wanted}");
     Ok(())
 }
