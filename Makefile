@@ -57,6 +57,11 @@ bench: toolchain stack ## Measure: cost of an event, beside controls and peers (
 	$(CARGO) build --release --locked -p daylight -p bench
 	target/release/bench
 
+.PHONY: curves
+curves: toolchain ## Draw the curves of target/bench.json into docs/performance
+	$(CARGO) build --release --locked -p daylight -p bench
+	target/release/bench draw
+
 .PHONY: chaos
 chaos: toolchain stack ## Kill, cut and lose by seed, then check that nothing is lost or doubled (SEED=… ENGINE=kafka|embedded)
 	$(CARGO) build --release --locked -p daylight -p chaos
