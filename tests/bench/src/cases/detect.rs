@@ -7,6 +7,10 @@ use std::{
     time::Duration,
 };
 
+use ::tests::{
+    poll,
+    servers::{Daylight, Setup},
+};
 use anyhow::{Context as _, ensure};
 use catalog::Catalogue;
 use codec::{Topic, decode_alert};
@@ -17,10 +21,6 @@ use stages::{
     accounting,
     known::known_before,
     workload::{Texts, Workload},
-};
-use tests::{
-    poll,
-    servers::{Daylight, Setup},
 };
 
 use super::{Drain, start_all};

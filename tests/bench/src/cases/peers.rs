@@ -5,12 +5,12 @@
 
 use std::process::{Child, Command, Stdio};
 
+use ::tests::poll;
 use anyhow::{Context as _, ensure};
 use stages::{
     accounting,
     workload::{PARTITIONS, Shape},
 };
-use tests::poll;
 
 use crate::{
     json::{PEER_COLUMNS, PEER_ENGINE, PEER_ID},

@@ -32,11 +32,7 @@ pub(super) fn run(stack: &mut Stack, drain: &Drain) -> anyhow::Result<Measured> 
 }
 
 /// The same with a process that is told something else.
-pub(crate) fn run_as(
-    stack: &mut Stack,
-    drain: &Drain,
-    change: &dyn Fn(Setup) -> Setup,
-) -> anyhow::Result<Measured> {
+pub(crate) fn run_as(stack: &mut Stack, drain: &Drain, change: &dyn Fn(Setup) -> Setup) -> anyhow::Result<Measured> {
     let loaded = stack.load(drain.load)?;
     let start_up = stack.start_up("sink", drain.load, |stack| start_up(stack, &loaded))?;
     let database = stack.new_database();

@@ -7,8 +7,8 @@ mod watch;
 
 use std::time::{Duration, Instant};
 
+use ::tests::servers::Receiver;
 use anyhow::{Context as _, ensure};
-use tests::servers::Receiver;
 
 pub(super) use embedded::run as embedded;
 pub(super) use kafka::run as kafka;
