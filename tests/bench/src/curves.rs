@@ -9,19 +9,22 @@ use crate::{
     svg::{Line, Picture},
 };
 
+/// A figure of a run, and what it is called.
+type Figure = (&'static str, fn(&Run) -> Option<f64>);
+
 /// What stands on a picture of a curve.
 struct Words {
     curve: &'static str,
     title: &'static str,
     below: &'static str,
     /// What is drawn of a run, and what it is called. Events a second where what matters is how many get through.
-    figures: &'static [(&'static str, fn(&Run) -> Option<f64>)],
+    figures: &'static [Figure],
     beside: &'static str,
 }
 
-const COST: &[(&str, fn(&Run) -> Option<f64>)] = &[("total", total), ("client", client)];
-const CLIENT: &[(&str, fn(&Run) -> Option<f64>)] = &[("", client)];
-const RATE: &[(&str, fn(&Run) -> Option<f64>)] = &[("", rate)];
+const COST: &[Figure] = &[("total", total), ("client", client)];
+const CLIENT: &[Figure] = &[("", client)];
+const RATE: &[Figure] = &[("", rate)];
 const BESIDE: &str = "µs / event";
 
 const PICTURES: &[Words] = &[

@@ -243,7 +243,7 @@ mod tests {
     #[test]
     fn every_target_names_cases_that_exist() {
         let cases = cases();
-        let is_case = |name: &&str| cases.iter().any(|case| case.name == **name);
+        let is_case = |name: &str| cases.iter().any(|case| case.name == name);
         for (name, compared) in TARGETS {
             let named = match compared {
                 AtMost(case, ..) => vec![*case],
@@ -251,7 +251,7 @@ mod tests {
                 Times { ours, other, .. } => vec![*ours, *other],
                 Ceiling { ours, parts, .. } => vec![*ours, parts[0], parts[1]],
             };
-            assert!(named.iter().all(|case| is_case(&case)), "{name}: {named:?}");
+            assert!(named.iter().all(|case| is_case(case)), "{name}: {named:?}");
         }
     }
 

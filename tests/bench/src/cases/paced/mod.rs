@@ -68,7 +68,7 @@ fn number_of(native_id: &str) -> Option<u64> {
 
 /// What was watched, as percentiles.
 fn latencies(pace: &Pace, alerts: &[SeenAlert], told: &Receiver, rows: &SeenRows) -> Vec<Latency> {
-    let to_topic = alerts.iter().filter_map(|alert| Some(alert.at.checked_duration_since(pace.due(alert.number))?));
+    let to_topic = alerts.iter().filter_map(|alert| alert.at.checked_duration_since(pace.due(alert.number)));
     let posts = told.posts();
     let to_receiver = alerts.iter().filter_map(|alert| {
         let post = posts.iter().find(|post| post.answer == 200 && post.id == alert.id)?;
