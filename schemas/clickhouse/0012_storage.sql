@@ -12,15 +12,6 @@ ALTER TABLE events MODIFY SETTING
     min_level_for_wide_part = 1,
     min_bytes_for_wide_part = 33554432;
 
--- Ids are random: ZSTD made a row a quarter smaller on disk, and was a third of the cost of its insert and part of every merge. By `Default` the
--- server decides: LZ4, or what the section `compression` of its own configuration says of parts that are large and stay.
-ALTER TABLE events
-    MODIFY COLUMN native_id CODEC(Default),
-    MODIFY COLUMN correlation_id CODEC(Default),
-    MODIFY COLUMN session_id CODEC(Default),
-    MODIFY COLUMN transaction_id CODEC(Default),
-    MODIFY COLUMN grant_id CODEC(Default);
-
 -- Hashes do not become smaller.
 ALTER TABLE app_person_days MODIFY COLUMN user_key CODEC(NONE);
 
