@@ -286,6 +286,10 @@ impl Report {
                 .for_each(|(each, width)| write!(out, "{each:>width$}").unwrap_or_default());
             out.push_str(if run.verified { "\n" } else { "  NOT VERIFIED\n" });
         }
+        for run in self.runs.iter().filter(|run| !run.latency_ms.is_empty()) {
+            writeln!(out, "\n{}", run.name).ok();
+            run.latency_ms.iter().for_each(|latency| writeln!(out, "    {latency}").unwrap_or_default());
+        }
         if !self.ratios.is_empty() {
             write!(
                 out,
@@ -293,10 +297,6 @@ impl Report {
                 "beside the targets (minima)", "ours", "other", "ratio", "target"
             )
             .ok();
-        }
-        for run in self.runs.iter().filter(|run| !run.latency_ms.is_empty()) {
-            writeln!(out, "\n{}", run.name).ok();
-            run.latency_ms.iter().for_each(|latency| writeln!(out, "    {latency}").unwrap_or_default());
         }
         for Ratio { name, ours, other, ratio, target, met } in &self.ratios {
             let verdict = if *met { "met" } else { "MISSED" };

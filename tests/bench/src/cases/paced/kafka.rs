@@ -18,7 +18,7 @@ use tests::{
 };
 
 use super::{
-    Pace, RECEIVER, SECONDS, all_told, latencies, rate,
+    Pace, RECEIVER, SECONDS, all_told, is_for_the_receiver, latencies, rate,
     watch::{self, SeenAlert, SeenRows},
 };
 use crate::{
@@ -54,7 +54,8 @@ pub(in crate::cases) fn run(stack: &mut Stack, form: Form) -> anyhow::Result<Mea
     let [detects, sinks] = [&roles[..1], &roles[1..2]];
     let (books, before) = (servers.books()?, client(&roles)?);
     let is_stopped = AtomicBool::new(false);
-    let ask = |sql: &str| servers.lines(&database, sql);
+    let asking = servers.client(&database)?;
+    let ask = |sql: &str| servers.lines(&asking, sql);
     let at_once = if form == Form::Single { 1 } else { delivery_events };
     let pace = Pace::begin(rate, 0, at_once);
     let (truth, mut alerts, rows) = thread::scope(|scope| -> anyhow::Result<(Truth, Vec<SeenAlert>, SeenRows)> {
@@ -162,7 +163,7 @@ fn delivered(servers: &Servers, prefix: &str, told: &Receiver) -> anyhow::Result
             raised.extend(codec::decode_alert(record.value.unwrap_or_default()).ok());
         })?;
     }
-    raised.retain(|alert| alert.state == event::AlertState::Raised);
+    raised.retain(is_for_the_receiver);
     let ids: Vec<String> = raised.iter().map(|alert| alert.id.to_string()).collect();
     poll(ARRIVED_WITHIN, "every alert is delivered", || {
         let accepted = told.accepted();

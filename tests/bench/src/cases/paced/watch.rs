@@ -9,13 +9,13 @@ use std::{
 
 use anyhow::Context as _;
 use codec::{Topic, decode_alert};
-use event::{Alert, AlertState, Coordinates};
+use event::{Alert, Coordinates};
 use rdkafka::{
     ClientConfig, Message as _, Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer as _},
 };
 
-use super::number_of;
+use super::{is_for_the_receiver, number_of};
 
 /// Time between two questions for rows: what a row is found late by.
 const ASK_INTERVAL: Duration = Duration::from_millis(25);
@@ -34,18 +34,19 @@ pub(super) struct SeenAlert {
     pub(super) coordinates: Coordinates,
     /// The opening event; `u64::MAX` until somebody has looked it up.
     pub(super) number: u64,
-    pub(super) is_raised: bool,
+    pub(super) is_to_be_told: bool,
     pub(super) app: (String, String),
     pub(super) at: Instant,
 }
 
 impl SeenAlert {
     pub(super) fn of(alert: Alert, at: Instant) -> SeenAlert {
+        let is_to_be_told = is_for_the_receiver(&alert);
         SeenAlert {
             id: alert.id.to_string(),
             coordinates: alert.coordinates,
             number: u64::MAX,
-            is_raised: alert.state == AlertState::Raised,
+            is_to_be_told,
             app: (alert.tenant, alert.app_ref),
             at,
         }
