@@ -45,7 +45,7 @@ mod targets;
 
 use std::time::Instant;
 
-use anyhow::{Context as _, ensure};
+use anyhow::ensure;
 
 use cases::{Case, cases};
 use report::{Measured, Report, Run};
@@ -83,7 +83,10 @@ fn bench() -> anyhow::Result<()> {
             }
             let minutes = began.elapsed().as_secs_f64() / 60.0;
             println!("{minutes:6.1} min  turn {turn} of {}  {}", scale.turns, case.name);
-            let run = cases::run(&case.work, &mut stack).with_context(|| format!("measuring {}", case.name))?;
+            // What goes wrong with one case must not cost the figures of the others: it has none, and says why.
+            let broken =
+                |error: anyhow::Error| Some(Measured { flaws: vec![format!("{error:#}")], ..Measured::default() });
+            let run = cases::run(&case.work, &mut stack).unwrap_or_else(broken);
             if let Some(run) = run.map(|run| Measured { load: machine::load(), ..run }) {
                 println!("            {}", run.line());
                 measured.push(run);

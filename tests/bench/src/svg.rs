@@ -67,7 +67,7 @@ impl Picture {
             text(&mut out, "mark", x(*place), HEIGHT - BOTTOM + 19.0, "middle", &counted(*place));
         }
         text(&mut out, "mark", LEFT + (WIDTH - LEFT - RIGHT) / 2.0, HEIGHT - 12.0, "middle", &self.below);
-        text(&mut out, "mark", LEFT - 8.0, TOP - 8.0, "end", &self.beside);
+        text(&mut out, "mark", 4.0, TOP - 8.0, "start", &self.beside);
         for (number, line) in self.lines.iter().enumerate() {
             let class = format!("c{}", number % COLOURS);
             let points: Vec<String> =
