@@ -12,13 +12,13 @@ use std::{
 };
 
 use catalog::Catalogue;
-use codec::{BatchHeader, BatchWriter, LogRecord, decode_log_record};
+use codec::{BatchHeader, BatchWriter, LogRecord, RawTexts, decode_log_record};
 use detection::{Engine, Findings, Observation, Settings};
 use enrichment::{Enriched, Enricher};
 use event::{
     AppIdKind, AppRef, Coordinates, Event, EventId, Kind, LogId, Outcome, Position, Source, Timestamp, UserKey,
 };
-use store::{EventRow, EventsBlock};
+use store::{EventKeys, EventRow, EventRows};
 
 /// 2026-03-02T09:00:00Z.
 const MORNING_MS: i64 = 1_772_442_000_000;
@@ -100,19 +100,24 @@ fn row<'a>(enriched: &Enriched<'a>, at: Coordinates) -> EventRow<'a> {
 fn an_event_of_known_people_and_apps_goes_from_bytes_to_columns_without_an_allocation() {
     let records: Vec<Vec<u8>> = (0..RECORDS).map(record).collect();
     let mut enricher = Enricher::new(Arc::new(Catalogue::embedded().unwrap()));
-    let (mut engine, mut out, mut block) = (Engine::new(Settings::default()), Findings::default(), EventsBlock::new());
-    let mut pass = |pass: u64, block: &mut EventsBlock| {
+    let (mut engine, mut out, mut block) = (Engine::new(Settings::default()), Findings::default(), EventRows::new());
+    let mut pass = |pass: u64, block: &mut EventRows| {
         let mut events = 0;
         for (offset, value) in (pass * RECORDS..).zip(&records) {
-            let LogRecord::Events(batch) = decode_log_record(value).unwrap() else { panic!("events were written") };
-            for (index, event) in (0..).zip(batch) {
+            let LogRecord::Events(mut batch) = decode_log_record(value).unwrap() else { panic!("events were written") };
+            let (mut index, mut shared, origin) = (0, EventRow::EMPTY, batch.raw_origin());
+            (shared.tenant, shared.connection) = (batch.header().tenant, batch.header().connection);
+            while let Some(event) = batch.next() {
                 let event = event.unwrap();
                 let enriched = enricher.enrich(&event);
                 let at = Coordinates { log_id: LogId(1), partition: 0, position: Position { offset, index } };
                 engine.observe(Observation { coordinates: at, logged_at: event.received_at }, &enriched, &mut out);
-                block.push(&row(&enriched, at));
-                events += 1;
+                let app = enriched.app.unwrap().number.to_le_bytes();
+                let RawTexts { grant, outcome, network, client, .. } = batch.raw_texts();
+                block.push(&row(&enriched, at), &EventKeys { app: &app, grant, outcome, network, client });
+                (events, index) = (events + 1, index + 1);
             }
+            block.finish_record(&shared, origin);
         }
         (events, out.alerts.len(), out.ledger.len())
     };
