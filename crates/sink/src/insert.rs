@@ -10,7 +10,7 @@ use std::{
 
 use event::{Position, Timestamp};
 use mutation::Mutation;
-use runtime::{Backoff, Shutdown, Standing};
+use runtime::{Shutdown, Standing};
 use store::{
     AppDaysBlock, Client, Deduplication, EncodedBlock, EventsBlock, InsertOutcome, Refusal, Remedy, ServerMark,
 };
@@ -21,6 +21,7 @@ use crate::{
     grave::{Grave, NotBuried, RefusedRow},
     landing::{Answer, Beginning, Landing, REFUSED_ROWS_MAX, Report, Step},
     metrics::Metrics,
+    patience::Patience,
     usage::{BatchPlace, recount},
 };
 
@@ -120,7 +121,7 @@ impl Lander {
         beginning: Beginning,
         refused: &mut Vec<RefusedRow>,
     ) -> Result<Report, NotLanded> {
-        let (mut landing, mut patience) = (Landing::new(batch.token(), beginning), self.patience());
+        let (mut landing, mut patience) = (Landing::new(batch.token(), beginning), Patience::new(&self.config));
         let began = Instant::now();
         loop {
             match landing.step() {
@@ -156,7 +157,7 @@ impl Lander {
         token: &str,
         logged_at: Timestamp,
     ) -> Result<Vec<RefusedRow>, NotLanded> {
-        let (mut refused, mut patience, began) = (Vec::new(), self.patience(), Instant::now());
+        let (mut refused, mut patience, began) = (Vec::new(), Patience::new(&self.config), Instant::now());
         let mut pieces = VecDeque::from([block.clone()]);
         while let Some(piece) = pieces.pop_front() {
             match self.send(&piece, token, Deduplication::Off, &mut patience).await? {
@@ -200,16 +201,16 @@ impl Lander {
         block: &EncodedBlock,
         token: &str,
         deduplication: Deduplication,
-        patience: &mut Backoff,
+        patience: &mut Patience,
     ) -> Result<Answer, NotLanded> {
-        let timeout = Duration::from_millis(self.config.insert_timeout_ms);
-        let outcome = self.client.insert(block, token, deduplication, timeout).await;
+        let began = Instant::now();
+        let outcome = self.client.insert(block, token, deduplication, patience.timeout()).await;
         let count = |outcome: &str| self.metrics.inserts.with_label_values(&[block.table, outcome]).inc();
         match outcome {
             InsertOutcome::Clean => {
                 count("clean");
                 self.component.ready();
-                patience.reset();
+                patience.answered();
                 Ok(Answer::Clean)
             }
             InsertOutcome::Refused(refusal) => {
@@ -222,7 +223,7 @@ impl Lander {
             InsertOutcome::Ambiguous { .. } if Mutation::AmbiguousIsSuccess.is_made() => Ok(Answer::Clean),
             InsertOutcome::Ambiguous { code, reason } => {
                 count("ambiguous");
-                let (reason, wait) = (format!("code {code}: {reason}"), patience.next_wait());
+                let (reason, wait) = (format!("code {code}: {reason}"), patience.failed(began.elapsed()));
                 self.component.not_ready(format!("ClickHouse does not confirm inserts: {reason}"));
                 tracing::warn!(table = block.table, token, %reason, wait_ms = wait.as_millis(), "insert not confirmed, sending it again");
                 self.wait(wait).await?;
@@ -232,17 +233,17 @@ impl Lander {
     }
 
     /// The positions that are stored of a batch's records, for as long as it takes to hear it.
-    async fn read_back(&self, batch: &Sealed, patience: &mut Backoff) -> Result<Vec<Position>, NotLanded> {
+    async fn read_back(&self, batch: &Sealed, patience: &mut Patience) -> Result<Vec<Position>, NotLanded> {
         let records = batch.range.start..batch.range.end;
         loop {
             match self.client.stored_positions(batch.log_id.0, batch.partition, records.clone()).await {
                 Ok(stored) => {
-                    patience.reset();
+                    patience.answered();
                     let position = |at: &store::StoredPosition| Position { offset: at.offset, index: at.index };
                     return Ok(stored.iter().map(position).collect());
                 }
                 Err(error) => {
-                    let wait = patience.next_wait();
+                    let wait = patience.failed(Duration::ZERO);
                     self.component.not_ready(format!("what ClickHouse has stored cannot be read back: {error}"));
                     tracing::warn!(%error, token = batch.token(), wait_ms = wait.as_millis(), "cannot read back, trying again");
                     self.wait(wait).await?;
@@ -277,10 +278,6 @@ impl Lander {
 
     fn known_mark(&self) -> Option<ServerMark> {
         self.mark.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn patience(&self) -> Backoff {
-        Backoff::new(Duration::from_millis(100), Duration::from_millis(self.config.retry_wait_max_ms), 4)
     }
 
     fn tell(&self, batch: &Sealed, report: &Report) {

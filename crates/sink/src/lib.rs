@@ -19,6 +19,7 @@ mod lag;
 mod landing;
 mod lane;
 mod metrics;
+mod patience;
 mod plan;
 mod process;
 mod reconcile;

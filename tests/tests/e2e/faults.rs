@@ -89,3 +89,38 @@ fn whatever_the_network_does_to_inserts_every_row_is_there_once() -> anyhow::Res
     ensure!(proxy.faults().len() == 7, "some fault never came: {:?}", proxy.faults());
     Ok(())
 }
+
+#[test]
+fn an_insert_that_takes_longer_than_its_time_gets_more_and_lands() -> anyhow::Result<()> {
+    let (receiver, clickhouse) = (Receiver::start()?, Clickhouse::start()?);
+    let proxy = FaultProxy::start(clickhouse.url().trim_start_matches("http://"), Protocol::Http, SEED)?;
+    let setup = Setup::new().connection("okta", "acme", "okta", OKTA_ORG).receiver("hook", &receiver);
+    let setup = setup.clickhouse(&proxy.url(), "slow").set("sink.retry_wait_max_ms", 100);
+    let daylight = setup.set("sink.insert_timeout_ms", 400).start()?;
+    // Every answer takes longer than the first two attempts wait for it.
+    let slow = Schedule { per_thousand: BTreeMap::from([(Fault::DelayResponse, 1_000)]), hold: Duration::from_secs(1) };
+    proxy.schedule_of("INSERT", slow);
+    let load = Load::new();
+    let sent = std::thread::scope(|scope| {
+        let sender = scope.spawn(|| load.run(&daylight, "okta"));
+        let confirmed = |line: &str| {
+            let is_events = line.contains("table=\"events\"") && line.contains("outcome=\"clean\"");
+            line.starts_with("daylight_sink_inserts_total") && is_events
+        };
+        let went = poll(SOON, "an insert of events is confirmed", || {
+            let there = counter(&daylight, confirmed)?;
+            ensure!(there > 0.0, "none of {:?}", proxy.faults());
+            Ok(())
+        });
+        load.stop();
+        went.and(sender.join().ok().context("the sender panicked"))
+    })?;
+    proxy.calm();
+    poll(SOON, "the rows catch up", || {
+        let there = daylight.number("SELECT uniqExact(event_id) FROM events")?;
+        ensure!(there >= sent.events, "{there} of {}", sent.events);
+        Ok(())
+    })?;
+    ensure!(daylight.number("SELECT count() FROM events")? == sent.events, "some event is there twice");
+    rows_are_exact(&daylight, &sent)
+}
