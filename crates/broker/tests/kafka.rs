@@ -228,6 +228,36 @@ fn a_commit_while_the_broker_is_away_comes_back_and_counts_later() {
     assert_eq!(broker.committed("group", &topic, 0).unwrap().unwrap().metadata, "after");
 }
 
+/// Who rests behind each failed poll, as everybody does, would otherwise hear of an absence for minutes after it is over.
+#[test]
+fn what_is_told_of_one_absence_of_the_broker_is_one_failed_poll() {
+    let mut server = KafkaServer::start().expect("a real Kafka: run make stack");
+    let broker = open(&server.bootstrap, Limits::default());
+    let topic = new_topic(&broker, 1, KEEP);
+    let member = |group: &str| {
+        let mut member = broker.consumer(group, &topic, StartAt::Earliest).unwrap();
+        wait_for_partitions(&mut member, &mut Vec::new(), 1);
+        member
+    };
+    let (mut busy, mut listening) = (member("busy"), member("listening"));
+    server.kill9().unwrap();
+    // The one hears what is told meanwhile, and for the other as much piles up.
+    let (mut told, deadline) = (0, Instant::now() + DEADLINE);
+    while told < 8 {
+        assert!(Instant::now() < deadline, "only {told} times told");
+        told += usize::from(listening.poll(Duration::from_millis(50), 1, &mut |_| {}).is_err());
+    }
+    server.restart().unwrap();
+    append(&broker, &topic, vec![record(0, "k", "v")]);
+    let (mut failures, mut records, deadline) = (Vec::new(), 0, Instant::now() + DEADLINE);
+    while records == 0 {
+        assert!(Instant::now() < deadline, "no record came: {failures:?}");
+        let polled = busy.poll(Duration::from_secs(1), 1, &mut |_| records += 1);
+        failures.extend(polled.err().map(|error| error.to_string()));
+    }
+    assert!(failures.len() <= 2, "{failures:?}");
+}
+
 #[test]
 fn topics_are_made_with_the_retention_that_was_asked_for() {
     let broker = open(&SERVER.bootstrap, Limits::default());
