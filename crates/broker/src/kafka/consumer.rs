@@ -191,7 +191,9 @@ impl Consumer {
         match self.client.poll(timeout) {
             Some(Ok(message)) => {
                 let record = record_of(&message);
-                self.positions.insert(record.partition, record.offset.saturating_add(1));
+                // What comes of a partition that has gone is its next owner's.
+                let Some(position) = self.positions.get_mut(&record.partition) else { return Step::Nothing };
+                *position = record.offset.saturating_add(1);
                 visit(record);
                 Step::Record(message.payload_len() + message.key_len())
             }

@@ -14,6 +14,7 @@ mod select;
 mod spare;
 mod text;
 mod wire;
+mod words;
 
 pub(crate) use block::native_block;
 pub use block::{ColumnType, EncodedBlock};
