@@ -3,7 +3,7 @@
 //! Then the names in it are what somebody typed, now and then a password. Okta and Entra have their own places for it (`scrub.rs`); the
 //! others say it in a word of theirs, and put the name under one of a few keys.
 
-use crate::parse::fields::{List, Text, wire_struct};
+use crate::parse::fields::{self, List, Text, wire_struct};
 
 /// Keys under which such an event of a product holds what was typed, or words that repeat it.
 const NAME_FIELDS: &[&str] = &[
@@ -97,7 +97,7 @@ wire_struct! {
 
 /// The keys under which an event that says that a login failed holds what was typed; none for every other event.
 pub(crate) fn name_fields(element: &[u8]) -> &'static [&'static str] {
-    let facts: Facts<'_> = serde_json::from_slice(element).unwrap_or_default();
+    let facts: Facts<'_> = fields::read(element).unwrap_or_default();
     if *facts.operation == *OPERATION {
         return NAME_FIELDS_OF_AUDIT_LOG;
     }

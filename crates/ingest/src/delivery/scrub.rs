@@ -6,11 +6,13 @@
 //! secret (a lost quote turns the text inside out), so every word that is not the name of a known field is masked, and the letter
 //! cannot be put through again.
 
+use std::borrow::Cow;
+
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 use super::{EVENT_BYTES_MAX, failed_login::name_fields};
 use crate::parse::{
-    fields::{Key, Text, wire_struct},
+    fields::{self, Key, Text, wire_struct},
     text::is_email_like,
 };
 
@@ -100,7 +102,7 @@ pub struct Scrubbed {
 #[must_use]
 pub fn scrub(bytes: &[u8], secrets: &[&str]) -> Scrubbed {
     let is_too_large = bytes.len() > EVENT_BYTES_MAX;
-    let facts: Facts<'_> = serde_json::from_slice(bytes).unwrap_or_default();
+    let facts: Facts<'_> = fields::read(bytes).unwrap_or_default();
     if let Some(mut text) = scrubbed_json(bytes, &facts, secrets) {
         if is_too_large {
             text.truncate(text.floor_char_boundary(TEXT_OF_TOO_LARGE_BYTES_MAX));
@@ -164,7 +166,7 @@ enum Place {
 
 /// Copies one JSON value to `out`, scrubbed.
 struct Copier<'s> {
-    out: &'s mut String,
+    out: &'s mut Vec<u8>,
     facts: &'s Facts<'s>,
     secrets: &'s [&'s str],
     /// Keys of what was typed at a login that failed.
@@ -174,13 +176,21 @@ struct Copier<'s> {
 }
 
 fn scrubbed_json(bytes: &[u8], facts: &Facts<'_>, secrets: &[&str]) -> Option<String> {
-    let mut out = String::with_capacity(bytes.len());
+    let secrets = if holds_none(bytes, secrets) { &[] } else { secrets };
+    let mut out = Vec::with_capacity(bytes.len());
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let name_fields = name_fields(bytes);
     let copier = Copier { out: &mut out, facts, secrets, name_fields, place: Place::Elsewhere, is_typed: false };
     copier.deserialize(&mut deserializer).ok()?;
     deserializer.end().ok()?;
-    Some(out)
+    String::from_utf8(out).ok()
+}
+
+/// Does an element surely hold no secret in any of its texts? One look at all of it, instead of one at each text: without an escape, the texts
+/// stand in it as they are.
+fn holds_none(bytes: &[u8], secrets: &[&str]) -> bool {
+    let text = std::str::from_utf8(bytes).ok().filter(|text| !text.contains('\\'));
+    text.is_some_and(|text| secrets.iter().all(|secret| secret.is_empty() || !text.contains(secret)))
 }
 
 impl Copier<'_> {
@@ -191,8 +201,8 @@ impl Copier<'_> {
 
     /// Where the value of a member stands, and whether it is a typed name.
     fn member(&self, key: &str) -> (Place, bool) {
-        let plain: String = key.chars().filter(|c| !matches!(c, '_' | '-')).map(|c| c.to_ascii_lowercase()).collect();
-        let is_secret = self.place == Place::Secret || SECRET_FIELDS.contains(&plain.as_str());
+        let plain = || key.bytes().filter(|byte| !matches!(byte, b'_' | b'-')).map(|byte| byte.to_ascii_lowercase());
+        let is_secret = self.place == Place::Secret || SECRET_FIELDS.iter().any(|field| field.bytes().eq(plain()));
         let is_person = match self.place {
             Place::Actor => &*self.facts.actor.kind != "PublicClientApp",
             Place::Target => true,
@@ -211,28 +221,38 @@ impl Copier<'_> {
         (place, is_name || (is_typed && !self.facts.is_success()))
     }
 
-    fn write_text(&mut self, text: &str) {
+    fn write(&mut self, json: &str) {
+        self.out.extend_from_slice(json.as_bytes());
+    }
+
+    fn write_quoted<E: Error>(&mut self, text: &str) -> Result<(), E> {
+        serde_json::to_writer(&mut *self.out, text).map_err(E::custom)
+    }
+
+    fn write_text<E: Error>(&mut self, text: &str) -> Result<(), E> {
         if self.place == Place::Event {
             // Each quote inside of a text inside of a text costs twice as many bytes: this ends after a few steps.
-            let inner = scrubbed_event(text, self.secrets);
-            self.out.push_str(&serde_json::Value::String(inner).to_string());
-            return;
+            return self.write_quoted(&scrubbed_event(text, self.secrets));
         }
         let is_masked = self.place == Place::Secret || (self.is_typed && !is_plain_id(text) && !is_email_like(text));
         let typed = self.facts.typed_name();
         let is_copy = !typed.is_empty() && text == typed;
         let text = if is_masked || is_copy {
-            MASK.to_owned()
+            Cow::Borrowed(MASK)
         } else if typed.len() >= TYPED_NAME_BYTES_MIN {
-            without_secrets(&without_query(text).replace(typed, MASK), self.secrets)
+            Cow::Owned(without_secrets(&without_query(text).replace(typed, MASK), self.secrets).into_owned())
         } else {
             without_secrets(without_query(text), self.secrets)
         };
-        self.out.push_str(&serde_json::Value::String(text).to_string());
+        self.write_quoted(&text)
     }
 
-    fn write_scalar(&mut self, text: &str) {
-        if self.place == Place::Secret { self.write_text(text) } else { self.out.push_str(text) }
+    fn write_scalar<E: Error>(&mut self, text: &str) -> Result<(), E> {
+        if self.place == Place::Secret {
+            return self.write_text(text);
+        }
+        self.write(text);
+        Ok(())
     }
 }
 
@@ -251,56 +271,51 @@ impl<'de> Visitor<'de> for Copier<'_> {
         f.write_str("JSON")
     }
 
-    fn visit_bool<E: Error>(self, value: bool) -> Result<(), E> {
-        self.out.push_str(if value { "true" } else { "false" });
+    fn visit_bool<E: Error>(mut self, value: bool) -> Result<(), E> {
+        self.write(if value { "true" } else { "false" });
         Ok(())
     }
 
     fn visit_i64<E: Error>(mut self, value: i64) -> Result<(), E> {
-        self.write_scalar(&value.to_string());
-        Ok(())
+        self.write_scalar(&value.to_string())
     }
 
     fn visit_u64<E: Error>(mut self, value: u64) -> Result<(), E> {
-        self.write_scalar(&value.to_string());
-        Ok(())
+        self.write_scalar(&value.to_string())
     }
 
     fn visit_f64<E: Error>(mut self, value: f64) -> Result<(), E> {
-        self.write_scalar(&value.to_string());
-        Ok(())
+        self.write_scalar(&value.to_string())
     }
 
-    fn visit_unit<E: Error>(self) -> Result<(), E> {
-        self.out.push_str("null");
+    fn visit_unit<E: Error>(mut self) -> Result<(), E> {
+        self.write("null");
         Ok(())
     }
 
     fn visit_str<E: Error>(mut self, text: &str) -> Result<(), E> {
-        self.write_text(text);
-        Ok(())
+        self.write_text(text)
     }
 
     fn visit_seq<A: SeqAccess<'de>>(mut self, mut seq: A) -> Result<(), A::Error> {
-        self.out.push('[');
+        self.write("[");
         let (place, is_typed, start) = (self.place, self.is_typed, self.out.len());
         while seq.next_element_seed(Separated(self.child(place, is_typed), start))?.is_some() {}
-        self.out.push(']');
+        self.write("]");
         Ok(())
     }
 
     fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
-        self.out.push('{');
+        self.write("{");
         let mut separator = "";
         while let Some(Key(key)) = map.next_key()? {
             let (place, is_typed) = self.member(&key);
-            let key = serde_json::Value::String(without_secrets(&key, self.secrets)).to_string();
-            self.out.push_str(std::mem::replace(&mut separator, ","));
-            self.out.push_str(&key);
-            self.out.push(':');
+            self.write(std::mem::replace(&mut separator, ","));
+            self.write_quoted(&without_secrets(&key, self.secrets))?;
+            self.write(":");
             map.next_value_seed(self.child(place, is_typed))?;
         }
-        self.out.push('}');
+        self.write("}");
         Ok(())
     }
 }
@@ -311,9 +326,9 @@ struct Separated<'s>(Copier<'s>, usize);
 impl<'de> DeserializeSeed<'de> for Separated<'_> {
     type Value = ();
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+    fn deserialize<D: Deserializer<'de>>(mut self, deserializer: D) -> Result<(), D::Error> {
         if self.0.out.len() > self.1 {
-            self.0.out.push(',');
+            self.0.write(",");
         }
         self.0.deserialize(deserializer)
     }
@@ -321,7 +336,7 @@ impl<'de> DeserializeSeed<'de> for Separated<'_> {
 
 /// What may be kept of the event that a text holds.
 fn scrubbed_event(text: &str, secrets: &[&str]) -> String {
-    let facts: Facts<'_> = serde_json::from_str(text).unwrap_or_default();
+    let facts: Facts<'_> = fields::read_text(text).unwrap_or_default();
     scrubbed_json(text.as_bytes(), &facts, secrets).unwrap_or_else(|| masked_words(text))
 }
 
@@ -339,9 +354,14 @@ fn without_query(text: &str) -> &str {
     }
 }
 
-fn without_secrets(text: &str, secrets: &[&str]) -> String {
+fn without_secrets<'t>(text: &'t str, secrets: &[&str]) -> Cow<'t, str> {
     let known = secrets.iter().filter(|secret| !secret.is_empty());
-    known.fold(text.to_owned(), |text, secret| text.replace(*secret, MASK))
+    known.fold(
+        Cow::Borrowed(text),
+        |text, secret| {
+            if text.contains(secret) { Cow::Owned(text.replace(*secret, MASK)) } else { text }
+        },
+    )
 }
 
 /// The text with every word masked that is not the name of a known field.
@@ -483,6 +503,7 @@ mod tests {
                 r#"{"url":"/login","redirectUri":"https://x.example/cb"}"#,
             ),
             (r#"{"note":"has s3cr3t inside","why?":"no url?"}"#, r#"{"note":"has *** inside","why?":"no url?"}"#),
+            (r#"{"has s3cr3t":1,"note":"s3\u0063r3t"}"#, r#"{"has ***":1,"note":"***"}"#),
             (r#"[1,-2,2.5,true,null,"",[],{}]"#, r#"[1,-2,2.5,true,null,"",[],{}]"#),
         ] {
             assert_eq!(check(text), expected);
