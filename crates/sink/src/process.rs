@@ -160,6 +160,7 @@ impl Sink {
     fn follow_events(&mut self, shutdown: &Shutdown) -> Result<(), SinkError> {
         self.lander.component.ready();
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5), 6);
+        let mut is_log_away = false;
         while !shutdown.is_requested() {
             self.pause_or_resume()?;
             match self.poll(shutdown) {
@@ -169,9 +170,16 @@ impl Sink {
                     self.left.forget(&revoked);
                     self.lander.component.forget(Topic::Events.as_str(), &revoked);
                 }
-                Ok(Polled::Records(_)) => backoff.reset(),
+                Ok(Polled::Records(_)) => {
+                    backoff.reset();
+                    if std::mem::take(&mut is_log_away) {
+                        self.lander.component.ready();
+                    }
+                }
                 Err(SinkError::Consume(ConsumeError::Unavailable { reason })) => {
                     tracing::warn!(%reason, "the log cannot be read, trying again");
+                    is_log_away = true;
+                    self.lander.component.not_ready(format!("the log cannot be read: {reason}"));
                     shutdown.sleep(backoff.next_wait());
                 }
                 Err(error) => return Err(error),

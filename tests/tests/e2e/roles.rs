@@ -122,3 +122,22 @@ fn a_sink_that_slept_past_its_session_amid_an_insert_wakes_and_doubles_no_row() 
     }
     Ok(())
 }
+
+/// Rows wait in the log meanwhile, and whoever looks at the process must see why nothing comes.
+#[test]
+fn a_role_whose_broker_is_away_says_so_and_is_ready_again_when_it_is_back() -> anyhow::Result<()> {
+    let (mut kafka, clickhouse) = (KafkaServer::start()?, Clickhouse::start()?);
+    let role = |role| setup(role, &kafka, &clickhouse.url()).start();
+    let roles = [role("sink")?, role("detect")?];
+    let says = |role: &Daylight, status: u16, text: &str| {
+        poll(SOON, text, || {
+            let answer = role.readiness()?;
+            ensure!(answer.status == status && answer.text().contains(text), "{}: {}", answer.status, answer.text());
+            Ok(())
+        })
+    };
+    kafka.kill9()?;
+    roles.iter().try_for_each(|role| says(role, 503, "the log cannot be read"))?;
+    kafka.restart()?;
+    roles.iter().try_for_each(|role| says(role, 200, ""))
+}
