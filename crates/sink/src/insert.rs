@@ -25,6 +25,10 @@ use crate::{
     usage::{BatchPlace, recount},
 };
 
+/// How long a process that is to stop still waits for the answer to an insert. Less than a supervisor waits before it kills (30 s, as a rule):
+/// who is killed leaves its groups only by the end of its session. The plan stays, and the next start sends it again.
+const STOPS_WITHIN: Duration = Duration::from_secs(15);
+
 /// What landing a batch needs. Its clones share what is known of the server.
 #[derive(Clone)]
 pub(crate) struct Lander {
@@ -204,7 +208,11 @@ impl Lander {
         patience: &mut Patience,
     ) -> Result<Answer, NotLanded> {
         let began = Instant::now();
-        let outcome = self.client.insert(block, token, deduplication, patience.timeout()).await;
+        let insert = self.client.insert(block, token, deduplication, patience.timeout());
+        let outcome = tokio::select! {
+            outcome = insert => outcome,
+            () = self.has_waited_to_stop() => return Err(NotLanded::Stopping),
+        };
         let count = |outcome: &str| self.metrics.inserts.with_label_values(&[block.table, outcome]).inc();
         match outcome {
             InsertOutcome::Clean => {
@@ -250,6 +258,11 @@ impl Lander {
                 }
             }
         }
+    }
+
+    async fn has_waited_to_stop(&self) {
+        self.shutdown.requested().await;
+        tokio::time::sleep(STOPS_WITHIN).await;
     }
 
     async fn wait(&self, time: Duration) -> Result<(), NotLanded> {

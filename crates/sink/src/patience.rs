@@ -13,8 +13,8 @@ const SEED: u64 = 4;
 /// How often an insert's time is doubled. Eight times as much as the first one had, and no more: an answer that never comes must end, too.
 const DOUBLINGS_MAX: u32 = 3;
 
-/// The patience with one batch. Both waits grow with what fails: an insert that a slow server cannot do in its time would otherwise be sent
-/// again and again with the same one, and never be confirmed.
+/// The patience with one block. The waits between two attempts grow with each that fails, and the time of an attempt with each that has used
+/// it up: an insert that a slow server cannot do in its time would otherwise be sent again and again with the same one, and never be confirmed.
 #[derive(Clone, Debug)]
 pub(crate) struct Patience {
     waits: Backoff,
@@ -23,7 +23,7 @@ pub(crate) struct Patience {
 }
 
 impl Patience {
-    /// Of a batch that was not sent yet.
+    /// With a block that was not sent yet.
     pub(crate) fn new(config: &Config) -> Patience {
         Patience {
             waits: Backoff::new(FIRST_WAIT, Duration::from_millis(config.retry_wait_max_ms), SEED),
@@ -45,7 +45,7 @@ impl Patience {
         self.waits.next_wait()
     }
 
-    /// The server answered. What the next insert of this batch may take stays: it has as many rows, or fewer.
+    /// The server answered. What the next insert of this block may take stays: it has as many rows, or fewer.
     pub(crate) fn answered(&mut self) {
         self.waits.reset();
     }

@@ -36,6 +36,8 @@ pub struct Amounts {
     pub lost_responses: u64,
     /// Processes that are stopped (SIGSTOP) for longer than their session.
     pub stops: u64,
+    /// Each of those who have no session is stopped so often: the process or `ingest`, ClickHouse, the broker.
+    pub stands: u64,
     /// How long members of the groups come and go.
     pub storm: Duration,
     /// Each trouble of ClickHouse so often.
@@ -67,6 +69,7 @@ impl Amounts {
             broker_kills: 0,
             lost_responses: 300,
             stops: 0,
+            stands: 3,
             storm: Duration::ZERO,
             troubles: 3,
             lasts_within: Duration::from_secs(40 * 60),
@@ -101,6 +104,7 @@ impl Amounts {
             broker_kills: 5 * promised.broker_kills,
             lost_responses: 5 * promised.lost_responses,
             stops: 5 * promised.stops,
+            stands: 5 * promised.stands,
             lasts_within: Duration::from_secs(5 * 60 * 60),
             rests_within: 4 * RESTS_WITHIN,
             agrees_within: 10 * AGREES_WITHIN,
@@ -122,6 +126,7 @@ impl Amounts {
             broker_kills: 0,
             lost_responses: 20,
             stops: 0,
+            stands: 1,
             storm: Duration::ZERO,
             troubles: 0,
             lasts_within: Duration::from_secs(30 * 60),

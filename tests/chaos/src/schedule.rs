@@ -17,6 +17,9 @@ const AWAY_MAX_MS: u64 = 1_500;
 /// How long a process is stopped, beyond its session. Milliseconds.
 const ASLEEP_BEYOND_MS: std::ops::Range<u64> = 1_500..5_000;
 
+/// How long something else is stopped: longer than an insert may take. Milliseconds.
+const STANDS_MS: std::ops::Range<u64> = 2_000..8_000;
+
 /// The groups whose members come and go in a storm, and their tenths of it.
 const STORMS: &[(&str, u64)] = &[("sink", 5), ("detect", 3), ("notify", 2)];
 
@@ -91,6 +94,13 @@ pub enum Deed {
         /// How long it stands beyond its session.
         beyond_ms: u64,
     },
+    /// Something stands still for a while (SIGSTOP), and goes on where it stood.
+    Stand {
+        /// A role that is in no group, `ClickHouse`, or the `broker`.
+        who: &'static str,
+        /// For so long.
+        takes_ms: u64,
+    },
     /// Members of a group come and go.
     Storm {
         /// The members' role.
@@ -120,6 +130,7 @@ impl Deed {
             Deed::Outage { .. } => "clickhouse_outage",
             Deed::KillBroker { .. } => "broker_kill",
             Deed::Sleep { .. } => "sigstop_past_session",
+            Deed::Stand { .. } => "sigstop",
             Deed::Storm { .. } => "rebalance_storm",
             Deed::Trouble { .. } => "clickhouse_trouble",
         }
@@ -145,6 +156,7 @@ impl fmt::Display for Deed {
             Deed::Sleep { role, number, beyond_ms } => {
                 write!(to, "stop {role} {number} until {beyond_ms} ms past its session")
             }
+            Deed::Stand { who, takes_ms } => write!(to, "stop {who} for {takes_ms} ms"),
             Deed::Storm { role, takes_ms, .. } => write!(to, "members of {role} come and go for {takes_ms} ms"),
             Deed::Trouble { trouble, takes_ms } => write!(to, "ClickHouse has {} for {takes_ms} ms", trouble.name()),
         }
@@ -223,6 +235,8 @@ fn processes(seed: u64, engine: Engine, amounts: &Amounts) -> Track {
         number: *number,
         beyond_ms: dice.within(ASLEEP_BEYOND_MS),
     }));
+    let others: Vec<_> = places.iter().filter(|(role, _)| *role == "ingest" || *role == "run").collect();
+    kills.extend((0..amounts.stands).zip(others.iter().cycle()).map(|(_, (role, _))| stand(role, &mut dice)));
     // Each group has its share of the storm, somewhere between the kills.
     for (role, share) in STORMS.iter().filter(|_| !amounts.storm.is_zero()) {
         let takes_ms = u64::try_from(amounts.storm.as_millis()).unwrap_or(u64::MAX) * share / 10;
@@ -245,18 +259,28 @@ fn clickhouse(seed: u64, amounts: &Amounts) -> Track {
     deeds.extend((0..amounts.outages).map(|_| Deed::Outage { away_ms }));
     let troubles = (0..amounts.troubles).flat_map(|_| Trouble::ALL);
     deeds.extend(troubles.map(|trouble| Deed::Trouble { trouble, takes_ms: dice.within(3_000..8_000) }));
+    deeds.extend((0..amounts.stands).map(|_| stand("ClickHouse", &mut dice)));
     dice.shuffle(&mut deeds);
     track("ClickHouse", deeds, &mut dice)
 }
 
 fn broker(seed: u64, amounts: &Amounts) -> Track {
     let mut dice = Dice::new(seed, "broker");
-    let kills = (0..amounts.broker_kills).map(|_| Deed::KillBroker { away_ms: dice.within(0..AWAY_MAX_MS) }).collect();
-    let mut track = track("broker", kills, &mut dice);
+    let mut deeds: Vec<Deed> =
+        (0..amounts.broker_kills).map(|_| Deed::KillBroker { away_ms: dice.within(0..AWAY_MAX_MS) }).collect();
+    // Where there is no broker, nobody kills one.
+    let stands = if deeds.is_empty() { 0 } else { amounts.stands };
+    deeds.extend((0..stands).map(|_| stand("broker", &mut dice)));
+    dice.shuffle(&mut deeds);
+    let mut track = track("broker", deeds, &mut dice);
     // Its restarts are slow and everybody's: many are spread over the run.
     let apart_ms = if amounts.broker_kills > 1 { 5_000..40_000 } else { 0..1 };
     track.steps.iter_mut().for_each(|step| step.rest += Duration::from_millis(dice.within(apart_ms.clone())));
     track
+}
+
+fn stand(who: &'static str, dice: &mut Dice) -> Deed {
+    Deed::Stand { who, takes_ms: dice.within(STANDS_MS) }
 }
 
 fn track(name: &'static str, deeds: Vec<Deed>, dice: &mut Dice) -> Track {
@@ -294,6 +318,11 @@ mod tests {
             assert_eq!(count("broker_kill"), amounts.broker_kills);
             assert_eq!(count("sigstop_past_session"), amounts.stops);
             assert_eq!(count("clickhouse_outage"), amounts.outages);
+            let stopped = |who: &str| {
+                deeds().filter(|deed| matches!(deed, Deed::Stand { who: stopped, .. } if *stopped == who)).count()
+            };
+            let (process, broker) = if engine == Engine::Kafka { ("ingest", 3) } else { ("run", 0) };
+            assert_eq!([process, "ClickHouse", "broker"].map(stopped), [3, 3, broker]);
             let storm: u64 =
                 deeds().map(|deed| if let Deed::Storm { takes_ms, .. } = deed { *takes_ms } else { 0 }).sum();
             assert_eq!(u128::from(storm), amounts.storm.as_millis());

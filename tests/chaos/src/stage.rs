@@ -149,7 +149,11 @@ pub struct Stage {
 impl Stage {
     /// Something was done, or happened.
     pub fn count(&self, kind: &str) {
-        *lock(&self.counts).entry(kind.to_owned()).or_default() += 1;
+        self.count_more(kind, 1);
+    }
+
+    fn count_more(&self, kind: &str, by: u64) {
+        *lock(&self.counts).entry(kind.to_owned()).or_default() += by;
     }
 
     /// Kind → how often, with the faults of the proxies.

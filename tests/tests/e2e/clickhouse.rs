@@ -114,6 +114,36 @@ fn inserts_that_are_answered_too_late_are_sent_again_and_stored_once() -> anyhow
     alerts_are_exact(&daylight, &receiver, &sent)
 }
 
+/// Who is asked to stop leaves before its supervisor kills it, whatever ClickHouse does: its groups would wait for the end of its session.
+#[test]
+fn a_daylight_that_is_stopped_does_not_wait_for_an_insert_that_nobody_answers() -> anyhow::Result<()> {
+    let (receiver, clickhouse) = (Receiver::start()?, Clickhouse::start()?);
+    let setup = Setup::new().connection("okta", "acme", "okta", OKTA_ORG).receiver("hook", &receiver);
+    let setup = setup.clickhouse(&clickhouse.url(), "stopping").set("detect.learning_days", 0);
+    let daylight = setup.set("sink.insert_timeout_ms", 240_000).set("sink.flush_interval_ms", 50).start()?;
+    let send = |first: u64, app: &str| {
+        let click = |number| okta_sso(&click(number, "mia.roth@brightwater.example", app, app));
+        let clicks: Vec<_> = (first..first + 20).map(click).collect();
+        daylight.accept("okta", &page(&clicks))
+    };
+    send(0, "0oaFirst")?;
+    daylight.expect(SOON, "SELECT count() FROM events", 20)?;
+    clickhouse.pause()?;
+    send(20, "0oaOther")?;
+    // Then its row is on its way, or will be when it stops.
+    poll(SOON, "the second alert is told", || {
+        ensure!(receiver.accepted().len() == 2, "not yet");
+        Ok(())
+    })?;
+    let began = Instant::now();
+    ensure!(daylight.stop()? == 0, "it did not stop in order");
+    ensure!(began.elapsed() < Duration::from_secs(30), "it took {:?}", began.elapsed());
+    clickhouse.resume()?;
+    daylight.restart()?;
+    daylight.expect(SOON, "SELECT count() FROM events", 40)?;
+    daylight.expect(SOON, "SELECT count() FROM alerts FINAL", 2)
+}
+
 /// Found by the chaos harness (seed 11): whoever was killed while ClickHouse was away did not come up again, and took no events.
 #[test]
 fn a_daylight_that_starts_while_clickhouse_is_away_takes_events_and_tells_alerts_and_the_rows_catch_up()

@@ -121,6 +121,5 @@ fn an_insert_that_takes_longer_than_its_time_gets_more_and_lands() -> anyhow::Re
         ensure!(there >= sent.events, "{there} of {}", sent.events);
         Ok(())
     })?;
-    ensure!(daylight.number("SELECT count() FROM events")? == sent.events, "some event is there twice");
     rows_are_exact(&daylight, &sent)
 }

@@ -192,7 +192,10 @@ impl Consumer {
             Some(Ok(message)) => {
                 let record = record_of(&message);
                 // What comes of a partition that has gone is its next owner's.
-                let Some(position) = self.positions.get_mut(&record.partition) else { return Step::Nothing };
+                let Some(position) = self.positions.get_mut(&record.partition) else {
+                    tracing::debug!(record.partition, record.offset, "a record of a partition that is not ours");
+                    return Step::Nothing;
+                };
                 *position = record.offset.saturating_add(1);
                 visit(record);
                 Step::Record(message.payload_len() + message.key_len())

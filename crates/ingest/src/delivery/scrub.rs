@@ -176,7 +176,7 @@ struct Copier<'s> {
 }
 
 fn scrubbed_json(bytes: &[u8], facts: &Facts<'_>, secrets: &[&str]) -> Option<String> {
-    let secrets = if holds_none(bytes, secrets) { &[] } else { secrets };
+    let secrets = if is_free_of(secrets, bytes) { &[] } else { secrets };
     let mut out = Vec::with_capacity(bytes.len());
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let name_fields = name_fields(bytes);
@@ -188,7 +188,7 @@ fn scrubbed_json(bytes: &[u8], facts: &Facts<'_>, secrets: &[&str]) -> Option<St
 
 /// Does an element surely hold no secret in any of its texts? One look at all of it, instead of one at each text: without an escape, the texts
 /// stand in it as they are.
-fn holds_none(bytes: &[u8], secrets: &[&str]) -> bool {
+fn is_free_of(secrets: &[&str], bytes: &[u8]) -> bool {
     let text = std::str::from_utf8(bytes).ok().filter(|text| !text.contains('\\'));
     text.is_some_and(|text| secrets.iter().all(|secret| secret.is_empty() || !text.contains(secret)))
 }
@@ -503,10 +503,21 @@ mod tests {
                 r#"{"url":"/login","redirectUri":"https://x.example/cb"}"#,
             ),
             (r#"{"note":"has s3cr3t inside","why?":"no url?"}"#, r#"{"note":"has *** inside","why?":"no url?"}"#),
-            (r#"{"has s3cr3t":1,"note":"s3\u0063r3t"}"#, r#"{"has ***":1,"note":"***"}"#),
+            (r#"{"has s3cr3t":1}"#, r#"{"has ***":1}"#),
+            (r#"{"note":"s3\u0063r3t"}"#, r#"{"note":"***"}"#),
+            (r#"{"s3\u0063r3t":1}"#, r#"{"***":1}"#),
+            (r#"{"AuditData":"{\"note\":\"s3\\u0063r3t, s3cr3t\"}"}"#, r#"{"AuditData":"{\"note\":\"***, ***\"}"}"#),
             (r#"[1,-2,2.5,true,null,"",[],{}]"#, r#"[1,-2,2.5,true,null,"",[],{}]"#),
         ] {
             assert_eq!(check(text), expected);
+        }
+    }
+
+    #[test]
+    fn a_secret_that_json_has_to_escape_is_masked() {
+        for secret in ["two\"halves", "back\\slash", "tab\there"] {
+            let text = serde_json::json!({ "note": format!("has {secret} inside") }).to_string();
+            assert_eq!(scrub(text.as_bytes(), &[secret]).text, r#"{"note":"has *** inside"}"#);
         }
     }
 

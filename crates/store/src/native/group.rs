@@ -113,6 +113,7 @@ impl<const N: usize> Group<N> {
     }
 
     fn insert(&mut self, hash: u32, key: &[u8], numbers: [u32; N]) -> u32 {
+        // A block ends long before it has 32 GiB of keys.
         let start = u32::try_from(self.known.len()).unwrap_or(u32::MAX);
         self.known.push(key.len() as u64);
         self.known.extend(numbers.map(u64::from));

@@ -67,11 +67,42 @@ impl Stage {
                 member.process.resume()?;
                 self.count(&format!("sigstop_past_session_{role}"));
             }
+            Deed::Stand { who, takes_ms } => {
+                self.stand(who, Duration::from_millis(*takes_ms))?;
+                self.count(&format!("sigstop_{}", who.to_ascii_lowercase()));
+            }
             Deed::Storm { role, takes_ms, seed } => self.storm(role, Duration::from_millis(*takes_ms), *seed)?,
             Deed::Trouble { trouble, takes_ms } => self.trouble(*trouble, Duration::from_millis(*takes_ms))?,
         }
         self.count(deed.kind());
         Ok(())
+    }
+
+    /// Holds whatever keeps others from finding it dead meanwhile.
+    fn stand(&self, who: &str, takes: Duration) -> anyhow::Result<()> {
+        match who {
+            "ClickHouse" => {
+                let clickhouse = lock(&self.clickhouse);
+                clickhouse.pause()?;
+                thread::sleep(takes);
+                clickhouse.resume()
+            }
+            "broker" => {
+                let _disturbed = self.disturb();
+                let kafka = lock(self.kafka.as_ref().context("there is no broker to stop")?);
+                kafka.pause()?;
+                thread::sleep(takes);
+                kafka.resume()
+            }
+            role => {
+                let member = self.member(role, 0)?;
+                let _turn = lock(&member.turn);
+                let _disturbed = self.disturb_by(member);
+                member.process.pause()?;
+                thread::sleep(takes);
+                member.process.resume()
+            }
+        }
     }
 
     fn member(&self, role: &str, number: u64) -> anyhow::Result<&Member> {

@@ -10,8 +10,8 @@ use tests::poll;
 use super::{SOON, Stage, lock};
 use crate::dice::Dice;
 
-/// Members beside those who stay: with them, a group has 4 to 8.
-const PASSERS_BY: std::ops::RangeInclusive<usize> = 2..=6;
+/// Members of the group, with those who stay.
+const MEMBERS: std::ops::RangeInclusive<usize> = 4..=8;
 /// Time between two of them. Milliseconds.
 const INTERVAL_MS: std::ops::Range<u64> = 500..3_000;
 
@@ -19,11 +19,16 @@ impl Stage {
     /// Blocks for as long as it takes; in the end only those who stay are there.
     pub(super) fn storm(&self, role: &'static str, takes: Duration, seed: u64) -> anyhow::Result<()> {
         let _disturbed = (role == "notify").then(|| self.disturb());
-        let (mut dice, began) = (Dice::new(seed, "storm"), Instant::now());
-        let (mut here, mut gone) = (Vec::new(), Vec::new());
+        let (mut dice, mut here, mut gone) = (Dice::new(seed, "storm"), Vec::new(), Vec::new());
+        let staying = self.of_role(role).count();
+        let [fewest, most] = [MEMBERS.start(), MEMBERS.end()].map(|members| members.saturating_sub(staying));
+        while here.len() < fewest {
+            here.push(self.come(role, None)?);
+            self.count(&format!("member_came_{role}"));
+        }
+        let began = Instant::now();
         while began.elapsed() < takes {
-            let is_coming =
-                here.len() < *PASSERS_BY.start() || (here.len() < *PASSERS_BY.end() && dice.per_thousand(500));
+            let is_coming = here.len() <= fewest || (here.len() < most && dice.per_thousand(500));
             if is_coming {
                 here.push(self.come(role, gone.pop())?);
             } else {
@@ -35,6 +40,7 @@ impl Stage {
             self.count(&format!("member_{}_{role}", if is_coming { "came" } else { "went" }));
             thread::sleep(Duration::from_millis(dice.within(INTERVAL_MS)));
         }
+        self.count_more("rebalance_storm_s", began.elapsed().as_secs());
         for member in here {
             self.go(&member, true)?;
             gone.push(member);
