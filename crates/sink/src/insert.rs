@@ -149,6 +149,9 @@ impl Lander {
             refused.push(RefusedRow::event(block, *row, batch).map_err(|error| broken(block, &error))?);
         }
         self.tell(batch, &report);
+        if beginning != Beginning::New {
+            self.metrics.rows_again.inc_by(rows(block, report.refused.len()));
+        }
         self.count(block, report.refused.len(), began);
         Ok(report)
     }
@@ -308,10 +311,14 @@ impl Lander {
     }
 
     fn count(&self, block: &EncodedBlock, refused: usize, began: Instant) {
-        let rows = u64::try_from(block.rows.saturating_sub(refused)).unwrap_or(u64::MAX);
-        self.metrics.rows.with_label_values(&[block.table]).inc_by(rows);
+        self.metrics.rows.with_label_values(&[block.table]).inc_by(rows(block, refused));
         self.metrics.insert_seconds.with_label_values(&[block.table]).observe(began.elapsed().as_secs_f64());
     }
+}
+
+/// Rows of a block that are stored.
+fn rows(block: &EncodedBlock, refused: usize) -> u64 {
+    u64::try_from(block.rows.saturating_sub(refused)).unwrap_or(u64::MAX)
 }
 
 /// The position of each row of a block of events.

@@ -37,6 +37,8 @@ pub(crate) struct Metrics {
     pub(crate) repairs: IntCounter,
     /// See `repairs`.
     pub(crate) repaired_rows: IntCounter,
+    /// Rows of `events` in batches that may have been stored before they were sent.
+    pub(crate) rows_again: IntCounter,
     /// Rows that were found more often than they should be there.
     pub(crate) surplus_rows: IntCounter,
     /// Rows that a table refuses, by table; each became a dead letter.
@@ -81,6 +83,10 @@ impl Metrics {
                 "Times that rows were missing though ClickHouse had acknowledged them; they were sent again.",
             )?,
             repaired_rows: IntCounter::new("daylight_sink_repaired_rows_total", "Rows that were sent again so.")?,
+            rows_again: IntCounter::new(
+                "daylight_sink_rows_again_total",
+                "Rows of events, of those in daylight_sink_rows_total, that another sink, or this one, may have stored and counted before.",
+            )?,
             surplus_rows: IntCounter::new(
                 "daylight_sink_surplus_rows_total",
                 "Rows that were read back and should not be there: a second one at its position, or one of no record.",
@@ -111,6 +117,7 @@ impl Metrics {
         registry.register(Box::new(metrics.read_backs.clone()))?;
         registry.register(Box::new(metrics.repairs.clone()))?;
         registry.register(Box::new(metrics.repaired_rows.clone()))?;
+        registry.register(Box::new(metrics.rows_again.clone()))?;
         registry.register(Box::new(metrics.surplus_rows.clone()))?;
         registry.register(Box::new(metrics.refused_rows.clone()))?;
         registry.register(Box::new(metrics.in_flight.clone()))?;

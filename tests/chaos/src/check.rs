@@ -172,7 +172,7 @@ fn check_sums(observed: &Observed, verdict: &mut Verdict) {
     if sums.read != sums.accepted + sums.duplicates + sums.ignored + sums.rejected {
         verdict.find(Invariant::I9, format!("ingest does not add up: {sums:?}"));
     }
-    if sums.accepted == 0 || sums.accepted != sums.landed + sums.refused || sums.accepted != sums.observed {
+    if sums.accepted == 0 || !sums.has_landed_whole() || sums.accepted != sums.observed {
         verdict.find(Invariant::I9, format!("accepted is not landed and dead, or not observed: {sums:?}"));
     }
 }

@@ -210,7 +210,7 @@ fn look(
     let probe_took = drained.is_ok().then(|| began.elapsed());
     let probed = poll(PROBE_WITHIN, "the counters add up", || {
         let sums = sums(stage)?.since(before);
-        ensure!(sums.accepted == sums.landed && sums.accepted == sums.observed, "{sums:?}");
+        ensure!(sums.has_landed_whole() && sums.accepted == sums.observed, "{sums:?}");
         Ok(sums)
     });
     let sums = probed.or_else(|_| sums(stage).map(|now| now.since(before)))?;

@@ -204,12 +204,20 @@ pub fn sums(stage: &Stage) -> anyhow::Result<Sums> {
         ignored: of("ingest", "daylight_ingest_ignored_total", "")?,
         rejected: of("ingest", "daylight_ingest_rejected_total", "")?,
         landed: of("sink", "daylight_sink_rows_total", "table=\"events\"")?,
+        landed_again: of("sink", "daylight_sink_rows_again_total", "")?,
         refused: of("sink", "daylight_sink_refused_rows_total", "table=\"events\"")?,
         observed: of("detect", "daylight_detect_events_total", "")?,
     })
 }
 
 impl Sums {
+    /// Is everything that was accepted a row, or a dead letter of the sink, and nothing else?
+    #[must_use]
+    pub fn has_landed_whole(&self) -> bool {
+        let landed = self.landed + self.refused;
+        (landed.saturating_sub(self.landed_again)..=landed).contains(&self.accepted)
+    }
+
     /// What was added since.
     #[must_use]
     pub fn since(self, before: Sums) -> Sums {
@@ -220,6 +228,7 @@ impl Sums {
             ignored: self.ignored.saturating_sub(before.ignored),
             rejected: self.rejected.saturating_sub(before.rejected),
             landed: self.landed.saturating_sub(before.landed),
+            landed_again: self.landed_again.saturating_sub(before.landed_again),
             refused: self.refused.saturating_sub(before.refused),
             observed: self.observed.saturating_sub(before.observed),
         }

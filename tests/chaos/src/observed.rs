@@ -100,6 +100,8 @@ pub struct Sums {
     pub rejected: u64,
     /// Rows that landed.
     pub landed: u64,
+    /// Of them, those that may be counted for the second time: who loses a partition before its commit has counted them, and so does the next.
+    pub landed_again: u64,
     /// Rows that the table refused.
     pub refused: u64,
     /// Events that detection observed.
