@@ -42,12 +42,15 @@ fn drains() -> Vec<Case> {
         ours("embedded log, sink, packed, 800 apps", EachTurn, sink(load(800, Packed, Embedded))),
         ours("embedded log, sink, one per record, 800 apps", EachTurn, sink(load(800, Single, Embedded))),
         ours("embedded log, sink, packed, 20,000 apps", EachTurn, sink(load(20_000, Packed, Embedded))),
+        ours("embedded log, sink, one per record, 20,000 apps", EachTurn, sink(load(20_000, Single, Embedded))),
         ours("embedded log, detect, packed, 800 apps", EachTurn, detect(load(800, Packed, Embedded))),
         ours("embedded log, detect, one per record, 800 apps", EachTurn, detect(load(800, Single, Embedded))),
         ours("embedded log, detect, packed, 20,000 apps", EachTurn, detect(load(20_000, Packed, Embedded))),
+        ours("embedded log, detect, one per record, 20,000 apps", EachTurn, detect(load(20_000, Single, Embedded))),
         ours("paced, packed", EachTurn, Work::Paced { engine: Kafka, form: Packed }),
         ours("paced, one per record", EachTurn, Work::Paced { engine: Kafka, form: Single }),
         ours("paced, embedded log, 100 events a request", EachTurn, Work::Paced { engine: Embedded, form: Packed }),
+        ours("detect, start with 1 M pairs", Once, Work::Restart { pairs: 1_000_000 }),
         ours("detect, start with 10 M pairs", Once, Work::Restart { pairs: 10_000_000 }),
     ]
 }
