@@ -78,5 +78,9 @@ fn the_binary_under_test_holds_no_mistake() {
         !found.stdout.starts_with(b"0")
     };
     assert!(holds(&binary, "with its log and ClickHouse on this machine"), "grep finds what is there");
-    assert!(!holds(&binary, &mark()), "{} was built with mistakes", binary.display());
+    // The one that is released stands beside it, where somebody has built it.
+    let released = binary.parent().and_then(Path::parent).unwrap().join("release/daylight");
+    for program in [&binary, &released].into_iter().filter(|program| program.exists()) {
+        assert!(!holds(program, &mark()), "{} was built with mistakes", program.display());
+    }
 }

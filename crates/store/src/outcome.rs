@@ -164,6 +164,22 @@ mod tests {
         }
     }
 
+    /// All of them, and not some drawn by chance.
+    #[test]
+    fn of_all_statuses_and_numbers_only_200_without_a_number_is_clean_and_only_known_numbers_are_refused() {
+        for status in 100..=599 {
+            assert_eq!(end(classify(status, None, "")) == End::Clean, status == 200, "{status}");
+            for code in (0..2_000).chain([u32::MAX]) {
+                let expected = match code {
+                    code if VALUE_REFUSED.contains(&code) => End::Reject(code),
+                    code if BLOCK_REFUSED.contains(&code) => End::Halt(code),
+                    code => End::Ambiguous(code),
+                };
+                assert_eq!(end(classify(status, Some(code), "")), expected, "{status} {code}");
+            }
+        }
+    }
+
     #[test]
     fn the_two_lists_share_no_number_and_are_sorted() {
         for list in [VALUE_REFUSED, BLOCK_REFUSED] {
