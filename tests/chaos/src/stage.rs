@@ -101,8 +101,10 @@ pub struct Member {
 pub struct Size {
     /// Threads.
     pub threads: u64,
-    /// Open files.
+    /// Open files and sockets, without the next ones.
     pub files: u64,
+    /// Open tables of the embedded log: as many as it has, up to what it keeps open.
+    pub log_tables: u64,
     /// Resident bytes.
     pub memory_bytes: u64,
 }
@@ -339,8 +341,14 @@ impl Member {
             let line = status.lines().find_map(|line| line.strip_prefix(name));
             line.and_then(|line| line.trim().trim_end_matches("kB").trim().parse::<u64>().ok()).unwrap_or(0)
         };
-        let files = std::fs::read_dir(format!("/proc/{process}/fd"))?.count();
-        Ok(Size { threads: number("Threads:"), files: u64::try_from(files)?, memory_bytes: number("VmRSS:") * 1_024 })
+        let open = std::fs::read_dir(format!("/proc/{process}/fd"))?.flatten();
+        // What was closed meanwhile leads nowhere.
+        let is_table = |file: std::fs::DirEntry| {
+            std::fs::read_link(file.path()).is_ok_and(|path| path.to_string_lossy().contains("/keyspaces/"))
+        };
+        let (tables, files): (Vec<bool>, Vec<bool>) = open.map(is_table).partition(|is_table| *is_table);
+        let (log_tables, files) = (u64::try_from(tables.len())?, u64::try_from(files.len())?);
+        Ok(Size { threads: number("Threads:"), files, log_tables, memory_bytes: number("VmRSS:") * 1_024 })
     }
 
     /// Its name on the terminal.
