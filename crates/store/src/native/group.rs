@@ -8,7 +8,10 @@ use std::hash::BuildHasher;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
-use super::{Dictionary, words::words};
+use super::{Dictionary, words::is_same};
+
+/// Bytes of a number in `known`.
+const NUMBER_BYTES: usize = size_of::<u32>();
 
 /// Combinations that a block may have before it is asked whether they repeat at all.
 const COMBINATIONS_FREE: usize = 4_096;
@@ -20,8 +23,8 @@ const COMBINATIONS_FREE: usize = 4_096;
 pub(crate) struct Group<const N: usize> {
     hasher: DefaultHashBuilder,
     table: HashTable<Place>,
-    /// Of each combination one behind the other: the length of its key, what its texts are in the `N` columns of this block, its key.
-    known: Vec<u64>,
+    /// Of each combination one behind the other: the length of its key, what its texts are in the `N` columns of this block (a u32 each), its key.
+    known: Vec<u8>,
     combinations: usize,
     /// The combination of the row before, and how many rows of it the columns do not have yet.
     last: u32,
@@ -92,9 +95,9 @@ impl<const N: usize> Group<N> {
         if self.run == 0 {
             return;
         }
-        let numbers = self.known.get(self.last as usize + 1..).unwrap_or_default();
-        for (column, number) in columns.into_iter().zip(numbers) {
-            column.push_number(half(*number), self.run);
+        let numbers = self.known.get(self.last as usize + NUMBER_BYTES..).unwrap_or_default();
+        for (column, number) in columns.into_iter().zip(numbers.as_chunks().0) {
+            column.push_number(u32::from_le_bytes(*number), self.run);
         }
         self.run = 0;
     }
@@ -108,16 +111,18 @@ impl<const N: usize> Group<N> {
 
     fn is_known(&self, start: u32, key: &[u8]) -> bool {
         let known = self.known.get(start as usize..).unwrap_or_default();
-        known.first().is_some_and(|length| *length == key.len() as u64)
-            && known.get(1 + N..).is_some_and(|known| words(key).zip(known).all(|(word, known)| word == *known))
+        let length = known.first_chunk().map_or(usize::MAX, |length| u32::from_le_bytes(*length) as usize);
+        let begin = NUMBER_BYTES * (1 + N);
+        length == key.len() && known.get(begin..begin + length).is_some_and(|known| is_same(known, key))
     }
 
     fn insert(&mut self, hash: u32, key: &[u8], numbers: [u32; N]) -> u32 {
-        // A block ends long before it has 32 GiB of keys.
+        // A block ends long before it has 4 GiB of keys.
         let start = u32::try_from(self.known.len()).unwrap_or(u32::MAX);
-        self.known.push(key.len() as u64);
-        self.known.extend(numbers.map(u64::from));
-        self.known.extend(words(key));
+        let length = u32::try_from(key.len()).unwrap_or(u32::MAX);
+        self.known.extend_from_slice(&length.to_le_bytes());
+        self.known.extend(numbers.iter().flat_map(|number| number.to_le_bytes()));
+        self.known.extend_from_slice(key);
         self.combinations += 1;
         self.is_hopeless = self.combinations > COMBINATIONS_FREE && self.combinations > self.rows / 2;
         let place = Place { hash, start };
