@@ -8,24 +8,18 @@ use std::hash::BuildHasher;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
-use super::{Dictionary, words::is_same};
-
-/// Bytes of a number in `known`.
-const NUMBER_BYTES: usize = size_of::<u32>();
+use super::Dictionary;
 
 /// Combinations that a block may have before it is asked whether they repeat at all.
 const COMBINATIONS_FREE: usize = 4_096;
 
 /// The keys of `N` columns that come together.
-///
-/// A block writes so much that what is known is seldom in a near cache when it is asked for. So all that is known of a combination lies in one
-/// place, behind one look into a small table.
 pub(crate) struct Group<const N: usize> {
     hasher: DefaultHashBuilder,
-    table: HashTable<Place>,
-    /// Of each combination one behind the other: the length of its key, what its texts are in the `N` columns of this block (a u32 each), its key.
-    known: Vec<u8>,
-    combinations: usize,
+    table: HashTable<u32>,
+    known: Vec<Known<N>>,
+    /// The keys of the known ones, one behind the other.
+    bytes: Vec<u8>,
     /// The combination of the row before, and how many rows of it the columns do not have yet.
     last: u32,
     run: usize,
@@ -35,24 +29,18 @@ pub(crate) struct Group<const N: usize> {
     is_hopeless: bool,
 }
 
-/// Where a combination stands in `known`, and the hash of its key.
-#[derive(Clone, Copy)]
-struct Place {
-    hash: u32,
-    start: u32,
-}
-
-impl Place {
-    /// What the table wants: it takes the place from the lowest bits and a mark from the highest.
-    fn table_hash(hash: u32) -> u64 {
-        u64::from(hash) << 32 | u64::from(hash)
-    }
+struct Known<const N: usize> {
+    hash: u64,
+    start: usize,
+    length: usize,
+    /// What its texts are in the columns of this block.
+    numbers: [u32; N],
 }
 
 impl<const N: usize> Default for Group<N> {
     fn default() -> Group<N> {
         let (hasher, table) = (DefaultHashBuilder::default(), HashTable::new());
-        Group { hasher, table, known: Vec::new(), combinations: 0, last: 0, run: 0, rows: 0, is_hopeless: false }
+        Group { hasher, table, known: Vec::new(), bytes: Vec::new(), last: 0, run: 0, rows: 0, is_hopeless: false }
     }
 }
 
@@ -76,9 +64,8 @@ impl<const N: usize> Group<N> {
             }
             return;
         }
-        let hash = half(self.hasher.hash_one(key));
-        let is_key = |place: &Place| place.hash == hash && self.is_known(place.start, key);
-        let found = self.table.find(Place::table_hash(hash), is_key).map(|place| place.start);
+        let hash = self.hasher.hash_one(key);
+        let found = self.table.find(hash, |place| self.is_known(*place, key)).copied();
         self.last = found.unwrap_or_else(|| {
             let mut numbers = [0; N];
             for ((number, column), text) in numbers.iter_mut().zip(&mut columns).zip(texts) {
@@ -95,9 +82,10 @@ impl<const N: usize> Group<N> {
         if self.run == 0 {
             return;
         }
-        let numbers = self.known.get(self.last as usize + NUMBER_BYTES..).unwrap_or_default();
-        for (column, number) in columns.into_iter().zip(numbers.as_chunks().0) {
-            column.push_number(u32::from_le_bytes(*number), self.run);
+        if let Some(known) = self.known.get(self.last as usize) {
+            for (column, number) in columns.into_iter().zip(known.numbers) {
+                column.push_number(number, self.run);
+            }
         }
         self.run = 0;
     }
@@ -106,35 +94,25 @@ impl<const N: usize> Group<N> {
     pub(crate) fn clear(&mut self) {
         self.table.clear();
         self.known.clear();
-        (self.combinations, self.last, self.run, self.rows, self.is_hopeless) = (0, 0, 0, 0, false);
+        self.bytes.clear();
+        (self.last, self.run, self.rows, self.is_hopeless) = (0, 0, 0, false);
     }
 
-    fn is_known(&self, start: u32, key: &[u8]) -> bool {
-        let known = self.known.get(start as usize..).unwrap_or_default();
-        let length = known.first_chunk().map_or(usize::MAX, |length| u32::from_le_bytes(*length) as usize);
-        let begin = NUMBER_BYTES * (1 + N);
-        length == key.len() && known.get(begin..begin + length).is_some_and(|known| is_same(known, key))
+    fn is_known(&self, place: u32, key: &[u8]) -> bool {
+        self.known.get(place as usize).is_some_and(|known| {
+            known.length == key.len() && self.bytes.get(known.start..known.start + known.length) == Some(key)
+        })
     }
 
-    fn insert(&mut self, hash: u32, key: &[u8], numbers: [u32; N]) -> u32 {
-        // A block ends long before it has 4 GiB of keys.
-        let start = u32::try_from(self.known.len()).unwrap_or(u32::MAX);
-        let length = u32::try_from(key.len()).unwrap_or(u32::MAX);
-        self.known.extend_from_slice(&length.to_le_bytes());
-        self.known.extend(numbers.iter().flat_map(|number| number.to_le_bytes()));
-        self.known.extend_from_slice(key);
-        self.combinations += 1;
-        self.is_hopeless = self.combinations > COMBINATIONS_FREE && self.combinations > self.rows / 2;
-        let place = Place { hash, start };
-        self.table.insert_unique(Place::table_hash(hash), place, |place| Place::table_hash(place.hash));
-        start
+    fn insert(&mut self, hash: u64, key: &[u8], numbers: [u32; N]) -> u32 {
+        let place = u32::try_from(self.known.len()).unwrap_or(u32::MAX);
+        self.known.push(Known { hash, start: self.bytes.len(), length: key.len(), numbers });
+        self.bytes.extend_from_slice(key);
+        self.is_hopeless = self.known.len() > COMBINATIONS_FREE && self.known.len() > self.rows / 2;
+        let known = &self.known;
+        self.table.insert_unique(hash, place, |place| known.get(*place as usize).map_or(0, |known| known.hash));
+        place
     }
-}
-
-/// The lower half of a number.
-#[expect(clippy::cast_possible_truncation, reason = "the other half is not wanted")]
-const fn half(number: u64) -> u32 {
-    number as u32
 }
 
 #[cfg(test)]
@@ -181,29 +159,6 @@ mod tests {
     }
 
     #[test]
-    fn keys_that_differ_in_one_byte_or_in_length_alone_are_told_apart() {
-        for length in [1, 2, 7, 8, 9, 15, 16, 17, 24, 31] {
-            let base = vec![0_u8; length];
-            let differing = (0..length).map(|at| {
-                let mut key = base.clone();
-                key[at] = 1;
-                key
-            });
-            let keys: Vec<Vec<u8>> = differing.chain([base.clone(), vec![0; length + 1]]).collect();
-            let (mut group, mut columns) = (Group::<1>::default(), [Dictionary::default()]);
-            for _ in 0..2 {
-                for key in &keys {
-                    group.push(key, columns.each_mut(), [format!("{key:?}").as_str()], 1);
-                }
-            }
-            group.settle(columns.each_mut());
-            assert_eq!(group.combinations, keys.len());
-            let numbers: Vec<u32> = columns[0].numbers().collect();
-            assert!(numbers.iter().copied().eq((0..2).flat_map(|_| 0..u32::try_from(keys.len()).unwrap())));
-        }
-    }
-
-    #[test]
     fn a_row_without_a_key_is_added_text_by_text() {
         compare(&[pairs(100, 3), pairs(100, 3)], |row, one, other| {
             if row % 5 == 0 { Vec::new() } else { format!("{one}/{other}").into_bytes() }
@@ -217,7 +172,7 @@ mod tests {
         for row in 0..rows {
             group.push(&row.to_le_bytes(), columns.each_mut(), ["same"], 1);
         }
-        assert_eq!(group.combinations, COMBINATIONS_FREE + 1);
+        assert_eq!(group.known.len(), COMBINATIONS_FREE + 1);
         compare(&[pairs(rows, rows)], |row, _, _| row.to_le_bytes().to_vec());
     }
 }

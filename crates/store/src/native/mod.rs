@@ -14,7 +14,6 @@ mod select;
 mod spare;
 mod text;
 mod wire;
-mod words;
 
 pub(crate) use block::native_block;
 pub use block::{ColumnType, EncodedBlock};
