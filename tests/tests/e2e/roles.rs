@@ -130,7 +130,7 @@ fn a_role_whose_broker_is_away_says_so_and_is_ready_again_when_it_is_back() -> a
     let role = |role| setup(role, &kafka, &clickhouse.url()).start();
     let roles = [role("sink")?, role("detect")?];
     let says = |role: &Daylight, status: u16, text: &str| {
-        poll(SOON, text, || {
+        poll(SOON, &format!("readiness is {status}"), || {
             let answer = role.readiness()?;
             ensure!(answer.status == status && answer.text().contains(text), "{}: {}", answer.status, answer.text());
             Ok(())

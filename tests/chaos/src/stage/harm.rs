@@ -82,8 +82,12 @@ impl Stage {
     fn stand(&self, who: &str, takes: Duration) -> anyhow::Result<()> {
         match who {
             "ClickHouse" => {
-                let clickhouse = lock(&self.clickhouse);
-                clickhouse.pause()?;
+                let mut clickhouse = lock(&self.clickhouse);
+                // The embedded engine may have ended by itself (a body that was cut), before or just now.
+                poll(SOON, "ClickHouse stands", || {
+                    clickhouse.revive()?;
+                    clickhouse.pause()
+                })?;
                 thread::sleep(takes);
                 clickhouse.resume()
             }
