@@ -1,5 +1,4 @@
-//! A few faults of each kind, at every test run: the same harness, the same checker, smaller amounts. The engine of one machine alone: it needs
-//! no broker, and takes half a minute. `make chaos CHAOS=--short` does the same on both.
+//! A few faults of each kind, at every test run: the same harness, the same checker, smaller amounts. `make chaos CHAOS=--short` does the same.
 
 #![allow(clippy::panic, clippy::print_stderr, reason = "a test stops at the first surprise, and tells what it saw")]
 
@@ -10,8 +9,16 @@ const SEED: u64 = 20_261_122;
 
 #[test]
 fn embedded_every_invariant_holds_through_kills_and_lost_answers() -> anyhow::Result<()> {
+    run(Engine::Embedded)
+}
+
+#[test]
+fn kafka_every_invariant_holds_through_kills_of_roles_and_broker_and_lost_answers() -> anyhow::Result<()> {
+    run(Engine::Kafka)
+}
+
+fn run(engine: Engine) -> anyhow::Result<()> {
     let seed = std::env::var("DAYLIGHT_TESTS_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(SEED);
-    let engine = Engine::Embedded;
     let report = conduct::run(engine, seed, &Amounts::short(engine), &[], &|line| eprintln!("{line}"))?;
     eprintln!("{report}");
     anyhow::ensure!(report.verdict.is_sound(), "seed {seed}, engine {}: {report}", engine.name());
