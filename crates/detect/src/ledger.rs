@@ -7,7 +7,7 @@ use std::{
 
 use broker::{Record, partition_of};
 use codec::{EncodeError, decode_ledger_entry, encode_ledger_entry, ledger_key, parse_ledger_key};
-use detection::{Engine, LedgerChange};
+use detection::{BulkPairs, Engine, LedgerChange};
 use enrichment::Enricher;
 use event::{Control, LedgerEntry, LedgerKey, LogId, Position};
 
@@ -92,12 +92,14 @@ pub(crate) fn why_foreign((of, among): (LogId, u32), events: LogId, partitions: 
 /// Takes in a partition of the ledger, record by record.
 ///
 /// Most entries are only ever replaced, so the engine takes each as it comes and the latest wins. What waits (`Held`) is often *removed*,
-/// and control records must come in the order of the log; both are few, and are set apart until the whole partition has been read.
+/// and control records must come in the order of the log; both are few, and are set apart until the whole partition has been read. Pairs are
+/// many, and go in together.
 pub(crate) struct Restoring {
     partition: u32,
     partitions: u32,
     held: HashMap<Vec<u8>, Vec<u8>>,
     controls: Vec<ControlEntry>,
+    pairs: BulkPairs,
     /// The tenants met.
     pub(crate) tenants: HashSet<String>,
     /// Tenants of other partitions: what is left of them here was copied there.
@@ -116,6 +118,7 @@ impl Restoring {
             partitions,
             held: HashMap::new(),
             controls: Vec::new(),
+            pairs: BulkPairs::default(),
             tenants: HashSet::new(),
             strangers: HashSet::new(),
             origin: None,
@@ -151,6 +154,7 @@ impl Restoring {
             LedgerEntry::Control { position, control, .. } => {
                 self.controls.push(ControlEntry { tenant: tenant.to_owned(), position, control });
             }
+            LedgerEntry::Pair { .. } => self.pairs.take(tenant, &entry, engine),
             entry => {
                 // What an app was called at first sight names it in later events that are nameless (Okta consents).
                 if let LedgerEntry::App { app, name, .. } = &entry {
@@ -170,6 +174,7 @@ impl Restoring {
             Some((_, LedgerKey::Held(_) | LedgerKey::Origin)) | None => {}
             Some((tenant, about)) if self.meet(tenant) => match about {
                 LedgerKey::Control(_) => self.controls.retain(|entry| entry.key() != key),
+                LedgerKey::Pair(app_hash, user_key) => self.pairs.forget(tenant, app_hash, user_key, engine),
                 about => engine.forget(tenant, about),
             },
             Some(_) => {}
@@ -206,6 +211,7 @@ impl Restoring {
         engine: &mut Engine,
         enricher: &mut Enricher,
     ) -> Result<(), codec::DecodeError> {
+        self.pairs.finish(engine);
         for value in self.held.values() {
             let (tenant, entry) = decode_ledger_entry(value)?;
             engine.load(tenant, &entry);

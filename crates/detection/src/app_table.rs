@@ -248,6 +248,15 @@ impl AppTable {
         self.uncount(group);
     }
 
+    /// Takes in pairs of the ledger, the latest of a person last.
+    pub(crate) fn restore_pairs(&mut self, hash: u64, pairs: Vec<Pair>) {
+        let app = self.place(hash);
+        let Some(known) = self.get_mut(app) else { return };
+        known.pairs.set_all(pairs);
+        let group = known.group;
+        self.uncount(group);
+    }
+
     /// Takes out a pair.
     pub(crate) fn forget_pair(&mut self, hash: u64, person: UserKey) {
         let Some(index) = self.by_hash.get(&hash).copied() else { return };

@@ -13,6 +13,7 @@ use crate::{
     draft::{self, Opening},
     findings::{Change, Findings},
     held::{HeldEntry, has_companions},
+    pairs::Pair,
     rules::{Lane, RULES, Rule},
     settings::Settings,
     sight::{Sight, way_of},
@@ -76,6 +77,11 @@ impl Engine {
     /// Takes in an entry of the compacted topic. Any order will do; the latest entry of a key must come last.
     pub fn load(&mut self, tenant: &str, entry: &LedgerEntry<'_>) {
         tenant_of(&mut self.tenants, tenant).load(entry);
+    }
+
+    /// Takes in pairs of an app, the latest of a person last.
+    pub(crate) fn load_pairs(&mut self, tenant: &str, app_hash: u64, pairs: Vec<Pair>) {
+        tenant_of(&mut self.tenants, tenant).apps.restore_pairs(app_hash, pairs);
     }
 
     /// Takes in a tombstone of the compacted topic: what was loaded under this key is forgotten.

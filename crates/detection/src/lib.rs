@@ -8,6 +8,7 @@
 //! episodes, evidence and the ledger are the engine's.
 
 mod app_table;
+mod bulk;
 mod draft;
 mod engine;
 mod evidence;
@@ -22,6 +23,7 @@ mod snapshot;
 mod state_hash;
 mod tenant;
 
+pub use bulk::BulkPairs;
 pub use draft::Draft;
 pub use engine::{Engine, KnownApp, Observation};
 pub use findings::{Change, Findings, LedgerChange, Stats};

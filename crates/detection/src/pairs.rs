@@ -22,6 +22,8 @@ const OFFSET_MAX: u64 = (1 << (64 - INDEX_BITS - SIGHTING_BITS)) - 1;
 
 /// Of eight homes, so many have an entry at most; then the table grows.
 const FILLED_MAX_OF_8: usize = 7;
+/// Pairs that come together are put in by a pass over the whole table where they are more than its pairs divided by it.
+const PAIRS_PER_PASS: usize = 8;
 /// Homes that a table gets at least when it grows.
 const HOMES_ADDED_MIN: usize = 2;
 
@@ -159,6 +161,23 @@ impl Pairs {
         }
     }
 
+    /// Puts pairs in place of whatever is there, the latest of a person last.
+    pub(crate) fn set_all(&mut self, mut pairs: Vec<Pair>) {
+        if pairs.len() <= self.len / PAIRS_PER_PASS {
+            pairs.into_iter().for_each(|pair| self.set(pair));
+            return;
+        }
+        pairs.retain(Pair::is_taken);
+        keep_latest(&mut pairs);
+        self.places.retain(Pair::is_taken);
+        self.places.reserve_exact(pairs.len());
+        self.places.append(&mut pairs);
+        // Two runs that are sorted already: one pass.
+        keep_latest(&mut self.places);
+        self.len = self.places.len();
+        self.grow(homes_of(self.len).max(self.homes));
+    }
+
     /// Takes a pair out. Those behind it that were pushed on from their home move up.
     pub(crate) fn remove(&mut self, user_key: UserKey) -> bool {
         let Ok(place) = self.find(hash(user_key)) else { return false };
@@ -176,7 +195,7 @@ impl Pairs {
 
     /// Makes room for so many pairs in all, for whoever knows that they come.
     pub(crate) fn reserve(&mut self, pairs: usize) {
-        let homes = pairs.saturating_add(1).saturating_mul(8) / FILLED_MAX_OF_8 + 1;
+        let homes = homes_of(pairs);
         if homes > self.homes {
             self.grow(homes);
         }
@@ -226,7 +245,7 @@ impl Pairs {
         }
     }
 
-    /// Spreads the pairs over so many homes: more than there were. In place, so that a large table does not need twice its room.
+    /// Spreads the pairs over so many homes: no fewer than there were. In place, so that a large table does not need twice its room.
     fn grow(&mut self, homes: usize) {
         self.places.retain(Pair::is_taken);
         let ends_at = self.places.iter().fold(0, |next, pair| home(hash(pair.user_key), homes).max(next) + 1);
@@ -244,6 +263,23 @@ impl Pairs {
         }
         self.homes = homes;
     }
+}
+
+/// The homes that so many pairs and one more need.
+fn homes_of(pairs: usize) -> usize {
+    pairs.saturating_add(1).saturating_mul(8) / FILLED_MAX_OF_8 + 1
+}
+
+/// Sorts pairs as they stand in a table. Of several of one person the last stays.
+fn keep_latest(pairs: &mut Vec<Pair>) {
+    pairs.sort_by_key(|pair| hash(pair.user_key));
+    pairs.dedup_by(|later, earlier| {
+        let is_same = later.user_key == earlier.user_key;
+        if is_same {
+            *earlier = *later;
+        }
+        is_same
+    });
 }
 
 /// Spreads people over the table: no two have the same hash. Their key is a keyed hash already, so nobody outside can choose neighbours; the
@@ -353,6 +389,28 @@ mod tests {
         assert_eq!(pairs.homes, homes);
         pairs.set(Pair::new(UserKey::NONE, Packed(0), Sighting::USED));
         assert_eq!(pairs.len(), 1_000, "nobody is no pair");
+    }
+
+    #[test]
+    fn pairs_that_come_together_stand_as_those_that_come_alone() {
+        let key = |number: u64| UserKey(hash(UserKey(number % 3_000 + 1)));
+        let (mut alone, mut together) = (Pairs::default(), Pairs::default());
+        // Few beside many, many beside few, and people who come again.
+        for numbers in [0..10, 5..2_000, 1_990..2_100, 0..0, 2_500..9_000] {
+            let pairs: Vec<Pair> = numbers
+                .map(|number| {
+                    let position = Packed::from(Position { offset: number, index: 0 });
+                    Pair::new(key(number), position, Sighting::USED)
+                })
+                .collect();
+            pairs.iter().for_each(|pair| alone.set(*pair));
+            together.set_all(pairs);
+            check(&together);
+            assert!(together.iter().eq(alone.iter()));
+        }
+        together.set_all(vec![Pair::default(); 9_000]);
+        assert_eq!(together.len(), alone.len(), "nobody is no pair");
+        check(&together);
     }
 
     #[test]

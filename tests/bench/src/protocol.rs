@@ -102,7 +102,9 @@ pub(crate) fn run() -> anyhow::Result<()> {
     println!("detect and ingest: {others:.2} µs an event");
     for Outcome { name, median_share, median_share_of_full_path, .. } in &report.outcomes {
         let (of_sink, of_all) = (median_share * 100.0, median_share_of_full_path * 100.0);
-        println!("{name}: {of_all:+.1} % of the full path, {of_sink:+.1} % of the sink's part (medians of {pairs} pairs)");
+        println!(
+            "{name}: {of_all:+.1} % of the full path, {of_sink:+.1} % of the sink's part (medians of {pairs} pairs)"
+        );
     }
     let is_over = |outcome: &&Outcome| outcome.median_share_of_full_path > SHARE_MAX && is_target(outcome.name);
     let over = report.outcomes.iter().find(is_over).map(|outcome| outcome.name);
