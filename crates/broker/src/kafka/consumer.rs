@@ -24,7 +24,7 @@ use rdkafka::{
 use super::{
     commits::Commits,
     errors::{commit_error, consume_error},
-    reader::{ANSWERS_WITHIN, committed_of, kafka_partition, partition_list, record_of, unsigned},
+    reader::{ANSWERS_WITHIN, committed_of, kafka_partition, partition_list, record_of, unsigned, watermarks_of},
     settings,
     words::LastWords,
 };
@@ -239,7 +239,7 @@ impl Consumer {
         let mut assignments = Vec::with_capacity(committed.len());
         for (partition, committed) in committed {
             let place = kafka_partition(partition)?;
-            let watermarks = self.client.fetch_watermarks(&self.topic, place, ANSWERS_WITHIN).map_err(failed)?;
+            let watermarks = watermarks_of(self.client.client(), &self.topic, place, ANSWERS_WITHIN).map_err(failed)?;
             let (low, high) = (unsigned(watermarks.0), unsigned(watermarks.1));
             assignments.push(Assignment { partition, committed, low, high });
         }
@@ -279,7 +279,7 @@ impl Consumer {
         }
         let outside = self.positions.iter().find(|(partition, position)| {
             let place = i32::try_from(**partition).unwrap_or(i32::MAX);
-            let watermarks = self.client.fetch_watermarks(&self.topic, place, ANSWERS_WITHIN);
+            let watermarks = watermarks_of(self.client.client(), &self.topic, place, ANSWERS_WITHIN);
             watermarks.is_ok_and(|(low, high)| **position < unsigned(low) || **position > unsigned(high))
         });
         let first = self.positions.keys().next().copied().unwrap_or_default();

@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use rdkafka::{
-    Offset, TopicPartitionList,
+    ClientContext, Offset, TopicPartitionList,
+    client::Client,
     consumer::{BaseConsumer, Consumer as _},
     error::{KafkaError, RDKafkaErrorCode},
     message::{BorrowedMessage, Message},
@@ -42,7 +43,7 @@ impl Engine {
         let client = rdkafka::producer::Producer::client(&*producer);
         let deadline = Instant::now() + ANSWERS_WITHIN;
         loop {
-            match client.fetch_watermarks(topic, place, ANSWERS_WITHIN) {
+            match watermarks_of(client, topic, place, ANSWERS_WITHIN) {
                 Ok((low, high)) => return Ok((unsigned(low), unsigned(high))),
                 // A broker that has just started leads nothing for a moment.
                 Err(error) if is_leader_unknown(&error) && Instant::now() < deadline => {
@@ -140,6 +141,21 @@ fn is_coordinator_moving(error: &KafkaError) -> bool {
     )
 }
 
+/// Where a partition begins and ends. librdkafka keeps the answer "nobody leads it" for up to a quarter of an hour and asks no broker again: whoever
+/// asks at a bad moment would hear it long after. So it is asked who leads the topic, and the next call has the answer.
+pub(super) fn watermarks_of<C: ClientContext>(
+    client: &Client<C>,
+    topic: &str,
+    place: i32,
+    within: Duration,
+) -> Result<(i64, i64), KafkaError> {
+    let answer = client.fetch_watermarks(topic, place, within);
+    if answer.as_ref().is_err_and(is_leader_unknown) {
+        client.fetch_metadata(Some(topic), within).ok();
+    }
+    answer
+}
+
 /// What the consumer's group has committed for partitions.
 pub(super) fn committed_of<C: rdkafka::consumer::ConsumerContext>(
     consumer: &BaseConsumer<C>,
@@ -206,4 +222,27 @@ pub(super) fn away(error: crate::OpenError) -> ConsumeError {
 
 fn unknown_partition(topic: &str, partition: u32) -> ConsumeError {
     ConsumeError::Refused { reason: format!("topic {topic} has no partition {partition}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use rdkafka::{ClientConfig, mocking::MockCluster};
+
+    use super::*;
+
+    /// A single node leads whatever it has, so librdkafka's own cluster stands in.
+    #[test]
+    fn a_partition_without_a_leader_is_asked_for_again_and_not_for_a_quarter_of_an_hour_later() {
+        let cluster = MockCluster::new(1).unwrap();
+        cluster.create_topic("ledger", 2, 1).unwrap();
+        let config = ClientConfig::new().set("bootstrap.servers", cluster.bootstrap_servers()).clone();
+        let consumer: BaseConsumer = consumer_config(&config, NO_GROUP).create().unwrap();
+        let ask = || watermarks_of(consumer.client(), "ledger", 1, ANSWERS_WITHIN);
+        cluster.partition_leader("ledger", 1, None).unwrap();
+        let error = ask().unwrap_err();
+        assert!(is_leader_unknown(&error), "{error}");
+        cluster.partition_leader("ledger", 1, Some(1)).unwrap();
+        // The first answer may still be the old one.
+        assert_eq!(ask().or_else(|_| ask()).unwrap(), (0, 0));
+    }
 }

@@ -20,6 +20,7 @@ use super::{
     errors::append_error,
     lane::message,
     producer::{Delivery, Waiting},
+    reader::watermarks_of,
     settings,
 };
 use crate::{Ack, AppendError, OFFSET_UNKNOWN, Record, limits::why_refused};
@@ -107,7 +108,7 @@ impl SoleWriter {
     fn wait_until_seen(&self, next: u64, deadline: Instant) -> Result<(), AppendError> {
         let place = i32::try_from(self.partition).unwrap_or(i32::MAX);
         while Instant::now() < deadline {
-            match self.producer.client().fetch_watermarks(&self.topic, place, ASKED_FOR) {
+            match watermarks_of(self.producer.client(), &self.topic, place, ASKED_FOR) {
                 Ok((_, high)) if u64::try_from(high).is_ok_and(|high| high >= next) => return Ok(()),
                 _ => std::thread::park_timeout(ASK_INTERVAL),
             }
