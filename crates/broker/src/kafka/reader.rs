@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use rdkafka::{
     ClientContext, Offset, TopicPartitionList,
     client::Client,
-    consumer::{BaseConsumer, Consumer as _},
+    consumer::{BaseConsumer, Consumer as _, ConsumerContext},
     error::{KafkaError, RDKafkaErrorCode},
     message::{BorrowedMessage, Message},
 };
@@ -32,6 +32,22 @@ const LEADER_LOOK_INTERVAL: Duration = Duration::from_millis(50);
 const END_TOLD_WITHIN_MS: u32 = 20;
 /// librdkafka wants a group's name for reading a partition. Nobody joins it and nothing is committed in it.
 const NO_GROUP: &str = "daylight-reader";
+
+/// Hears what librdkafka says of a reader.
+struct Reader;
+
+impl ClientContext for Reader {
+    fn error(&self, error: KafkaError, reason: &str) {
+        // A reader that has all it wanted does not wait to be told that this was the end.
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::PartitionEOF) {
+            tracing::debug!(%error, reason, "librdkafka");
+        } else {
+            tracing::warn!(%error, reason, "librdkafka");
+        }
+    }
+}
+
+impl ConsumerContext for Reader {}
 
 impl Engine {
     pub(crate) fn watermarks(&self, topic: &str, partition: u32) -> Result<(u64, u64), ConsumeError> {
@@ -93,7 +109,8 @@ impl Engine {
         // Where the last offsets are no records, only the end itself tells that it is reached.
         config.set("enable.partition.eof", "true");
         config.set("fetch.wait.max.ms", END_TOLD_WITHIN_MS.to_string());
-        let consumer: BaseConsumer = config.create().map_err(|error| consume_error(&error))?;
+        let consumer: BaseConsumer<Reader> =
+            config.create_with_context(Reader).map_err(|error| consume_error(&error))?;
         let places = partition_list(topic, &[(partition, from)]).map_err(|error| consume_error(&error))?;
         consumer.assign(&places).map_err(|error| consume_error(&error))?;
         let mut deadline = Instant::now() + RECORD_WITHIN;
