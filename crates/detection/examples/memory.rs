@@ -131,7 +131,7 @@ fn observe(engine: &mut Engine, number: u64, offset: u64, apps: &Apps, out: &mut
     engine.observe(Observation { coordinates, logged_at: at }, &enriched, out);
 }
 
-/// As a start does it with what the compacted topic holds.
+/// The entries of the compacted topic, one by one. A start gives the engine the pairs together (`BulkPairs`).
 fn restore(engine: &mut Engine, pairs: u64, apps: &Apps) {
     let hashes: Vec<u64> = (0..apps.ids.len()).map(|app| stable_hash_64(&apps.reference(app))).collect();
     for number in 0..pairs {

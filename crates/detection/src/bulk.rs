@@ -9,12 +9,12 @@ use crate::{
     pairs::{Packed, Pair},
 };
 
-/// Pairs that wait, at least; 16 bytes each.
+/// Pairs that may wait at least: 16 to 32 bytes each, in lists that grow.
 const WAITING_MIN: usize = 1 << 20;
-/// As many may wait as there are in the tables, divided by it: no more memory than the free places of the tables take.
+/// As many may wait as went into the tables, divided by it, so that no more passes over them are made than while they grow one by one.
 const LOADED_PER_WAITING: usize = 4;
 
-/// Pairs on their way into an engine: it does not have them before `finish`.
+/// Pairs on their way into an engine: it does not have all of them before `finish`.
 #[derive(Debug, Default)]
 pub struct BulkPairs {
     tenants: HashMap<String, HashMap<u64, Vec<Pair>>>,

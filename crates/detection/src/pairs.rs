@@ -163,7 +163,7 @@ impl Pairs {
 
     /// Puts pairs in place of whatever is there, the latest of a person last.
     pub(crate) fn set_all(&mut self, mut pairs: Vec<Pair>) {
-        if pairs.len() <= self.len / PAIRS_PER_PASS {
+        if pairs.len() <= self.places.len() / PAIRS_PER_PASS {
             pairs.into_iter().for_each(|pair| self.set(pair));
             return;
         }
@@ -176,6 +176,10 @@ impl Pairs {
         keep_latest(&mut self.places);
         self.len = self.places.len();
         self.grow(homes_of(self.len).max(self.homes));
+        // Room was made for pairs that were there already.
+        if self.places.capacity() - self.places.len() > self.places.len() / PAIRS_PER_PASS {
+            self.places.shrink_to_fit();
+        }
     }
 
     /// Takes a pair out. Those behind it that were pushed on from their home move up.

@@ -197,8 +197,9 @@ mod tests {
             let (client, merges) = (Duration::from_millis(client_ms), Duration::from_millis(merges_ms));
             Measured { events: 1_000, cost: Cost { client, merges, ..Cost::default() }, ..Measured::default() }
         };
-        let pair = Pair::of(&run(103, 50), &run(100, 5));
+        let pair = Pair::of(&[run(104, 50), run(102, 0)], &[run(99, 5), run(101, 5)], 200.0);
         assert!((pair.share - 0.03).abs() < 1e-9 && pair.client_with == 103.0, "{pair:?}");
+        assert!((pair.share_of_full_path - 0.01).abs() < 1e-9, "{pair:?}");
         assert_eq!(median([0.5, 0.1, 0.2].into_iter()), 0.2);
     }
 }

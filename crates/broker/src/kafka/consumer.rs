@@ -279,7 +279,7 @@ impl Consumer {
         }
         let outside = self.positions.iter().find(|(partition, position)| {
             let place = i32::try_from(**partition).unwrap_or(i32::MAX);
-            let watermarks = watermarks_of(self.client.client(), &self.topic, place, ANSWERS_WITHIN);
+            let watermarks = self.client.fetch_watermarks(&self.topic, place, ANSWERS_WITHIN);
             watermarks.is_ok_and(|(low, high)| **position < unsigned(low) || **position > unsigned(high))
         });
         let first = self.positions.keys().next().copied().unwrap_or_default();

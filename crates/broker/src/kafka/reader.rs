@@ -159,16 +159,18 @@ fn is_coordinator_moving(error: &KafkaError) -> bool {
 }
 
 /// Where a partition begins and ends. librdkafka keeps the answer "nobody leads it" for up to a quarter of an hour and asks no broker again: whoever
-/// asks at a bad moment would hear it long after. So it is asked who leads the topic, and the next call has the answer.
+/// asks at a bad moment would hear it long after. So the cluster is asked who leads what, in what is left of the time, for the next call. About
+/// all topics: of a single one, a producer's client would ask in a way that makes it where it is missing.
 pub(super) fn watermarks_of<C: ClientContext>(
     client: &Client<C>,
     topic: &str,
     place: i32,
     within: Duration,
 ) -> Result<(i64, i64), KafkaError> {
+    let deadline = Instant::now() + within;
     let answer = client.fetch_watermarks(topic, place, within);
     if answer.as_ref().is_err_and(is_leader_unknown) {
-        client.fetch_metadata(Some(topic), within).ok();
+        client.fetch_metadata(None, deadline.saturating_duration_since(Instant::now())).ok();
     }
     answer
 }
