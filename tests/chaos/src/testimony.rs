@@ -1,8 +1,6 @@
 //! What everybody says when something does not come to rest. A wait that ended in vain tells only what was waited for; who is stuck, and at
 //! what, can be asked as long as they all still run, and never again. Nothing is judged here, and whoever does not answer is named as such.
 
-use std::sync::PoisonError;
-
 use serde_json::Value;
 
 use crate::{
@@ -41,7 +39,6 @@ const QUESTIONS: &[(&str, &str)] = &[
 pub(crate) fn testimony(stage: &Stage) -> Vec<String> {
     let mut lines: Vec<String> = stage.members.iter().flat_map(of_member).collect();
     lines.extend(of_log(stage));
-    lines.extend(of_broker(stage));
     for (what, sql) in QUESTIONS {
         match ask(stage, sql) {
             Ok(rows) => lines.extend(rows.iter().map(|row| format!("  ClickHouse: {what} {}", row.join(" | ")))),
@@ -80,15 +77,5 @@ fn of_log(stage: &Stage) -> Vec<String> {
             partitions.iter().map(|partition| format!("  verify: {partition}")).collect()
         }
         Err(error) => vec![format!("  verify does not answer: {error:#}")],
-    }
-}
-
-/// Which partitions the broker itself says nobody leads: then nobody can read them, and no client is to blame.
-fn of_broker(stage: &Stage) -> Vec<String> {
-    let Some(kafka) = &stage.kafka else { return Vec::new() };
-    match kafka.lock().unwrap_or_else(PoisonError::into_inner).leaderless() {
-        Ok(partitions) if partitions.is_empty() => vec!["  Kafka: every partition has a leader".to_owned()],
-        Ok(partitions) => partitions.lines().map(|line| format!("  Kafka: {line}")).collect(),
-        Err(error) => vec![format!("  Kafka does not say which partitions have no leader: {error:#}")],
     }
 }

@@ -141,19 +141,6 @@ impl KafkaServer {
         self.keeper.kill()
     }
 
-    /// The partitions that nobody leads, as Kafka's own tool tells of them, a line each.
-    ///
-    /// # Errors
-    /// When the tool cannot be run, or does not come to an end because nobody answers it.
-    pub fn leaderless(&self) -> anyhow::Result<String> {
-        let tool = ["org.apache.kafka.tools.TopicCommand", "--describe", "--unavailable-partitions"];
-        let address = self.address.to_string();
-        let ran = Command::new("java").args(java_command()?).args(tool).args(["--bootstrap-server", &address]).output();
-        let ran = ran.context("running Kafka's tool for topics")?;
-        ensure!(ran.status.success(), "Kafka's tool for topics: {}", String::from_utf8_lossy(&ran.stderr));
-        Ok(String::from_utf8_lossy(&ran.stdout).trim().to_owned())
-    }
-
     /// The process id.
     #[must_use]
     pub fn process(&self) -> u32 {
