@@ -24,7 +24,11 @@ use rdkafka::{
 use super::{
     commits::Commits,
     errors::{commit_error, consume_error},
-    reader::{ANSWERS_WITHIN, committed_of, kafka_partition, partition_list, record_of, unsigned, watermarks_of},
+    native::{RecordQueue, Taken},
+    reader::{
+        ANSWERS_WITHIN, LOOK_INTERVAL, committed_of, kafka_partition, partition_list, record_of, unsigned,
+        watermarks_of,
+    },
     settings,
     words::LastWords,
 };
@@ -35,6 +39,8 @@ use crate::{
 
 /// The member.
 pub(crate) struct Consumer {
+    /// Records. Dropped before the client is.
+    records: RecordQueue,
     client: BaseConsumer<Group>,
     topic: String,
     start: StartAt,
@@ -44,6 +50,8 @@ pub(crate) struct Consumer {
     announced: BTreeMap<u32, u64>,
     /// Partitions that came while the cluster did not answer where to begin.
     unresolved: Vec<u32>,
+    /// Errors, in order. Each is looked into when its turn comes: what it is about may depend on what the caller did about those before it.
+    troubles: VecDeque<KafkaError>,
     /// What the caller has to hear before it gets more records.
     news: VecDeque<Result<Polled, ConsumeError>>,
 }
@@ -62,13 +70,6 @@ enum Decision {
     Revoked(Vec<u32>),
 }
 
-/// What one look at librdkafka brought.
-enum Step {
-    Record(usize),
-    Nothing,
-    Failed(KafkaError),
-}
-
 impl Consumer {
     pub(super) fn join(config: &rdkafka::ClientConfig, topic: &str, start: StartAt) -> Result<Self, ConsumeError> {
         let failed = |error: KafkaError| consume_error(&error);
@@ -76,8 +77,9 @@ impl Consumer {
         *client.context().commits() = Some(Commits::new(client.client()));
         client.subscribe(&[topic]).map_err(failed)?;
         let (positions, announced) = (BTreeMap::new(), BTreeMap::new());
-        let (unresolved, news) = (Vec::new(), VecDeque::new());
-        Ok(Self { client, topic: topic.to_owned(), start, positions, announced, unresolved, news })
+        let (unresolved, troubles, news) = (Vec::new(), VecDeque::new(), VecDeque::new());
+        let (records, topic) = (RecordQueue::new(client.client()), topic.to_owned());
+        Ok(Self { records, client, topic, start, positions, announced, unresolved, troubles, news })
     }
 
     pub(crate) fn poll(
@@ -92,24 +94,27 @@ impl Consumer {
         let mut away = None;
         self.fetch_announced()?;
         self.resolve()?;
-        while self.news.is_empty() && count < records_max.max(1) && bytes < POLL_BYTES_MAX {
-            // librdkafka comes back early when it served something else; more records are only taken if they are there already.
-            let is_waiting = count == 0 && away.is_none();
-            let left =
-                if is_waiting { whole_ms(deadline.saturating_duration_since(Instant::now())) } else { Duration::ZERO };
-            let step = self.step(left, visit);
-            self.hear_decisions()?;
-            match step {
-                Step::Record(record_bytes) => {
-                    count += 1;
-                    bytes += record_bytes;
-                }
-                Step::Failed(error) => match self.explain(&error) {
+        loop {
+            count += self.hear(visit)?;
+            while self.news.is_empty()
+                && let Some(error) = self.troubles.pop_front()
+            {
+                match self.explain(&error) {
                     error @ ConsumeError::Unavailable { .. } => away = Some(error),
                     error => self.news.push_back(Err(error)),
-                },
-                Step::Nothing if count > 0 || left.is_zero() => break,
-                Step::Nothing => {}
+                }
+            }
+            if !self.news.is_empty() || count >= records_max.max(1) || bytes >= POLL_BYTES_MAX {
+                break;
+            }
+            // More records are only taken if they are there already.
+            let is_waiting = count == 0 && away.is_none();
+            let left = if is_waiting { deadline.saturating_duration_since(Instant::now()) } else { Duration::ZERO };
+            let taken = self.take(left.min(LOOK_INTERVAL), records_max.max(1) - count, POLL_BYTES_MAX - bytes, visit);
+            count += taken.count;
+            bytes += taken.bytes;
+            if taken.count == 0 && left.is_zero() && self.troubles.is_empty() {
+                break;
             }
         }
         // Where records came, or the group decided something, it is back.
@@ -186,23 +191,35 @@ impl Consumer {
         Ok(committed.into_iter().next().and_then(|(_, committed)| committed))
     }
 
-    /// One look at librdkafka.
-    fn step(&mut self, timeout: Duration, visit: &mut dyn FnMut(RecordRef<'_>)) -> Step {
-        match self.client.poll(timeout) {
-            Some(Ok(message)) => {
-                let record = record_of(&message);
-                // What comes of a partition that has gone is its next owner's.
-                let Some(position) = self.positions.get_mut(&record.partition) else {
-                    tracing::debug!(record.partition, record.offset, "a record of a partition that is not ours");
-                    return Step::Nothing;
-                };
-                *position = record.offset.saturating_add(1);
-                visit(record);
-                Step::Record(message.payload_len() + message.key_len())
+    /// Shows records that are there, or come within `wait`. What else is in their queue becomes a trouble.
+    fn take(
+        &mut self,
+        wait: Duration,
+        count_max: usize,
+        bytes_max: usize,
+        visit: &mut dyn FnMut(RecordRef<'_>),
+    ) -> Taken {
+        let Self { records, positions, troubles, .. } = self;
+        let mut count = 0;
+        let taken = records.take(wait, count_max, bytes_max, &mut |record| match record {
+            Ok(record) => count += usize::from(show(positions, record, visit)),
+            Err(error) => troubles.push_back(error),
+        });
+        Taken { count, bytes: taken.bytes }
+    }
+
+    /// Hears what does not come with the records: the group's decisions, and that the cluster is away. Gives how many records came this way: none,
+    /// because all partitions are led to the other; but one that did would be lost if nobody looked at it.
+    fn hear(&mut self, visit: &mut dyn FnMut(RecordRef<'_>)) -> Result<usize, ConsumeError> {
+        let mut count = 0;
+        while let Some(met) = self.client.poll(Duration::ZERO) {
+            match met {
+                Ok(message) => count += usize::from(show(&mut self.positions, record_of(&message), visit)),
+                Err(error) => self.troubles.push_back(error),
             }
-            Some(Err(error)) => Step::Failed(error),
-            None => Step::Nothing,
         }
+        self.hear_decisions()?;
+        Ok(count)
     }
 
     /// Takes over what the group decided during the last look.
@@ -261,6 +278,9 @@ impl Consumer {
         }
         let places: Vec<(u32, u64)> = self.announced.iter().map(|(partition, offset)| (*partition, *offset)).collect();
         let failed = |error: KafkaError| consume_error(&error);
+        for (partition, _) in &places {
+            self.records.lead_here(self.client.client(), &self.topic, kafka_partition(*partition)?).map_err(failed)?;
+        }
         let list = partition_list(&self.topic, &places).map_err(failed)?;
         self.client.incremental_assign(&list).map_err(failed)?;
         self.announced.clear();
@@ -304,9 +324,17 @@ impl Consumer {
     }
 }
 
-/// Rounded up: `rdkafka` cuts what is left of a time-out to whole milliseconds, and asks again and again without waiting during the last one.
-fn whole_ms(left: Duration) -> Duration {
-    Duration::from_millis(u64::try_from(left.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX))
+/// Shows a record, unless it is of a partition that has gone (that is its next owner's), or was shown before: librdkafka pauses what it
+/// fetches while the group decides, and begins again behind what it knows to be taken. It knows that at the end of a batch, so a decision amid one
+/// would bring its records twice.
+fn show(positions: &mut BTreeMap<u32, u64>, record: RecordRef<'_>, visit: &mut dyn FnMut(RecordRef<'_>)) -> bool {
+    let Some(position) = positions.get_mut(&record.partition).filter(|position| **position <= record.offset) else {
+        tracing::debug!(record.partition, record.offset, "a record that is not ours, or was shown");
+        return false;
+    };
+    *position = record.offset.saturating_add(1);
+    visit(record);
+    true
 }
 
 impl Drop for Consumer {
@@ -366,5 +394,23 @@ impl ConsumerContext for Group {
             let decision = if is_assigned { Decision::Assigned(partitions) } else { Decision::Revoked(partitions) };
             self.decisions.lock().unwrap_or_else(PoisonError::into_inner).push_back(decision);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_is_shown_once_in_its_order_and_of_our_partitions_alone() {
+        let mut positions = BTreeMap::from([(0, 5), (1, 0)]);
+        let mut shown = Vec::new();
+        // 6 was compacted away; the batch from 7 comes again; 2 is not ours; 4 is behind where we began.
+        for (partition, offset) in [(0, 4), (0, 5), (0, 7), (0, 8), (0, 7), (0, 8), (0, 9), (1, 0), (2, 0)] {
+            let record = RecordRef { partition, offset, logged_at_ms: 0, key: None, value: None };
+            show(&mut positions, record, &mut |record| shown.push((record.partition, record.offset)));
+        }
+        assert_eq!(shown, [(0, 5), (0, 7), (0, 8), (0, 9), (1, 0)]);
+        assert_eq!(positions, BTreeMap::from([(0, 10), (1, 1)]));
     }
 }

@@ -10,6 +10,7 @@ mod lane;
 mod native;
 mod producer;
 mod reader;
+mod readers;
 mod settings;
 mod sole_writer;
 mod topics;
@@ -25,7 +26,7 @@ use rdkafka::{ClientConfig, producer::Producer as _};
 
 pub use self::settings::{KafkaSettings, is_secret_property};
 pub(crate) use self::{check::check_foreign, consumer::Consumer, sole_writer::SoleWriter};
-use self::{native::Description, producer::Producer};
+use self::{native::Description, producer::Producer, readers::Readers};
 use crate::{Ack, AppendError, ConsumeError, Limits, LogId, OpenError, Record, StartAt, limits::why_refused};
 
 /// How long the cluster may take to answer when it is connected to, or asked about a topic.
@@ -43,6 +44,7 @@ pub(crate) struct Engine {
     limits: Limits,
     client: ClientConfig,
     producer: Producer,
+    readers: Readers,
     topics: RwLock<HashMap<String, TopicFacts>>,
 }
 
@@ -65,8 +67,8 @@ impl Engine {
             let place = bootstrap.to_owned();
             if is_hopeless { OpenError::Failed { place, reason } } else { OpenError::Away { place, reason } }
         })?;
-        let topics = RwLock::default();
-        Ok(Self { bootstrap: bootstrap.to_owned(), settings, limits, client, producer, topics })
+        let (readers, topics) = (Readers::default(), RwLock::default());
+        Ok(Self { bootstrap: bootstrap.to_owned(), settings, limits, client, producer, readers, topics })
     }
 
     pub(crate) fn log_id(&self, topic: &str) -> Result<Option<LogId>, OpenError> {

@@ -1,15 +1,20 @@
-//! The one file of this crate that calls C: what `rdkafka` does not wrap. A topic's id, and a commit that is waited for with a time-out:
-//! `rdkafka`'s own synchronous commit waits as long as the broker is away, minutes or for ever, and with it a shutdown.
+//! The one module of this crate that calls C: what `rdkafka` does not wrap. A topic's id; records, many a call (`records.rs`); and a commit that
+//! is waited for with a time-out: `rdkafka`'s own synchronous commit waits as long as the broker is away, minutes or for ever, and with it a
+//! shutdown.
 
 #![expect(
     unsafe_code,
-    reason = "rdkafka 0.39 wraps neither DescribeTopics nor rd_kafka_commit_queue; librdkafka has no other interface than C"
+    reason = "rdkafka 0.39 wraps neither DescribeTopics nor rd_kafka_commit_queue nor rd_kafka_consume_batch_queue; librdkafka has no other interface than C"
 )]
+
+mod records;
 
 use std::{
     ffi::{CStr, CString},
     time::{Duration, Instant},
 };
+
+pub(super) use records::{RecordQueue, Taken};
 
 use rdkafka::{
     TopicPartitionList, bindings,

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use rdkafka::{
     ClientContext, Offset, TopicPartitionList,
     client::Client,
-    consumer::{BaseConsumer, Consumer as _, ConsumerContext},
+    consumer::{BaseConsumer, Consumer as _},
     error::{KafkaError, RDKafkaErrorCode},
     message::{BorrowedMessage, Message},
 };
@@ -13,6 +13,7 @@ use rdkafka::{
 use super::{
     Engine,
     errors::{consume_error, is_leader_unknown},
+    native::RecordQueue,
     settings::consumer_config,
 };
 use crate::{Committed, ConsumeError, RecordRef};
@@ -30,24 +31,10 @@ const LEADER_LOOK_INTERVAL: Duration = Duration::from_millis(50);
 /// How long the cluster waits for more at the end of a partition before it says that this is the end. The default of 500 ms would be felt where
 /// the last offsets are no records: they were compacted away, or are the ends of transactions.
 const END_TOLD_WITHIN_MS: u32 = 20;
+/// How long to wait for records before it is heard what else there is. A rebalance is answered so much later.
+pub(super) const LOOK_INTERVAL: Duration = Duration::from_millis(10);
 /// librdkafka wants a group's name for reading a partition. Nobody joins it and nothing is committed in it.
 const NO_GROUP: &str = "daylight-reader";
-
-/// Hears what librdkafka says of a reader.
-struct Reader;
-
-impl ClientContext for Reader {
-    fn error(&self, error: KafkaError, reason: &str) {
-        // A reader that has all it wanted does not wait to be told that this was the end.
-        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::PartitionEOF) {
-            tracing::debug!(%error, reason, "librdkafka");
-        } else {
-            tracing::warn!(%error, reason, "librdkafka");
-        }
-    }
-}
-
-impl ConsumerContext for Reader {}
 
 impl Engine {
     pub(crate) fn watermarks(&self, topic: &str, partition: u32) -> Result<(u64, u64), ConsumeError> {
@@ -109,30 +96,32 @@ impl Engine {
         // Where the last offsets are no records, only the end itself tells that it is reached.
         config.set("enable.partition.eof", "true");
         config.set("fetch.wait.max.ms", END_TOLD_WITHIN_MS.to_string());
-        let consumer: BaseConsumer<Reader> =
-            config.create_with_context(Reader).map_err(|error| consume_error(&error))?;
-        let places = partition_list(topic, &[(partition, from)]).map_err(|error| consume_error(&error))?;
-        consumer.assign(&places).map_err(|error| consume_error(&error))?;
+        let failed = |error: KafkaError| consume_error(&error);
+        let consumer = self.readers.get(&config).map_err(failed)?;
+        // Dropped before the reader rests, with what it fetched ahead.
+        let mut records = RecordQueue::new(consumer.client());
+        records.lead_here(consumer.client(), topic, kafka_partition(partition)?).map_err(failed)?;
+        consumer.assign(&partition_list(topic, &[(partition, from)]).map_err(failed)?).map_err(failed)?;
         let mut deadline = Instant::now() + RECORD_WITHIN;
+        let mut reached = Reached { next: from, high, trouble: None };
         loop {
-            match consumer.poll(deadline.saturating_duration_since(Instant::now())) {
-                Some(Ok(message)) => {
-                    deadline = Instant::now() + RECORD_WITHIN;
-                    let record = record_of(&message);
-                    if record.offset < high {
-                        visit(record);
-                    }
-                    if record.offset + 1 >= high {
-                        return Ok(high);
-                    }
-                }
-                Some(Err(KafkaError::PartitionEOF(_))) => return Ok(high),
-                Some(Err(error)) => match consume_error(&error) {
-                    // librdkafka goes on trying by itself.
-                    ConsumeError::Unavailable { .. } if Instant::now() < deadline => {}
-                    error => return Err(error),
-                },
-                None if Instant::now() < deadline => {}
+            let taken = records.take(LOOK_INTERVAL, usize::MAX, usize::MAX, &mut |met| reached.meet(met, visit));
+            // What is not about the partition comes this way.
+            if let Some(met) = consumer.poll(Duration::ZERO) {
+                reached.meet(met.as_ref().map(record_of).map_err(Clone::clone), visit);
+            }
+            if reached.next >= high {
+                drop(records);
+                self.readers.rest(consumer);
+                return Ok(high);
+            }
+            if taken.count > 0 {
+                deadline = Instant::now() + RECORD_WITHIN;
+            }
+            match reached.trouble.take().map(|error| consume_error(&error)) {
+                // librdkafka goes on trying by itself.
+                Some(ConsumeError::Unavailable { .. }) | None if Instant::now() < deadline => {}
+                Some(error) => return Err(error),
                 None => {
                     let reason = format!("topic {topic}, partition {partition}: no record within {RECORD_WITHIN:?}");
                     return Err(ConsumeError::Unavailable { reason });
@@ -143,6 +132,28 @@ impl Engine {
 
     pub(super) fn create_consumer(&self, group: &str) -> Result<BaseConsumer, ConsumeError> {
         consumer_config(&self.client, group).create().map_err(|error| consume_error(&error))
+    }
+}
+
+/// How far a read has come.
+struct Reached {
+    next: u64,
+    high: u64,
+    trouble: Option<KafkaError>,
+}
+
+impl Reached {
+    fn meet(&mut self, met: Result<RecordRef<'_>, KafkaError>, visit: &mut dyn FnMut(RecordRef<'_>)) {
+        match met {
+            Ok(record) => {
+                self.next = record.offset.saturating_add(1);
+                if record.offset < self.high {
+                    visit(record);
+                }
+            }
+            Err(KafkaError::PartitionEOF(_)) => self.next = self.high,
+            Err(error) => self.trouble = Some(error),
+        }
     }
 }
 

@@ -17,6 +17,9 @@ use super::book::Book;
 /// How long the follower waits when it has read everything.
 const FOLLOW_INTERVAL: Duration = Duration::from_millis(200);
 
+/// Partitions that are read beside each other at the start: each costs a connection and what a consumer fetches ahead.
+const PARTITIONS_AT_ONCE: usize = 8;
+
 /// Reads for the book.
 pub(crate) struct Follower {
     broker: Broker,
@@ -41,8 +44,10 @@ impl Follower {
     ) -> anyhow::Result<Follower> {
         let events = Topic::Events.name(topic_prefix);
         let mut follower = Follower { broker, book, digest, component, next: Vec::new() };
-        for partition in 0..follower.broker.partitions(&events)? {
-            follower.catch_up_partition(&events, partition).context("cannot read what was decided")?;
+        let partitions: Vec<u32> = (0..follower.broker.partitions(&events)?).collect();
+        for partitions in partitions.chunks(PARTITIONS_AT_ONCE) {
+            let next = follower.catch_up_partitions(&events, partitions).context("cannot read what was decided")?;
+            follower.next.extend(next);
         }
         follower.digest.save(false);
         follower.is_up_to_date();
@@ -79,7 +84,19 @@ impl Follower {
         self.component.ready();
     }
 
-    fn catch_up_partition(&mut self, events: &str, partition: u32) -> anyhow::Result<()> {
+    /// Beside each other: for most of the time one would wait for answers of the cluster. Gives the next offset of each one's ledger.
+    fn catch_up_partitions(&self, events: &str, partitions: &[u32]) -> anyhow::Result<Vec<u64>> {
+        thread::scope(|scope| {
+            let threads: Vec<_> = partitions
+                .iter()
+                .map(|partition| scope.spawn(move || self.catch_up_partition(events, *partition)))
+                .collect();
+            let gone = |_| Err(anyhow::anyhow!("a reader ended without a word"));
+            threads.into_iter().map(|thread| thread.join().unwrap_or_else(gone)).collect()
+        })
+    }
+
+    fn catch_up_partition(&self, events: &str, partition: u32) -> anyhow::Result<u64> {
         // Asked first: what is committed by now is in the ledger that is read then.
         let committed = self.broker.committed(detect::GROUP, events, partition)?;
         let (low, high) = self.broker.watermarks(events, partition)?;
@@ -96,8 +113,7 @@ impl Follower {
         for (tenant, position, control) in &controls {
             self.book.apply(tenant, *position, control);
         }
-        self.next.push(next);
-        Ok(())
+        Ok(next)
     }
 
     /// Reads on in one partition. The inner error goes away by itself.
