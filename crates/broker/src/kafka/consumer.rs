@@ -24,7 +24,7 @@ use rdkafka::{
 use super::{
     commits::Commits,
     errors::{commit_error, consume_error},
-    native::{RecordQueue, Taken},
+    native::{Flaw, RecordQueue, Taken},
     reader::{
         ANSWERS_WITHIN, LOOK_INTERVAL, committed_of, kafka_partition, partition_list, record_of, unsigned,
         watermarks_of,
@@ -50,8 +50,8 @@ pub(crate) struct Consumer {
     announced: BTreeMap<u32, u64>,
     /// Partitions that came while the cluster did not answer where to begin.
     unresolved: Vec<u32>,
-    /// Errors, in order. Each is looked into when its turn comes: what it is about may depend on what the caller did about those before it.
-    troubles: VecDeque<KafkaError>,
+    /// Errors, in order, with the partition that each is about, if it is about one.
+    troubles: VecDeque<(Option<u32>, KafkaError)>,
     /// What the caller has to hear before it gets more records.
     news: VecDeque<Result<Polled, ConsumeError>>,
 }
@@ -95,13 +95,20 @@ impl Consumer {
         self.fetch_announced()?;
         self.resolve()?;
         loop {
-            count += self.hear(visit)?;
+            if let Err(error) = self.hear(&mut count, visit) {
+                if count == 0 {
+                    return Err(error);
+                }
+                // Records were shown. What went wrong is met again by the next call.
+                break;
+            }
             while self.news.is_empty()
-                && let Some(error) = self.troubles.pop_front()
+                && let Some((partition, error)) = self.troubles.pop_front()
             {
-                match self.explain(&error) {
-                    error @ ConsumeError::Unavailable { .. } => away = Some(error),
-                    error => self.news.push_back(Err(error)),
+                match self.explain(partition, &error) {
+                    Some(error @ ConsumeError::Unavailable { .. }) => away = Some(error),
+                    Some(error) => self.news.push_back(Err(error)),
+                    None => {}
                 }
             }
             if !self.news.is_empty() || count >= records_max.max(1) || bytes >= POLL_BYTES_MAX {
@@ -199,27 +206,45 @@ impl Consumer {
         bytes_max: usize,
         visit: &mut dyn FnMut(RecordRef<'_>),
     ) -> Taken {
-        let Self { records, positions, troubles, .. } = self;
-        let mut count = 0;
-        let taken = records.take(wait, count_max, bytes_max, &mut |record| match record {
+        let (mut count, mut flaws) = (0, Vec::new());
+        let (records, positions) = (&mut self.records, &mut self.positions);
+        let taken = records.take(wait, count_max, bytes_max, &mut |met| match met {
             Ok(record) => count += usize::from(show(positions, record, visit)),
-            Err(error) => troubles.push_back(error),
+            Err(flaw) => flaws.push(flaw),
         });
+        for flaw in flaws {
+            self.client.context().words.hear(&flaw.error, &flaw.reason);
+            self.fetch_again(&flaw);
+            self.troubles.push_back((Some(flaw.partition), flaw.error));
+        }
         Taken { count, bytes: taken.bytes }
     }
 
-    /// Hears what does not come with the records: the group's decisions, and that the cluster is away. Gives how many records came this way: none,
-    /// because all partitions are led to the other; but one that did would be lost if nobody looked at it.
-    fn hear(&mut self, visit: &mut dyn FnMut(RecordRef<'_>)) -> Result<usize, ConsumeError> {
-        let mut count = 0;
-        while let Some(met) = self.client.poll(Duration::ZERO) {
-            match met {
-                Ok(message) => count += usize::from(show(&mut self.positions, record_of(&message), visit)),
-                Err(error) => self.troubles.push_back(error),
+    /// librdkafka takes an error in a batch for a record: the next pause would begin behind the record that could not be fetched. So it is told
+    /// where we are. An offset that is not there is for the caller to leave.
+    fn fetch_again(&self, flaw: &Flaw) {
+        let is_fetched = !self.announced.contains_key(&flaw.partition);
+        let position = self.positions.get(&flaw.partition).filter(|_| is_fetched);
+        if let (Some(position), Ok(place)) = (position, kafka_partition(flaw.partition))
+            && flaw.error.rdkafka_error_code() != Some(RDKafkaErrorCode::AutoOffsetReset)
+        {
+            let offset = Offset::Offset(i64::try_from(*position).unwrap_or(i64::MAX));
+            if let Err(error) = self.client.seek(&self.topic, place, offset, Duration::ZERO) {
+                tracing::warn!(%error, flaw.partition, "a partition that had an error cannot be set to where it was read");
             }
         }
-        self.hear_decisions()?;
-        Ok(count)
+    }
+
+    /// Hears what does not come with the records: the group's decisions, and that the cluster is away. No record comes this way, because all
+    /// partitions are led to the other; but one that did would be lost if nobody looked at it.
+    fn hear(&mut self, count: &mut usize, visit: &mut dyn FnMut(RecordRef<'_>)) -> Result<(), ConsumeError> {
+        while let Some(met) = self.client.poll(Duration::ZERO) {
+            match met {
+                Ok(message) => *count += usize::from(show(&mut self.positions, record_of(&message), visit)),
+                Err(error) => self.troubles.push_back((None, error)),
+            }
+        }
+        self.hear_decisions()
     }
 
     /// Takes over what the group decided during the last look.
@@ -287,23 +312,15 @@ impl Consumer {
         Ok(())
     }
 
-    /// An error in our words. That an offset is not there librdkafka tells without the partition: look for it.
-    fn explain(&self, error: &KafkaError) -> ConsumeError {
-        if error.rdkafka_error_code() != Some(RDKafkaErrorCode::AutoOffsetReset) {
-            return match (consume_error(error), self.client.context().words.take()) {
-                (ConsumeError::Unavailable { .. }, Some(trouble)) => {
-                    ConsumeError::Unavailable { reason: trouble.reason }
-                }
-                (error, _) => error,
-            };
+    /// An error in our words; nothing when it is about a partition that has gone.
+    fn explain(&self, partition: Option<u32>, error: &KafkaError) -> Option<ConsumeError> {
+        if let (Some(partition), Some(RDKafkaErrorCode::AutoOffsetReset)) = (partition, error.rdkafka_error_code()) {
+            return self.positions.contains_key(&partition).then_some(ConsumeError::OffsetOutOfRange { partition });
         }
-        let outside = self.positions.iter().find(|(partition, position)| {
-            let place = i32::try_from(**partition).unwrap_or(i32::MAX);
-            let watermarks = self.client.fetch_watermarks(&self.topic, place, ANSWERS_WITHIN);
-            watermarks.is_ok_and(|(low, high)| **position < unsigned(low) || **position > unsigned(high))
-        });
-        let first = self.positions.keys().next().copied().unwrap_or_default();
-        ConsumeError::OffsetOutOfRange { partition: outside.map_or(first, |(partition, _)| *partition) }
+        Some(match (consume_error(error), self.client.context().words.take()) {
+            (ConsumeError::Unavailable { .. }, Some(trouble)) => ConsumeError::Unavailable { reason: trouble.reason },
+            (error, _) => error,
+        })
     }
 
     fn check_assigned(&self, partitions: &[u32]) -> Result<(), ConsumeError> {
@@ -399,7 +416,46 @@ impl ConsumerContext for Group {
 
 #[cfg(test)]
 mod tests {
+    use rdkafka::{
+        ClientConfig,
+        mocking::MockCluster,
+        producer::{BaseProducer, BaseRecord, Producer as _},
+        types::RDKafkaApiKey,
+    };
+
     use super::*;
+
+    /// No real cluster fails at will, so librdkafka's own stands in.
+    #[test]
+    fn a_record_that_could_not_be_fetched_at_first_is_shown_after_a_pause() {
+        let cluster = MockCluster::new(1).unwrap();
+        cluster.create_topic("events", 1, 1).unwrap();
+        let config = ClientConfig::new().set("bootstrap.servers", cluster.bootstrap_servers()).clone();
+        let producer: BaseProducer = config.create().unwrap();
+        let produce = |value: &str| {
+            producer.send(BaseRecord::<(), str>::to("events").partition(0).payload(value)).unwrap();
+            producer.flush(ANSWERS_WITHIN).unwrap();
+        };
+        let mut consumer =
+            Consumer::join(&settings::consumer_config(&config, "group"), "events", StartAt::Earliest).unwrap();
+        let mut shown = Vec::new();
+        let deadline = Instant::now() + 3 * ANSWERS_WITHIN;
+        let mut poll = |consumer: &mut Consumer| {
+            assert!(Instant::now() < deadline, "shown in time: {shown:?}");
+            let polled = consumer.poll(LOOK_INTERVAL, 100, &mut |record| shown.push(record.offset));
+            (polled, shown.len())
+        };
+        produce("first");
+        while poll(&mut consumer).1 < 1 {}
+        cluster.request_errors(RDKafkaApiKey::Fetch, &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_INVALID_MSG]);
+        while poll(&mut consumer).0.is_ok() {}
+        consumer.pause(&[0]).unwrap();
+        consumer.resume(&[0]).unwrap();
+        produce("second");
+        produce("third");
+        while poll(&mut consumer).1 < 3 {}
+        assert_eq!(shown, [0, 1, 2]);
+    }
 
     #[test]
     fn a_record_is_shown_once_in_its_order_and_of_our_partitions_alone() {

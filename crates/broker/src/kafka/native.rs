@@ -14,7 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-pub(super) use records::{RecordQueue, Taken};
+pub(super) use records::{Flaw, RecordQueue, Taken};
 
 use rdkafka::{
     TopicPartitionList, bindings,

@@ -13,7 +13,7 @@ use rdkafka::{
 use super::{
     Engine,
     errors::{consume_error, is_leader_unknown},
-    native::RecordQueue,
+    native::{Flaw, RecordQueue},
     settings::consumer_config,
 };
 use crate::{Committed, ConsumeError, RecordRef};
@@ -97,7 +97,8 @@ impl Engine {
         config.set("enable.partition.eof", "true");
         config.set("fetch.wait.max.ms", END_TOLD_WITHIN_MS.to_string());
         let failed = |error: KafkaError| consume_error(&error);
-        let consumer = self.readers.get(&config).map_err(failed)?;
+        let reading = self.readers.get(&config).map_err(failed)?;
+        let consumer = &reading.client;
         // Dropped before the reader rests, with what it fetched ahead.
         let mut records = RecordQueue::new(consumer.client());
         records.lead_here(consumer.client(), topic, kafka_partition(partition)?).map_err(failed)?;
@@ -105,20 +106,23 @@ impl Engine {
         let mut deadline = Instant::now() + RECORD_WITHIN;
         let mut reached = Reached { next: from, high, trouble: None };
         loop {
-            let taken = records.take(LOOK_INTERVAL, usize::MAX, usize::MAX, &mut |met| reached.meet(met, visit));
-            // What is not about the partition comes this way.
-            if let Some(met) = consumer.poll(Duration::ZERO) {
-                reached.meet(met.as_ref().map(record_of).map_err(Clone::clone), visit);
+            let before = reached.next;
+            records.take(LOOK_INTERVAL, usize::MAX, usize::MAX, &mut |met| reached.meet(met, visit));
+            // What is not about the partition comes this way. A record that did would be lost if nobody looked at it.
+            match consumer.poll(Duration::ZERO) {
+                Some(Ok(message)) => reached.meet(Ok(record_of(&message)), visit),
+                Some(Err(error)) => reached.is_in_trouble(&error),
+                None => {}
             }
             if reached.next >= high {
                 drop(records);
-                self.readers.rest(consumer);
+                self.readers.rest(reading);
                 return Ok(high);
             }
-            if taken.count > 0 {
+            if reached.next > before {
                 deadline = Instant::now() + RECORD_WITHIN;
             }
-            match reached.trouble.take().map(|error| consume_error(&error)) {
+            match reached.trouble.take() {
                 // librdkafka goes on trying by itself.
                 Some(ConsumeError::Unavailable { .. }) | None if Instant::now() < deadline => {}
                 Some(error) => return Err(error),
@@ -139,11 +143,11 @@ impl Engine {
 struct Reached {
     next: u64,
     high: u64,
-    trouble: Option<KafkaError>,
+    trouble: Option<ConsumeError>,
 }
 
 impl Reached {
-    fn meet(&mut self, met: Result<RecordRef<'_>, KafkaError>, visit: &mut dyn FnMut(RecordRef<'_>)) {
+    fn meet(&mut self, met: Result<RecordRef<'_>, Flaw>, visit: &mut dyn FnMut(RecordRef<'_>)) {
         match met {
             Ok(record) => {
                 self.next = record.offset.saturating_add(1);
@@ -151,8 +155,23 @@ impl Reached {
                     visit(record);
                 }
             }
-            Err(KafkaError::PartitionEOF(_)) => self.next = self.high,
-            Err(error) => self.trouble = Some(error),
+            // Whoever led the partition before may believe in an earlier end.
+            Err(Flaw { error: KafkaError::PartitionEOF(_), offset, .. }) => {
+                if offset.is_some_and(|offset| offset >= self.high) {
+                    self.next = self.high;
+                }
+            }
+            Err(Flaw { error, reason, .. }) => {
+                tracing::warn!(%error, reason, "librdkafka");
+                self.is_in_trouble(&error);
+            }
+        }
+    }
+
+    /// What does not go away by itself is told once, and what does may come after it.
+    fn is_in_trouble(&mut self, error: &KafkaError) {
+        if self.trouble.as_ref().is_none_or(|known| matches!(known, ConsumeError::Unavailable { .. })) {
+            self.trouble = Some(consume_error(error));
         }
     }
 }

@@ -14,8 +14,10 @@ use rdkafka::{
 
 /// How many rest at most; those beyond are closed.
 const RESTING_MAX: usize = 2;
-/// How long one may have rested. One that rested for longer may believe in a topic that was made anew since.
+/// How long one may have rested.
 const RESTS_FOR: Duration = Duration::from_secs(30);
+/// How old one may be: it keeps what it knew of a topic that was made anew since, and a fetch or so of each partition that it ever read.
+const LIVES_FOR: Duration = Duration::from_secs(300);
 
 /// Hears what librdkafka says of a reader.
 pub(super) struct Reader;
@@ -33,38 +35,49 @@ impl ClientContext for Reader {
 
 impl ConsumerContext for Reader {}
 
+/// A client that reads.
+pub(super) struct Reading {
+    pub(super) client: BaseConsumer<Reader>,
+    born: Instant,
+    /// Since when it rests.
+    rests: Instant,
+}
+
 /// Those that rest.
 #[derive(Default)]
-pub(super) struct Readers(Mutex<Vec<(Instant, BaseConsumer<Reader>)>>);
+pub(super) struct Readers(Mutex<Vec<Reading>>);
 
 impl Readers {
     /// One that rested, or a new one.
-    pub(super) fn get(&self, config: &ClientConfig) -> Result<BaseConsumer<Reader>, KafkaError> {
-        let rested = {
+    pub(super) fn get(&self, config: &ClientConfig) -> Result<Reading, KafkaError> {
+        let (rested, _old) = {
             let mut resting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            let (fresh, stale): (Vec<_>, Vec<_>) =
-                std::mem::take(&mut *resting).into_iter().partition(|(since, _)| since.elapsed() < RESTS_FOR);
+            let is_fresh =
+                |reading: &Reading| reading.rests.elapsed() < RESTS_FOR && reading.born.elapsed() < LIVES_FOR;
+            let (fresh, old): (Vec<_>, Vec<_>) = std::mem::take(&mut *resting).into_iter().partition(is_fresh);
             *resting = fresh;
-            let rested = resting.pop();
-            drop(resting);
-            // Closing one takes a moment, and nobody waits for it under the lock.
-            drop(stale);
-            rested
+            // Closing one takes a moment: not under the lock.
+            (resting.pop(), old)
         };
-        let Some((_, reader)) = rested else { return config.create_with_context(Reader) };
+        let now = Instant::now();
+        let Some(reading) = rested else {
+            return Ok(Reading { client: config.create_with_context(Reader)?, born: now, rests: now });
+        };
         // What it heard meanwhile is of no use.
-        while reader.poll(Duration::ZERO).is_some() {}
-        Ok(reader)
+        while reading.client.poll(Duration::ZERO).is_some() {}
+        Ok(reading)
     }
 
     /// It has read what it was to read.
-    pub(super) fn rest(&self, reader: BaseConsumer<Reader>) {
-        if reader.unassign().is_err() {
+    pub(super) fn rest(&self, reading: Reading) {
+        // That it fetches no more takes effect after the first answer. The second is asked for because it comes when it has: whoever reads the
+        // same partition next would else find its records led nowhere.
+        if reading.client.unassign().is_err() || reading.client.assignment().is_err() {
             return;
         }
         let mut resting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if resting.len() < RESTING_MAX {
-            resting.push((Instant::now(), reader));
+            resting.push(Reading { rests: Instant::now(), ..reading });
         }
     }
 }

@@ -92,7 +92,9 @@ impl Follower {
                 .map(|partition| scope.spawn(move || self.catch_up_partition(events, *partition)))
                 .collect();
             let gone = |_| Err(anyhow::anyhow!("a reader ended without a word"));
-            threads.into_iter().map(|thread| thread.join().unwrap_or_else(gone)).collect()
+            // All of them, whatever became of the first.
+            let read: Vec<_> = threads.into_iter().map(|thread| thread.join().unwrap_or_else(gone)).collect();
+            read.into_iter().collect()
         })
     }
 

@@ -22,13 +22,26 @@ const BATCH: usize = 256;
 /// Where the records of partitions come in. To be dropped before the client is.
 pub(in super::super) struct RecordQueue {
     queue: *mut bindings::rd_kafka_queue_t,
-    batch: Vec<*mut bindings::rd_kafka_message_t>,
+    batch: Vec<Message>,
     /// Bytes of a record, lately: of large ones fewer are taken at a time.
     bytes_of_one: usize,
 }
 
-// SAFETY: librdkafka's queues are made to be used from any thread; the pointers are ours alone, and those of the batch are dead between two calls.
+// SAFETY: librdkafka's queues are made to be used from any thread; the pointer is ours alone, and the batch is empty between two calls.
 unsafe impl Send for RecordQueue {}
+
+/// What came in place of a record.
+#[derive(Debug)]
+pub(in super::super) struct Flaw {
+    /// Of which partition.
+    pub(in super::super) partition: u32,
+    /// The offset that was to be fetched, if librdkafka tells.
+    pub(in super::super) offset: Option<u64>,
+    /// What is wrong, or that this is the end.
+    pub(in super::super) error: KafkaError,
+    /// The same in librdkafka's words.
+    pub(in super::super) reason: Box<str>,
+}
 
 /// What was taken.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -74,7 +87,7 @@ impl RecordQueue {
         wait: Duration,
         count_max: usize,
         bytes_max: usize,
-        visit: &mut dyn FnMut(Result<RecordRef<'_>, KafkaError>),
+        visit: &mut dyn FnMut(Result<RecordRef<'_>, Flaw>),
     ) -> Taken {
         let mut taken = Taken::default();
         if !wait.is_zero() {
@@ -100,18 +113,19 @@ impl RecordQueue {
         wait: Duration,
         count: usize,
         taken: &mut Taken,
-        visit: &mut dyn FnMut(Result<RecordRef<'_>, KafkaError>),
+        visit: &mut dyn FnMut(Result<RecordRef<'_>, Flaw>),
     ) {
         let wait_ms = i32::try_from(wait.as_nanos().div_ceil(1_000_000)).unwrap_or(i32::MAX);
         self.batch.clear();
         self.batch.reserve(count);
-        // SAFETY: the queue is alive and the batch has room for `count` pointers, of which librdkafka says how many it wrote.
+        // SAFETY: the queue is alive and the batch has room for `count` messages, which are pointers, and librdkafka says how many it wrote.
         unsafe {
-            let found = bindings::rd_kafka_consume_batch_queue(self.queue, wait_ms, self.batch.as_mut_ptr(), count);
+            let room = self.batch.as_mut_ptr().cast();
+            let found = bindings::rd_kafka_consume_batch_queue(self.queue, wait_ms, room, count);
             self.batch.set_len(usize::try_from(found).unwrap_or_default().min(count));
         }
+        // Those that nobody looks at, because `visit` panics, are given back, too: a client does not close before it has them all.
         for message in self.batch.drain(..) {
-            let message = Message(message);
             let shown = message.read();
             taken.count += 1;
             if let Ok(record) = &shown {
@@ -130,24 +144,29 @@ impl Drop for RecordQueue {
 }
 
 /// One that librdkafka gave us, and that we have to give back.
+#[repr(transparent)]
 struct Message(*mut bindings::rd_kafka_message_t);
 
 impl Message {
     /// Kafka's numbers are signed and never below 0 in a record that was read.
-    fn read(&self) -> Result<RecordRef<'_>, KafkaError> {
+    fn read(&self) -> Result<RecordRef<'_>, Flaw> {
         // SAFETY: the message is alive until it is dropped, and so is what it points to; its lengths are those of its fields.
         unsafe {
             let message = &*self.0;
-            match message.err {
-                RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR => {}
-                RDKafkaRespErr::RD_KAFKA_RESP_ERR__PARTITION_EOF => {
-                    return Err(KafkaError::PartitionEOF(message.partition));
-                }
-                code => return Err(KafkaError::MessageConsumption(code.into())),
+            let partition = u32::try_from(message.partition).unwrap_or_default();
+            let error = match message.err {
+                RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR => None,
+                RDKafkaRespErr::RD_KAFKA_RESP_ERR__PARTITION_EOF => Some(KafkaError::PartitionEOF(message.partition)),
+                code => Some(KafkaError::MessageConsumption(code.into())),
+            };
+            if let Some(error) = error {
+                let reason = bytes(message.payload, message.len).map(String::from_utf8_lossy).unwrap_or_default();
+                let (offset, reason) = (u64::try_from(message.offset).ok(), reason.into());
+                return Err(Flaw { partition, offset, error, reason });
             }
             let logged_at_ms = bindings::rd_kafka_message_timestamp(self.0, std::ptr::null_mut());
             Ok(RecordRef {
-                partition: u32::try_from(message.partition).unwrap_or_default(),
+                partition,
                 offset: unsigned(message.offset),
                 // −1 is none.
                 logged_at_ms: if logged_at_ms == -1 { 0 } else { logged_at_ms },
