@@ -8,8 +8,11 @@
 //! it begins. Taken partitions are given back at once, inside librdkafka's callback, which also runs while a consumer is dropped.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
-    sync::{Mutex, MutexGuard, PoisonError},
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -50,6 +53,9 @@ pub(crate) struct Consumer {
     announced: BTreeMap<u32, u64>,
     /// Partitions that came while the cluster did not answer where to begin.
     unresolved: Vec<u32>,
+    /// Partitions that had an error and no record since: librdkafka takes an error in a batch for a record, so where it would go on behind a pause
+    /// is behind the record that could not be fetched.
+    unsure: BTreeSet<u32>,
     /// Errors, in order, with the partition that each is about, if it is about one.
     troubles: VecDeque<(Option<u32>, KafkaError)>,
     /// What the caller has to hear before it gets more records.
@@ -63,6 +69,8 @@ pub(super) struct Group {
     /// None before the client is made, and when it is about to close.
     commits: Mutex<Option<Commits>>,
     words: LastWords,
+    /// Did the group decide anything that `be_sure` was not asked about?
+    has_decided: AtomicBool,
 }
 
 enum Decision {
@@ -78,8 +86,8 @@ impl Consumer {
         client.subscribe(&[topic]).map_err(failed)?;
         let (positions, announced) = (BTreeMap::new(), BTreeMap::new());
         let (unresolved, troubles, news) = (Vec::new(), VecDeque::new(), VecDeque::new());
-        let (records, topic) = (RecordQueue::new(client.client()), topic.to_owned());
-        Ok(Self { records, client, topic, start, positions, announced, unresolved, troubles, news })
+        let (records, topic, unsure) = (RecordQueue::new(client.client()), topic.to_owned(), BTreeSet::new());
+        Ok(Self { records, client, topic, start, positions, announced, unresolved, unsure, troubles, news })
     }
 
     pub(crate) fn poll(
@@ -114,6 +122,9 @@ impl Consumer {
             if !self.news.is_empty() || count >= records_max.max(1) || bytes >= POLL_BYTES_MAX {
                 break;
             }
+            if self.client.context().has_decided.swap(false, Ordering::Relaxed) {
+                self.be_sure(&self.positions.keys().copied().collect::<Vec<_>>())?;
+            }
             // More records are only taken if they are there already.
             let is_waiting = count == 0 && away.is_none();
             let left = if is_waiting { deadline.saturating_duration_since(Instant::now()) } else { Duration::ZERO };
@@ -144,6 +155,10 @@ impl Consumer {
             *begin = offset;
             return Ok(());
         }
+        self.seek_fetched(partition, offset)
+    }
+
+    fn seek_fetched(&self, partition: u32, offset: u64) -> Result<(), ConsumeError> {
         let place = kafka_partition(partition)?;
         let offset = Offset::Offset(i64::try_from(offset).unwrap_or(i64::MAX));
         let deadline = Instant::now() + ANSWERS_WITHIN;
@@ -160,7 +175,8 @@ impl Consumer {
     pub(crate) fn pause(&mut self, partitions: &[u32]) -> Result<(), ConsumeError> {
         self.check_assigned(partitions)?;
         self.fetch_announced()?;
-        self.client.pause(&self.places(partitions)).map_err(|error| consume_error(&error))
+        self.client.pause(&self.places(partitions)).map_err(|error| consume_error(&error))?;
+        self.be_sure(partitions)
     }
 
     pub(crate) fn resume(&mut self, partitions: &[u32]) -> Result<(), ConsumeError> {
@@ -206,33 +222,33 @@ impl Consumer {
         bytes_max: usize,
         visit: &mut dyn FnMut(RecordRef<'_>),
     ) -> Taken {
-        let (mut count, mut flaws) = (0, Vec::new());
-        let (records, positions) = (&mut self.records, &mut self.positions);
+        let Self { records, positions, unsure, troubles, client, .. } = self;
+        let mut count = 0;
         let taken = records.take(wait, count_max, bytes_max, &mut |met| match met {
-            Ok(record) => count += usize::from(show(positions, record, visit)),
-            Err(flaw) => flaws.push(flaw),
+            Ok(record) => {
+                unsure.remove(&record.partition);
+                count += usize::from(show(positions, record, visit));
+            }
+            Err(Flaw { partition, error, reason, .. }) => {
+                client.context().words.hear(&error, &reason);
+                unsure.insert(partition);
+                troubles.push_back((Some(partition), error));
+            }
         });
-        for flaw in flaws {
-            self.client.context().words.hear(&flaw.error, &flaw.reason);
-            self.fetch_again(&flaw);
-            self.troubles.push_back((Some(flaw.partition), flaw.error));
-        }
         Taken { count, bytes: taken.bytes }
     }
 
-    /// librdkafka takes an error in a batch for a record: the next pause would begin behind the record that could not be fetched. So it is told
-    /// where we are. An offset that is not there is for the caller to leave.
-    fn fetch_again(&self, flaw: &Flaw) {
-        let is_fetched = !self.announced.contains_key(&flaw.partition);
-        let position = self.positions.get(&flaw.partition).filter(|_| is_fetched);
-        if let (Some(position), Ok(place)) = (position, kafka_partition(flaw.partition))
-            && flaw.error.rdkafka_error_code() != Some(RDKafkaErrorCode::AutoOffsetReset)
-        {
-            let offset = Offset::Offset(i64::try_from(*position).unwrap_or(i64::MAX));
-            if let Err(error) = self.client.seek(&self.topic, place, offset, Duration::ZERO) {
-                tracing::warn!(%error, flaw.partition, "a partition that had an error cannot be set to where it was read");
+    /// After a pause, ours or the one that librdkafka makes for each decision of the group: tells it where we are in those of these partitions that
+    /// had an error. Not after each error, because that would take away its rest before it tries again.
+    fn be_sure(&mut self, partitions: &[u32]) -> Result<(), ConsumeError> {
+        for partition in partitions {
+            let position = self.positions.get(partition).filter(|_| !self.announced.contains_key(partition));
+            if let (true, Some(position)) = (self.unsure.contains(partition), position) {
+                self.seek_fetched(*partition, *position)?;
             }
+            self.unsure.remove(partition);
         }
+        Ok(())
     }
 
     /// Hears what does not come with the records: the group's decisions, and that the cluster is away. No record comes this way, because all
@@ -392,6 +408,7 @@ impl ConsumerContext for Group {
         let partitions: Vec<u32> =
             places.elements().iter().filter_map(|place| u32::try_from(place.partition()).ok()).collect();
         let is_assigned = kind == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
+        self.has_decided.store(true, Ordering::Relaxed);
         if !is_assigned {
             self.commits().as_mut().into_iter().for_each(Commits::settle_before_giving_away);
             // librdkafka remembers for good what was paused. Who gets a partition again would wait for its records for ever.
@@ -447,14 +464,21 @@ mod tests {
         };
         produce("first");
         while poll(&mut consumer).1 < 1 {}
-        cluster.request_errors(RDKafkaApiKey::Fetch, &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_INVALID_MSG]);
+        let errors = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_INVALID_MSG; 4];
+        cluster.request_errors(RDKafkaApiKey::Fetch, &errors[..1]);
         while poll(&mut consumer).0.is_ok() {}
         consumer.pause(&[0]).unwrap();
         consumer.resume(&[0]).unwrap();
         produce("second");
         produce("third");
         while poll(&mut consumer).1 < 3 {}
-        assert_eq!(shown, [0, 1, 2]);
+        let asked = Instant::now();
+        cluster.request_errors(RDKafkaApiKey::Fetch, &errors);
+        produce("fourth");
+        while poll(&mut consumer).1 < 4 {}
+        let took = asked.elapsed();
+        assert!(took > Duration::from_secs(1), "librdkafka rests 500 ms before it tries again: {took:?}");
+        assert_eq!(shown, [0, 1, 2, 3]);
     }
 
     #[test]

@@ -122,14 +122,10 @@ impl Engine {
             if reached.next > before {
                 deadline = Instant::now() + RECORD_WITHIN;
             }
-            match reached.trouble.take() {
-                // librdkafka goes on trying by itself.
-                Some(ConsumeError::Unavailable { .. }) | None if Instant::now() < deadline => {}
-                Some(error) => return Err(error),
-                None => {
-                    let reason = format!("topic {topic}, partition {partition}: no record within {RECORD_WITHIN:?}");
-                    return Err(ConsumeError::Unavailable { reason });
-                }
+            // librdkafka goes on trying what may go away by itself.
+            if reached.is_hopeless() || Instant::now() >= deadline {
+                let reason = format!("topic {topic}, partition {partition}: no record within {RECORD_WITHIN:?}");
+                return Err(reached.trouble.unwrap_or(ConsumeError::Unavailable { reason }));
             }
         }
     }
@@ -161,18 +157,26 @@ impl Reached {
                     self.next = self.high;
                 }
             }
-            Err(Flaw { error, reason, .. }) => {
-                tracing::warn!(%error, reason, "librdkafka");
-                self.is_in_trouble(&error);
+            Err(Flaw { error, reason, partition, .. }) => {
+                tracing::warn!(%error, %reason, "librdkafka");
+                if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AutoOffsetReset) {
+                    self.trouble = Some(ConsumeError::OffsetOutOfRange { partition });
+                } else {
+                    self.is_in_trouble(&error);
+                }
             }
         }
     }
 
-    /// What does not go away by itself is told once, and what does may come after it.
     fn is_in_trouble(&mut self, error: &KafkaError) {
-        if self.trouble.as_ref().is_none_or(|known| matches!(known, ConsumeError::Unavailable { .. })) {
+        if !self.is_hopeless() {
             self.trouble = Some(consume_error(error));
         }
+    }
+
+    /// Is there a trouble that does not go away by itself?
+    fn is_hopeless(&self) -> bool {
+        self.trouble.as_ref().is_some_and(|trouble| !matches!(trouble, ConsumeError::Unavailable { .. }))
     }
 }
 

@@ -58,7 +58,8 @@ pub(super) fn client_config(bootstrap: &str, settings: &KafkaSettings) -> Client
     let mut config = ClientConfig::new();
     config.set("client.id", "daylight");
     config.set("reconnect.backoff.max.ms", RECONNECT_BACKOFF_MAX_MS.to_string());
-    for (name, value) in &settings.properties {
+    // Whether what is not committed counts is not to be chosen. Producers, too, ask by it where a partition ends.
+    for (name, value) in settings.properties.iter().filter(|(name, _)| *name != "isolation.level") {
         config.set(name, value);
     }
     config.set("bootstrap.servers", bootstrap);
@@ -105,6 +106,9 @@ pub(super) fn consumer_config(client: &ClientConfig, group: &str) -> ClientConfi
     config.set("auto.offset.reset", "error");
     config.set("allow.auto.create.topics", "false");
     config.set("isolation.level", "read_committed");
+    config.set("enable.partition.eof", "false");
+    // librdkafka goes on behind a batch whose checksum is wrong. Read without, its records become dead letters, or cannot be read at all.
+    config.set("check.crcs", "false");
     config.set("queued.max.messages.kbytes", FETCHED_AHEAD_KIB.to_string());
     config.set("fetch.queue.backoff.ms", FETCH_QUEUE_BACKOFF_MS.to_string());
     config
