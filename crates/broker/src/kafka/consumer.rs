@@ -122,9 +122,6 @@ impl Consumer {
             if !self.news.is_empty() || count >= records_max.max(1) || bytes >= POLL_BYTES_MAX {
                 break;
             }
-            if self.client.context().has_decided.swap(false, Ordering::Relaxed) {
-                self.be_sure(&self.positions.keys().copied().collect::<Vec<_>>())?;
-            }
             // More records are only taken if they are there already.
             let is_waiting = count == 0 && away.is_none();
             let left = if is_waiting { deadline.saturating_duration_since(Instant::now()) } else { Duration::ZERO };
@@ -260,7 +257,13 @@ impl Consumer {
                 Err(error) => self.troubles.push_back((None, error)),
             }
         }
-        self.hear_decisions()
+        self.hear_decisions()?;
+        if self.client.context().has_decided.load(Ordering::Relaxed) {
+            self.be_sure(&self.positions.keys().copied().collect::<Vec<_>>())?;
+            // Decisions come inside of the client's `poll`, so none came since.
+            self.client.context().has_decided.store(false, Ordering::Relaxed);
+        }
+        Ok(())
     }
 
     /// Takes over what the group decided during the last look.
