@@ -223,8 +223,11 @@ impl Consumer {
         let mut count = 0;
         let taken = records.take(wait, count_max, bytes_max, &mut |met| match met {
             Ok(record) => {
-                unsure.remove(&record.partition);
-                count += usize::from(show(positions, record, visit));
+                let partition = record.partition;
+                if show(positions, record, visit) {
+                    unsure.remove(&partition);
+                    count += 1;
+                }
             }
             Err(Flaw { partition, error, reason, .. }) => {
                 client.context().words.hear(&error, &reason);

@@ -1,5 +1,5 @@
-//! Clients that read without a group, and rest between two reads: a new one connects, shakes hands and asks who leads what, a tenth of a second
-//! and three threads for what is often a handful of records, and a ledger that is followed is read five times a second.
+//! Clients that read without a group, and rest between two reads: a new one starts threads, connects and asks who leads what, for what is often
+//! a handful of records, and a ledger that is followed is read up to five times a second.
 
 use std::{
     sync::{Mutex, PoisonError},

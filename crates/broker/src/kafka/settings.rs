@@ -156,4 +156,20 @@ mod tests {
             assert_eq!(config.get("enable.auto.commit"), Some("false"), "what correctness rests on stays");
         }
     }
+
+    #[test]
+    fn what_is_read_as_committed_and_where_it_ends_cannot_be_configured_otherwise() {
+        let mut settings = KafkaSettings::default();
+        for (name, value) in
+            [("isolation.level", "read_uncommitted"), ("enable.partition.eof", "true"), ("check.crcs", "true")]
+        {
+            settings.properties.insert(name.to_owned(), value.to_owned());
+        }
+        let client = client_config("host:9092", &settings);
+        let consumer = consumer_config(&client, "group");
+        assert_eq!(consumer.get("isolation.level"), Some("read_committed"));
+        assert_eq!((consumer.get("enable.partition.eof"), consumer.get("check.crcs")), (Some("false"), Some("false")));
+        // A producer asks where a partition ends, by librdkafka's default, which is the same.
+        assert_eq!(producer_config(&client, &Limits::default()).get("isolation.level"), None);
+    }
 }

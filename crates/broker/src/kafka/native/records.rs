@@ -1,5 +1,5 @@
-//! Records of a consumer, many a call. `rdkafka` gives one a call, and each costs two allocations of its own, a lock more and four looks at the
-//! clock: more than everything else that is done with a record of one event.
+//! Records of a consumer, many a call. `rdkafka` gives one a call, and each costs an allocation of its own, locks, and looks at the clock
+//! (ADR 20 has what that came to).
 //!
 //! The partitions' own queues are led into one of ours, so what comes here are records, and errors of partitions, and nothing else; everything
 //! that the group decides still comes by the client's `poll`, which must be called, too.
