@@ -17,6 +17,16 @@ pub(super) struct Plan {
 }
 
 impl Plan {
+    /// Both in one: their letters, and those between; and what either may have written.
+    pub(super) fn with(self, other: Plan) -> Plan {
+        Plan {
+            log_id: self.log_id,
+            from: self.from.min(other.from),
+            to: self.to.max(other.to),
+            events_from: self.events_from.min(other.events_from),
+        }
+    }
+
     /// The metadata.
     pub(super) fn to_metadata(self) -> String {
         format!("{VERSION} {:032x} {}-{} {}", self.log_id, self.from, self.to, self.events_from)

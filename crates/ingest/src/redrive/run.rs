@@ -46,6 +46,10 @@ struct Work {
     open: HashMap<u128, u64>,
     /// Events that are not to be written again.
     logged: HashSet<u128>,
+    /// A plan that an earlier run left, and its letters of which the log has events and no note: until the last of them has its note, every plan
+    /// looks back to where that one did.
+    left: Option<Plan>,
+    unnoted: HashSet<u128>,
     /// One past the last record that is looked at.
     end: u64,
 }
@@ -137,9 +141,9 @@ impl Run<'_> {
         let plan = Plan::parse(metadata)
             .map_err(|()| RedriveError::Plan { partition, metadata: metadata.to_owned() })?
             .filter(|plan| plan.log_id == self.log_id);
-        let mut work = Work { open, logged: HashSet::new(), end };
+        let mut work = Work { open, logged: HashSet::new(), left: plan, unnoted: HashSet::new(), end };
         if let Some(plan) = plan {
-            work.logged = self.written_by(&plan, partition, &work)?;
+            (work.logged, work.unnoted) = self.written_by(&plan, partition, &work)?;
             tracing::warn!(
                 partition,
                 events = work.logged.len(),
@@ -147,35 +151,41 @@ impl Run<'_> {
             );
         }
         if work.open.is_empty() {
-            self.finish(partition, end)?;
-            return Ok(());
+            return self.finish(partition, &work);
         }
         self.consumer.seek(partition, assignment.low)?;
         self.work.insert(partition, work);
         Ok(())
     }
 
-    /// Which events of the letters of a plan are in the log.
-    fn written_by(&self, plan: &Plan, partition: u32, work: &Work) -> Result<HashSet<u128>, RedriveError> {
-        let (broker, mut expected, mut failure) = (&self.redriver.broker, HashSet::new(), None);
+    /// Which events of the open letters of a plan are in the log, and whose they are. A letter that came once more since then is the same letter.
+    fn written_by(
+        &self,
+        plan: &Plan,
+        partition: u32,
+        work: &Work,
+    ) -> Result<(HashSet<u128>, HashSet<u128>), RedriveError> {
+        let (broker, mut planned, mut failure) = (&self.redriver.broker, HashMap::new(), None);
         let (low, _) = broker.watermarks(&self.letters, partition)?;
         broker.read(&self.letters, partition, Some(plan.from.max(low)), &mut |record| {
             let Ok(letter) = decode_dead_letter(record.value.unwrap_or_default()) else { return };
-            if record.offset >= plan.to || work.open.get(&letter.id.0) != Some(&record.offset) {
+            let is_note = letter.redriven_at.is_some();
+            if record.offset >= plan.to || is_note || !work.open.contains_key(&letter.id.0) {
                 return;
             }
             let Ok(connection) = self.redriver.connection_of(&letter) else { return };
             match self.redriver.acceptor.form_again(&connection, &letter, &HashSet::new()) {
-                Ok(formed) => expected.extend(formed.event_ids),
+                Ok(formed) => drop(planned.insert(letter.id.0, formed.event_ids)),
                 Err(error) => failure = Some(error),
             }
         })?;
         if let Some(error) = failure {
             return Err(error.into());
         }
+        let expected: HashSet<u128> = planned.values().flatten().copied().collect();
         let mut found = HashSet::new();
         if expected.is_empty() {
-            return Ok(found);
+            return Ok((found, HashSet::new()));
         }
         let (low, _) = broker.watermarks(&self.events, partition)?;
         broker.read(&self.events, partition, Some(plan.events_from.max(low)), &mut |record| {
@@ -184,7 +194,8 @@ impl Run<'_> {
                 found.extend(ids.filter(|id| expected.contains(id)));
             }
         })?;
-        Ok(found)
+        planned.retain(|_, events| events.iter().any(|id| found.contains(id)));
+        Ok((found, planned.into_keys().collect()))
     }
 
     /// Puts some letters of a partition through.
@@ -205,11 +216,16 @@ impl Run<'_> {
                 going.push((letter, formed));
             }
         }
-        if !going.is_empty() && !self.request.dry_run && !self.put_through(partition, from..to, going)? {
-            return Ok(());
+        if !going.is_empty() && !self.request.dry_run {
+            let noted: Vec<u128> = going.iter().map(|(letter, _)| letter.id.0).collect();
+            let left = work.left.filter(|_| !work.unnoted.is_empty());
+            if !self.put_through(partition, from..to, left, going)? {
+                return Ok(());
+            }
+            work.unnoted.retain(|letter| !noted.contains(letter));
         }
         if to >= work.end {
-            return self.finish(partition, work.end);
+            return self.finish(partition, &work);
         }
         self.work.insert(partition, work);
         Ok(())
@@ -255,10 +271,12 @@ impl Run<'_> {
         &mut self,
         partition: u32,
         records: std::ops::Range<u64>,
+        left: Option<Plan>,
         going: Vec<(&DeadLetter, Formed)>,
     ) -> Result<bool, RedriveError> {
         let (_, events_from) = self.redriver.broker.watermarks(&self.events, partition)?;
-        let plan = Plan { log_id: self.log_id, from: records.start, to: records.end, events_from };
+        let own = Plan { log_id: self.log_id, from: records.start, to: records.end, events_from };
+        let plan = left.map_or(own, |left| left.with(own));
         match self.consumer.commit(partition, records.end, &plan.to_metadata()) {
             Ok(()) => {}
             Err(CommitError::Fenced) => return Ok(false),
@@ -278,10 +296,11 @@ impl Run<'_> {
         Ok(true)
     }
 
-    /// A partition is done: nothing is in work there.
-    fn finish(&mut self, partition: u32, end: u64) -> Result<(), RedriveError> {
-        if !self.request.dry_run {
-            match self.consumer.commit(partition, end, "") {
+    /// A partition is done: nothing is in work there, or what an earlier run left is not asked for and waits for another.
+    fn finish(&mut self, partition: u32, work: &Work) -> Result<(), RedriveError> {
+        let left = work.left.filter(|_| !work.unnoted.is_empty());
+        if !self.request.dry_run && left.is_none() {
+            match self.consumer.commit(partition, work.end, "") {
                 Ok(()) => {}
                 // Its new owner goes over it again, and finds nothing to do.
                 Err(CommitError::Fenced) => return Ok(()),

@@ -53,6 +53,17 @@ impl Log {
         Redriver::new(self.broker.clone(), "t.", Arc::new(acceptor), connections)
     }
 
+    /// A redrive was about to write the events of the letters so far, up to this record, and nobody has heard of it since.
+    fn plan(&self, to: u64) {
+        let partition = partition_of(b"acme", PARTITIONS);
+        let (_, events_from) = self.broker.watermarks("t.events", partition).unwrap();
+        let plan = Plan { log_id: self.broker.log_id("t.events").unwrap().0, from: 0, to, events_from };
+        let mut consumer = self.broker.consumer(run::GROUP, "t.dead_letters", StartAt::Earliest).unwrap();
+        let polled = consumer.poll(std::time::Duration::from_secs(5), 1, &mut |_| {}).unwrap();
+        assert!(matches!(polled, Polled::Assigned(_)), "{polled:?}");
+        consumer.commit(partition, to, &plan.to_metadata()).unwrap();
+    }
+
     fn write(&self, letter: &DeadLetter) {
         let partition = partition_of(letter.tenant.as_bytes(), PARTITIONS);
         let value = Some(codec::encode_dead_letter(letter).unwrap());
@@ -171,14 +182,7 @@ fn wherever_a_redrive_died_the_next_one_puts_each_letter_through_once() {
         let connection = process.connections.get("okta").unwrap();
         let formed = |letter: &DeadLetter| process.acceptor.form_again(&connection, letter, &HashSet::new()).unwrap();
         process.acceptor.append_again(vec![formed(&mended(900))]).unwrap();
-        let partition = partition_of(b"acme", PARTITIONS);
-        let (_, events_from) = log.broker.watermarks("t.events", partition).unwrap();
-        let plan = Plan { log_id: log.broker.log_id("t.events").unwrap().0, from: 0, to: 10, events_from };
-        let mut consumer = log.broker.consumer(run::GROUP, "t.dead_letters", StartAt::Earliest).unwrap();
-        let polled = consumer.poll(std::time::Duration::from_secs(5), 1, &mut |_| {}).unwrap();
-        assert!(matches!(polled, Polled::Assigned(_)), "{polled:?}");
-        consumer.commit(partition, 10, &plan.to_metadata()).unwrap();
-        drop(consumer);
+        log.plan(10);
         let (events, notes) = match died {
             Died::Planned => (0, 0),
             Died::AmidEvents => (4, 0),
@@ -196,6 +200,42 @@ fn wherever_a_redrive_died_the_next_one_puts_each_letter_through_once() {
         assert_eq!((ids.len(), ids.iter().collect::<HashSet<_>>().len()), (11, 11), "{died:?}");
         assert_eq!(log.letters(), (20, 10), "{died:?}");
         assert!(log.process().redrive(&RedriveRequest::default()).unwrap().lines.is_empty(), "{died:?}");
+    }
+}
+
+#[test]
+fn what_a_redrive_left_is_known_until_each_of_its_letters_has_its_note_whatever_others_were_asked_for() {
+    let of_reason = |reason: &str| RedriveRequest { reason: reason.into(), ..RedriveRequest::default() };
+    let field = |number| letter_of(sign_on(number), RejectReason::BadField);
+    // Between the death and the redrive of everything: nothing that is asked for is there; another letter is put through, which commits a plan of its
+    // own; some of those that were left are; the same bytes came once more.
+    for between in ["nothing", "another", "some", "again"] {
+        let log = Log::new();
+        let letters: Vec<DeadLetter> = (0..5).map(mended).chain((5..10).map(field)).collect();
+        letters.iter().for_each(|letter| log.write(letter));
+        log.plan(10);
+        let process = log.process();
+        let connection = process.connections.get("okta").unwrap();
+        let formed = |letter: &DeadLetter| process.acceptor.form_again(&connection, letter, &HashSet::new()).unwrap();
+        process.acceptor.append_again(letters.iter().map(formed).collect()).unwrap();
+        drop(process);
+        let mut events = 10;
+        match between {
+            "nothing" => assert!(log.process().redrive(&of_reason("bad_json")).unwrap().lines.is_empty()),
+            "another" => {
+                log.write(&letter_of(sign_on(10), RejectReason::TooLarge));
+                events += one(&log.process().redrive(&of_reason("too_large")).unwrap()).events as usize;
+                assert_eq!(events, 11);
+            }
+            "some" => assert_eq!(one(&log.process().redrive(&of_reason("bad_field")).unwrap()).known, 5),
+            _ => log.write(&mended(3)),
+        }
+        let done = log.process().redrive(&RedriveRequest::default()).unwrap();
+        let (written, known) = done.lines.iter().fold((0, 0), |sum, line| (sum.0 + line.events, sum.1 + line.known));
+        assert_eq!((written, known), (0, if between == "some" { 5 } else { 10 }), "{between}");
+        let ids = log.events();
+        assert_eq!((ids.len(), ids.iter().collect::<HashSet<_>>().len()), (events, events), "{between}");
+        assert!(log.process().redrive(&RedriveRequest::default()).unwrap().lines.is_empty(), "{between}");
     }
 }
 
