@@ -97,7 +97,9 @@ pub struct PartitionCheck {
     pub stray: u64,
     /// The first of these, by record.
     pub findings: Vec<Finding>,
-    /// Was the offset committed for another log? Then nothing of this one was compared.
+    /// Has the sink committed an offset of this log? Otherwise nothing was compared.
+    pub has_begun: bool,
+    /// Was the offset committed for another log?
     pub is_other_log: bool,
 }
 
@@ -113,10 +115,16 @@ pub struct Verification {
 }
 
 impl PartitionCheck {
-    /// Is every event of it at its one place?
+    /// Is every event of it at its one place? Where the log has records and nothing of them was compared, nobody knows.
     #[must_use]
     pub fn is_sound(&self) -> bool {
-        self.missing + self.doubled + self.stray == 0
+        self.missing + self.doubled + self.stray == 0 && !self.is_uncompared()
+    }
+
+    /// Does the log have records, and has the sink landed none of them yet?
+    #[must_use]
+    pub fn is_uncompared(&self) -> bool {
+        self.end > self.low && !self.has_begun
     }
 }
 

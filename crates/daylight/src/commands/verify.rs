@@ -25,9 +25,7 @@ pub(crate) async fn run(args: VerifyArgs) -> anyhow::Result<()> {
         }
         found.usage.iter().chain(&found.alerts.findings).for_each(|line| say(&plain(&format!("! {line}"))));
     }
-    for check in found.partitions.iter().filter(|check| check.is_other_log) {
-        note(&format!("partition {}: the sink has not begun with this log yet", check.partition));
-    }
+    found.partitions.iter().filter_map(open).for_each(|line| note(&line));
     if !found.is_sound() {
         bail!(
             "the tables are not what the log says; the runbook RowsDoubled and the log of the sink tell where to look"
@@ -50,6 +48,19 @@ fn row(check: &PartitionCheck) -> [String; 8] {
     .map(|number| number.to_string())
 }
 
+/// What was not compared, and why.
+fn open(check: &PartitionCheck) -> Option<String> {
+    let (partition, records) = (check.partition, check.end.saturating_sub(check.landed_to.max(check.low)));
+    if check.is_uncompared() {
+        let why = if check.is_other_log { "its offset belongs to another log" } else { "no offset says so" };
+        return Some(format!(
+            "! partition {partition}: nothing is compared, the sink has landed none of {records} records ({why})"
+        ));
+    }
+    (records > 0)
+        .then(|| format!("partition {partition}: {records} records are not compared, the sink has not come so far"))
+}
+
 fn findings(check: &PartitionCheck) -> Vec<String> {
     let listed = check.findings.iter().map(|finding| {
         let what = match finding.flaw {
@@ -68,6 +79,23 @@ mod tests {
     use sink::Finding;
 
     use super::*;
+
+    #[test]
+    fn what_was_not_compared_is_said_and_nothing_compared_is_not_sound() {
+        let check = |low, landed_to, end| {
+            let has_begun = landed_to > low;
+            PartitionCheck { low, landed_to, end, has_begun, ..PartitionCheck::default() }
+        };
+        let said = |check: &PartitionCheck| (check.is_sound(), open(check).unwrap_or_default());
+        assert_eq!(said(&check(0, 0, 0)), (true, String::new()), "an empty log");
+        assert_eq!(said(&check(3, 9, 9)), (true, String::new()));
+        let (is_sound, line) = said(&check(3, 7, 9));
+        assert!(is_sound && line.contains("2 records are not compared"), "{line}");
+        let (is_sound, line) = said(&check(3, 3, 9));
+        assert!(!is_sound && line.contains("none of 6 records"), "{line}");
+        let foreign = PartitionCheck { is_other_log: true, ..check(0, 0, 4) };
+        assert!(!foreign.is_sound() && open(&foreign).unwrap().contains("another log"));
+    }
 
     #[test]
     fn each_finding_is_a_line() {

@@ -103,7 +103,8 @@ fn begin(walk: &Walk<'_>, partition: u32) -> Result<PartitionCheck, VerifyError>
         let plan = Plan::parse(&committed.metadata)
             .map_err(|error| VerifyError::Plan { partition, reason: error.to_string() })?;
         check.is_other_log = plan.as_ref().is_some_and(|plan| plan.log_id != walk.log_id);
-        if !check.is_other_log {
+        check.has_begun = !check.is_other_log;
+        if check.has_begun {
             check.landed_to = committed.offset;
             let shown = |range: &PlannedRange| format!("{}-{}", range.start, range.end);
             check.planned = plan.iter().flat_map(|plan| &plan.ranges).map(shown).collect();
