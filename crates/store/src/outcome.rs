@@ -78,6 +78,24 @@ const BLOCK_REFUSED: &[u32] = &[
     516, // AUTHENTICATION_FAILED
 ];
 
+/// Passing troubles whose words tell of the server and never of a row, so that they may stand in a log.
+const TELLING: &[u32] = &[
+    159, // TIMEOUT_EXCEEDED
+    160, // TOO_SLOW
+    164, // READONLY
+    201, // QUOTA_EXCEEDED
+    202, // TOO_MANY_SIMULTANEOUS_QUERIES
+    209, // SOCKET_TIMEOUT
+    210, // NETWORK_ERROR
+    241, // MEMORY_LIMIT_EXCEEDED
+    242, // TABLE_IS_READ_ONLY
+    243, // NOT_ENOUGH_SPACE
+    252, // TOO_MANY_PARTS
+    319, // UNKNOWN_STATUS_OF_INSERT
+    394, // QUERY_WAS_CANCELLED
+    999, // KEEPER_EXCEPTION
+];
+
 /// What an answer means. `code` is the header `X-ClickHouse-Exception-Code`; without one the number is read from the words
 /// (`Code: 60. DB::Exception: …`). Only an answer of 200 without any exception is clean.
 #[must_use]
@@ -89,7 +107,7 @@ pub fn classify(status: u16, code: Option<u32>, body: &str) -> InsertOutcome {
         Some(code) if BLOCK_REFUSED.contains(&code) => refused(code, body, Remedy::Halt),
         _ => InsertOutcome::Ambiguous {
             code: code.unwrap_or(0),
-            reason: format!("the server answered {status}: {}", cut(body)),
+            reason: format!("the server answered {status}: {}", shown(code, body)),
         },
     }
 }
@@ -110,12 +128,47 @@ pub(crate) fn cut(text: &str) -> String {
 }
 
 fn refused(code: u32, body: &str, remedy: Remedy) -> InsertOutcome {
-    InsertOutcome::Refused(Refusal { code, message: cut(body), remedy })
+    let message = if remedy == Remedy::Halt { cut(body) } else { named(body) };
+    InsertOutcome::Refused(Refusal { code, message, remedy })
+}
+
+/// What may be shown of an answer. An exception that nobody has listed may quote the value that it is about.
+fn shown(code: Option<u32>, body: &str) -> String {
+    match code {
+        Some(code) if !TELLING.contains(&code) => named(body),
+        _ => cut(body),
+    }
+}
+
+/// The name of an exception alone, which its words end with: `… (CANNOT_PARSE_UUID) (version 26.7.1)`.
+fn named(body: &str) -> String {
+    let is_name = |text: &&str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
+    let names = body.split('(').filter_map(|part| part.split_once(')')).map(|(name, _)| name);
+    let name = names.filter(is_name).last().unwrap_or("an exception without a name");
+    format!("{} (its words may quote a row and are not shown)", cut(name))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn words_that_may_quote_a_row_are_not_shown() {
+        let words = "Code: 376. DB::Exception: Cannot parse uuid ann@example.com: while executing. (CANNOT_PARSE_UUID) (version 26.7.1.1 (official build))";
+        let InsertOutcome::Ambiguous { code: 376, reason } = classify(500, Some(376), words) else {
+            unreachable!("nobody has listed 376")
+        };
+        assert!(reason.contains("CANNOT_PARSE_UUID") && !reason.contains("ann@example.com"), "{reason}");
+        let violated = "Code: 469. DB::Exception: Constraint `c` for table t is violated at row 1. Column values: app = 'Notes'. (VIOLATED_CONSTRAINT) (version 26.7)";
+        let InsertOutcome::Refused(refusal) = classify(500, Some(469), violated) else { unreachable!("469 refuses") };
+        assert!(refusal.message.starts_with("VIOLATED_CONSTRAINT") && !refusal.message.contains("Notes"));
+        let full =
+            "Code: 243. DB::Exception: Cannot reserve 1.00 MiB, not enough space. (NOT_ENOUGH_SPACE) (version 26.7)";
+        let InsertOutcome::Ambiguous { reason, .. } = classify(500, Some(243), full) else {
+            unreachable!("a full disk passes")
+        };
+        assert!(reason.contains("Cannot reserve 1.00 MiB"), "{reason}");
+    }
 
     #[derive(Debug, PartialEq)]
     enum End {
