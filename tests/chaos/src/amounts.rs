@@ -42,6 +42,8 @@ pub struct Amounts {
     pub storm: Duration,
     /// Each trouble of ClickHouse so often.
     pub troubles: u64,
+    /// Alerts that were told, as the sender could write down, before faults that could make it forget: at least.
+    pub told_before_faults: u64,
     /// How long the faults may take, beyond which a run ends without a verdict.
     pub lasts_within: Duration,
     /// How long everything may take to come to rest. Generous: machines are shared.
@@ -72,6 +74,7 @@ impl Amounts {
             stands: 3,
             storm: Duration::ZERO,
             troubles: 3,
+            told_before_faults: 50,
             lasts_within: Duration::from_secs(40 * 60),
             rests_within: RESTS_WITHIN,
             still_for: RESTS_WITHIN,
@@ -121,14 +124,15 @@ impl Amounts {
             process_kills: 3,
             clickhouse_kills: 3,
             forgets: 2,
-            outages: 0,
+            outages: 1,
             outage: Duration::from_secs(5),
             broker_kills: 0,
             lost_responses: 20,
             stops: 0,
             stands: 1,
             storm: Duration::ZERO,
-            troubles: 0,
+            troubles: 1,
+            told_before_faults: 0,
             lasts_within: Duration::from_secs(30 * 60),
             rests_within: RESTS_WITHIN,
             still_for: RESTS_WITHIN,
@@ -137,7 +141,9 @@ impl Amounts {
         };
         match engine {
             Engine::Embedded => both,
-            Engine::Kafka => Amounts { process_kills: 6, broker_kills: 1, stops: 1, ..both },
+            Engine::Kafka => {
+                Amounts { process_kills: 6, broker_kills: 1, stops: 1, storm: Duration::from_secs(20), ..both }
+            }
         }
     }
 
@@ -146,6 +152,7 @@ impl Amounts {
     #[must_use]
     pub fn mistaken(engine: Engine) -> Amounts {
         let short = Amounts::short(engine);
-        Amounts { still_for: STILL_FOR, agrees_within: MISTAKEN_FOR, broker_kills: 0, stops: 0, ..short }
+        let faults = Amounts { broker_kills: 0, stops: 0, outages: 0, troubles: 0, storm: Duration::ZERO, ..short };
+        Amounts { still_for: STILL_FOR, agrees_within: MISTAKEN_FOR, ..faults }
     }
 }

@@ -32,13 +32,22 @@ pub struct Due {
     pub is_acknowledged: bool,
 }
 
+/// What follows for one poisoned element.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DuePoison {
+    /// Must it be in the dead letters?
+    pub is_acknowledged: bool,
+    /// Why.
+    pub reason: &'static str,
+}
+
 /// What follows from the book.
 #[derive(Clone, Debug, Default)]
 pub struct Expected {
     /// Number → event.
     pub events: BTreeMap<u64, Due>,
-    /// SHA-256 of its bytes → must it be in the dead letters?
-    pub poison: BTreeMap<String, bool>,
+    /// SHA-256 of its bytes → its dead letter.
+    pub poison: BTreeMap<String, DuePoison>,
     /// Tenant and app that must be told of: an acknowledged event is about it.
     pub apps: BTreeSet<(String, String)>,
     /// Those that may be told of: an event that may have arrived is about it.
@@ -53,7 +62,8 @@ impl Book {
         for (number, sent) in &self.pages {
             let page = generator.page(*number);
             if let Some(poison) = &page.poison {
-                *expected.poison.entry(poison.sha256()).or_default() |= sent.is_acknowledged;
+                let due = DuePoison { is_acknowledged: false, reason: poison.reason };
+                expected.poison.entry(poison.sha256()).or_insert(due).is_acknowledged |= sent.is_acknowledged;
             }
             for event in page.events {
                 let app = (tenant_id(event.tenant), event.app.clone());
@@ -72,6 +82,13 @@ impl Book {
 }
 
 impl Expected {
+    /// Those of whom something must be there.
+    #[must_use]
+    pub fn tenants(&self) -> BTreeSet<String> {
+        let acknowledged = self.events.values().filter(|due| due.is_acknowledged);
+        acknowledged.map(|due| tenant_id(due.event.tenant)).collect()
+    }
+
     /// Events that must be there.
     #[must_use]
     pub fn acknowledged(&self) -> u64 {

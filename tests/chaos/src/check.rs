@@ -103,6 +103,8 @@ pub struct Figures {
     pub alerts_missing: u64,
     /// Posts after a 2xx that the sender saw.
     pub alerts_doubled: u64,
+    /// Alerts with such a 2xx before a fault after which they could have been told again.
+    pub told_before_faults: u64,
 }
 
 impl Verdict {
@@ -144,9 +146,14 @@ pub fn check(expected: &Expected, observed: &Observed) -> Verdict {
         if !memory.is_agreed() {
             verdict.find(Invariant::I6, format!("{} is remembered as {:?}", memory.tenant, memory.values));
         }
+        if !memory.silent().is_empty() {
+            verdict.find(Invariant::I6, format!("of {} nothing is told by {:?}", memory.tenant, memory.silent()));
+        }
     }
-    if observed.memories.is_empty() {
-        verdict.find(Invariant::I6, "nobody told what is remembered".to_owned());
+    for tenant in expected.tenants() {
+        if observed.memories.iter().all(|memory| memory.tenant != tenant) {
+            verdict.find(Invariant::I6, format!("nobody told what is remembered of {tenant}"));
+        }
     }
     if observed.untold > 0 {
         verdict.find(Invariant::I5, format!("a clean pass opens {} episodes that nobody was told of", observed.untold));

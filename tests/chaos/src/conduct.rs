@@ -12,10 +12,10 @@ use tests::poll;
 use crate::{
     amounts::Amounts,
     book::Expected,
-    check::{PROBE_WITHIN, check},
+    check::{Invariant, PROBE_WITHIN, check},
     client::Client,
     generator::{Generator, PAGE_EVENTS},
-    observe::{lag, memories, number, observe, sums},
+    observe::{growth, lag, memories, number, observe, sums},
     observed::{Memory, Observed},
     report::Report,
     schedule::{Engine, Schedule, Track},
@@ -56,7 +56,12 @@ pub fn run(
     say("no more faults: everybody comes back, and what is on its way arrives");
     stage.heal()?;
     let (expected, observed) = look(&stage, &client, &generator, amounts, say)?;
-    let verdict = check(&expected, &observed);
+    let mut verdict = check(&expected, &observed);
+    let told = verdict.figures.told_before_faults;
+    if told < amounts.told_before_faults {
+        verdict
+            .find(Invariant::I5, format!("only {told} alerts were told before faults: who forgets would not be found"));
+    }
     Ok(Report { seed, engine, faults: stage.faults(), verdict, wall: began.elapsed() })
 }
 
@@ -185,6 +190,8 @@ fn look(
         return Ok((expected, Observed { memories, untold, surprises: client.surprises(), ..observe(stage)? }));
     }
     let (mut memories_found, _) = agreed_memories(stage, amounts.agrees_within)?;
+    // While they are as old as they will be.
+    let grown = growth(stage)?;
     // Whoever starts anew remembers the same.
     for member in stage.of_role("detect") {
         stage.kill(member, Duration::ZERO)?;
@@ -215,7 +222,8 @@ fn look(
     });
     let sums = probed.or_else(|_| sums(stage).map(|now| now.since(before)))?;
     say("looking at everything");
-    let observed = observe(stage)?;
+    let mut observed = observe(stage)?;
+    observed.growth.extend(grown);
     Ok((
         expected,
         Observed { memories: memories_found, untold, probe_took, sums, surprises: client.surprises(), ..observed },
@@ -234,7 +242,7 @@ fn drain(stage: &Stage, expected: &Expected, amounts: &Amounts, say: &(dyn Fn(&s
 }
 
 fn come_to_rest(stage: &Stage, expected: &Expected, amounts: &Amounts) -> anyhow::Result<()> {
-    let poison = expected.poison.values().filter(|is_acknowledged| **is_acknowledged).count();
+    let poison = expected.poison.values().filter(|poison| poison.is_acknowledged).count();
     let due = Arrived {
         events: expected.acknowledged(),
         letters: u64::try_from(poison)?,
@@ -286,7 +294,8 @@ fn arrived(stage: &Stage) -> anyhow::Result<Arrived> {
 fn agreed_memories(stage: &Stage, within: Duration) -> anyhow::Result<(Vec<Memory>, u64)> {
     let agreed = poll(within, "all remember the same", || {
         let (memories, untold) = memories(stage)?;
-        ensure!(!memories.is_empty() && memories.iter().all(Memory::is_agreed) && untold == 0, "they do not");
+        let is_agreed = |memory: &Memory| memory.is_agreed() && memory.silent().is_empty();
+        ensure!(!memories.is_empty() && memories.iter().all(is_agreed) && untold == 0, "they do not");
         Ok((memories, untold))
     });
     agreed.or_else(|_| told_memories(stage))

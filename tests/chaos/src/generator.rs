@@ -42,6 +42,8 @@ pub struct Told {
 pub struct Poison {
     /// Its bytes.
     pub text: String,
+    /// The reason of its dead letter.
+    pub reason: &'static str,
 }
 
 /// One delivery.
@@ -199,14 +201,17 @@ pub fn app_id(tenant: u64, app: u64) -> String {
 
 /// By turns: no JSON, an event without a type, one whose time is none.
 fn poison(page: u64) -> Poison {
-    let text = match page % 3 {
-        0 => format!("{{\"poison\":{page},\"published\":}}"),
-        1 => format!("{{\"poison\":{page}}}"),
-        _ => format!(
-            "{{\"eventType\":\"user.authentication.sso\",\"poison\":{page},\"published\":\"soon\",\"uuid\":\"{page}\"}}"
+    let (text, reason) = match page % 3 {
+        0 => (format!("{{\"poison\":{page},\"published\":}}"), "bad_json"),
+        1 => (format!("{{\"poison\":{page}}}"), "not_an_event"),
+        _ => (
+            format!(
+                "{{\"eventType\":\"user.authentication.sso\",\"poison\":{page},\"published\":\"soon\",\"uuid\":\"{page}\"}}"
+            ),
+            "bad_time",
         ),
     };
-    Poison { text }
+    Poison { text, reason }
 }
 
 fn hex(bytes: &[u8]) -> String {

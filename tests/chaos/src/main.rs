@@ -69,6 +69,10 @@ fn run() -> anyhow::Result<ExitCode> {
         Choice::Both => &[Engine::Embedded, Engine::Kafka],
     };
     let mut reports: Vec<Report> = Vec::new();
+    // A run that comes to no verdict must not leave the figures of another.
+    if arguments.out.exists() {
+        std::fs::remove_file(&arguments.out).context("removing the figures of an earlier run")?;
+    }
     for engine in engines {
         let mut amounts = match (arguments.short, arguments.long) {
             (true, _) => Amounts::short(*engine),

@@ -109,6 +109,7 @@ fn posts(stage: &Stage) -> Vec<Told> {
             is_signed: post.is_signed,
             is_taken,
             is_seen: is_taken && !post.is_answer_lost && stage.is_seen(post.arrived_at),
+            is_before_faults: stage.is_before_faults(post.arrived_at),
             at: post.arrived_at.saturating_duration_since(stage.began),
             id: post.id,
         }
@@ -248,7 +249,8 @@ pub(crate) fn counter(member: &Member, name: &str, label: &str) -> anyhow::Resul
     format!("{sum:.0}").parse().with_context(|| format!("{name} is {sum}"))
 }
 
-fn growth(stage: &Stage) -> anyhow::Result<Vec<String>> {
+/// Who holds more than a new process may, a sentence each.
+pub(crate) fn growth(stage: &Stage) -> anyhow::Result<Vec<String>> {
     let mut grown = Vec::new();
     for member in &stage.members {
         let (first, now) = (*lock(&member.at_first), member.size()?);

@@ -2,6 +2,9 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+/// Of what memories are rebuilt.
+pub const REBUILT: [&str; 3] = ["ledger", "log", "clickhouse"];
+
 /// Rows of one event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
@@ -42,6 +45,8 @@ pub struct Told {
     pub is_taken: bool,
     /// Could the sender see that answer, and live on long enough to write it down?
     pub is_seen: bool,
+    /// And was there a fault later that could make it forget?
+    pub is_before_faults: bool,
     /// Since the run began.
     pub at: Duration,
 }
@@ -148,6 +153,15 @@ pub struct Observed {
 }
 
 impl Memory {
+    /// Those of whom nobody told anything: beside whoever detects, what the ledger, the log and ClickHouse rebuild.
+    #[must_use]
+    pub fn silent(&self) -> Vec<&'static str> {
+        let is_told = |who: &str| self.values.iter().any(|(told, _)| told == who);
+        let rebuilt = REBUILT.into_iter().filter(|who| !is_told(who));
+        let is_live = self.values.iter().any(|(who, _)| !REBUILT.contains(&who.as_str()));
+        rebuilt.chain((!is_live).then_some("whoever detects")).collect()
+    }
+
     /// Does everybody who was asked know the same?
     #[must_use]
     pub fn is_agreed(&self) -> bool {

@@ -43,6 +43,7 @@ impl Report {
             "alerts_delivered": figures.alerts_delivered,
             "alerts_missing": figures.alerts_missing,
             "alerts_doubled": figures.alerts_doubled,
+            "alerts_told_before_faults": figures.told_before_faults,
             "faults": self.faults,
             "invariants": Invariant::ALL.into_iter().map(holds).collect::<Map<String, Value>>(),
             "wall_s": self.wall.as_secs(),
@@ -64,6 +65,11 @@ impl fmt::Display for Report {
             to,
             "  alerts   {:>9} expected      {:>9} told  {:>4} missing  {:>4} told again",
             figures.alerts_expected, figures.alerts_delivered, figures.alerts_missing, figures.alerts_doubled
+        )?;
+        writeln!(
+            to,
+            "  {:>9}  alerts told before faults after which they could be told again",
+            figures.told_before_faults
         )?;
         for (kind, count) in &self.faults {
             writeln!(to, "  {count:>9}  {kind}")?;

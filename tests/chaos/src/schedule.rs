@@ -17,6 +17,10 @@ const AWAY_MAX_MS: u64 = 1_500;
 /// How long a process is stopped, beyond its session. Milliseconds.
 const ASLEEP_BEYOND_MS: std::ops::Range<u64> = 1_500..5_000;
 
+/// Where one process does everything, each so many-th harm waits longer: what it was told in between it has written down, and must not tell again.
+const QUIET_EVERY: usize = 8;
+const QUIET_MS: std::ops::Range<u64> = 12_000..18_000;
+
 /// How long something else is stopped: longer than an insert may take. Milliseconds.
 const STANDS_MS: std::ops::Range<u64> = 2_000..8_000;
 
@@ -243,7 +247,12 @@ fn processes(seed: u64, engine: Engine, amounts: &Amounts) -> Track {
         kills.push(Deed::Storm { role, takes_ms, seed: dice.draw() });
     }
     dice.shuffle(&mut kills);
-    track("processes", kills, &mut dice)
+    let mut track = track("processes", kills, &mut dice);
+    if engine == Engine::Embedded {
+        let steps = track.steps.iter_mut().skip(QUIET_EVERY - 1).step_by(QUIET_EVERY);
+        steps.for_each(|step| step.rest += Duration::from_millis(dice.within(QUIET_MS)));
+    }
+    track
 }
 
 fn clickhouse(seed: u64, amounts: &Amounts) -> Track {

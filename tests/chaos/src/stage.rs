@@ -29,7 +29,11 @@ pub const SOON: Duration = Duration::from_secs(600);
 /// After how long Kafka gives the partitions of a silent member to another.
 pub const SESSION: Duration = Duration::from_secs(6);
 /// A receiver's 2xx counts as seen when its reader lived on for so long: it has to be written down, and a disk may be slow.
-const SEEN_AFTER: Duration = Duration::from_secs(10);
+const SEEN_AFTER: Duration = Duration::from_secs(6);
+/// And where a broker comes back, not before everybody has found it again.
+const FOUND_AGAIN: Duration = Duration::from_secs(10);
+/// A process that is new meets nothing of its predecessor's after so long.
+const NEW_FOR: Duration = Duration::from_secs(2);
 
 /// How long a receiver refuses the same alerts, and how long until it refuses others. Seconds.
 const REFUSING_S: u64 = 25;
@@ -64,6 +68,17 @@ pub(crate) const EVENTS_WEATHER: &[(Fault, u64)] = &[
     (Fault::DelayRequest, 5),
     (Fault::ForgetRows, 30),
 ];
+/// What questions for stored positions say of themselves, and no others; of a thousand of them. What is read back decides what is sent again.
+pub(crate) const READ_BACKS: &str = "param_start=";
+const READ_BACK_WEATHER: &[(Fault, u64)] = &[
+    (Fault::DropRequest, 30),
+    (Fault::LoseResponse, 30),
+    (Fault::CutResponse, 60),
+    (Fault::HoldResponse, 5),
+    (Fault::DelayResponse, 5),
+];
+/// What the transactions of a sole writer are made of.
+const TRANSACTIONS: &[&str] = &["InitProducerId", "AddPartitionsToTxn", "EndTxn"];
 /// Of a thousand posts to the receiver.
 const RECEIVER_WEATHER: &[(Fault, u64)] = &[
     (Fault::DropRequest, 50),
@@ -114,6 +129,10 @@ pub struct Size {
 struct Disturbance {
     from: Instant,
     until: Instant,
+    /// Beyond its end.
+    and: Duration,
+    /// While everything else went wrong, too, and alerts waited?
+    is_amid_faults: bool,
 }
 
 /// All of them.
@@ -166,6 +185,14 @@ impl Stage {
             for (fault, count) in proxy.faults() {
                 *faults.entry(format!("{place}_{}", fault_name(fault))).or_default() += count;
             }
+            for (what, text) in
+                [("read_back", READ_BACKS), ("transaction", TRANSACTIONS[1]), ("transaction", TRANSACTIONS[2])]
+            {
+                let count = proxy.faults_of(text).values().sum::<u64>();
+                if count > 0 {
+                    *faults.entry(format!("{place}_faults_of_{what}")).or_default() += count;
+                }
+            }
         }
         faults.insert("lost_responses".to_owned(), self.lost_responses());
         faults
@@ -174,7 +201,9 @@ impl Stage {
     /// Responses that were lost after the request was applied.
     #[must_use]
     pub fn lost_responses(&self) -> u64 {
-        self.proxies().into_iter().map(|(_, proxy)| proxy.lost_responses()).sum()
+        // A question changes nothing: its answer is lost, and nothing was applied.
+        let read_backs = self.clickhouse_proxy.lost_responses_of(READ_BACKS);
+        self.proxies().into_iter().map(|(_, proxy)| proxy.lost_responses()).sum::<u64>() - read_backs
     }
 
     /// The network is as bad as it will be.
@@ -183,12 +212,14 @@ impl Stage {
             match place {
                 "clickhouse" => {
                     proxy.schedule_of(EVENT_INSERTS, weather(EVENTS_WEATHER));
+                    proxy.schedule_of(READ_BACKS, weather(READ_BACK_WEATHER));
                     proxy.schedule(weather(CLICKHOUSE_WEATHER));
                 }
                 "receiver" => proxy.schedule(weather(RECEIVER_WEATHER)),
                 "kafka" => {
                     proxy.schedule_of("Produce", weather(KAFKA_WEATHER));
                     proxy.schedule_of("OffsetCommit", weather(KAFKA_WEATHER));
+                    TRANSACTIONS.iter().for_each(|kind| proxy.schedule_of(kind, weather(KAFKA_WEATHER)));
                 }
                 _ => proxy.schedule(weather(DOOR_WEATHER)),
             }
@@ -287,14 +318,21 @@ impl Stage {
     /// Was a 2xx that left at this time seen by somebody who could write it down?
     #[must_use]
     pub fn is_seen(&self, at: Instant) -> bool {
-        let is_met =
-            |disturbance: &Disturbance| disturbance.from <= at + SEEN_AFTER && at <= disturbance.until + SEEN_AFTER;
+        let is_met = |disturbance: &Disturbance| {
+            disturbance.from <= at + SEEN_AFTER && at <= disturbance.until + disturbance.and
+        };
         !lock(&self.disturbances).iter().any(is_met)
     }
 
-    /// From now until the guard is dropped, `notify` may not know what a receiver says.
-    pub(crate) fn disturb(&self) -> Disturbed<'_> {
-        Disturbed { stage: self, from: Instant::now() }
+    /// Was there a fault later, that could make somebody forget what he was told by then?
+    #[must_use]
+    pub fn is_before_faults(&self, at: Instant) -> bool {
+        lock(&self.disturbances).iter().any(|disturbance| disturbance.is_amid_faults && disturbance.from > at)
+    }
+
+    /// From now until the guard is dropped, and for so long beyond, `notify` may not know what a receiver says.
+    pub(crate) fn disturb(&self, and: Duration) -> Disturbed<'_> {
+        Disturbed { stage: self, from: Instant::now(), and }
     }
 
     fn proxies(&self) -> Vec<(&'static str, &FaultProxy)> {
@@ -321,11 +359,14 @@ impl Door for Stage {
 pub(crate) struct Disturbed<'a> {
     stage: &'a Stage,
     from: Instant,
+    and: Duration,
 }
 
 impl Drop for Disturbed<'_> {
     fn drop(&mut self) {
-        lock(&self.stage.disturbances).push(Disturbance { from: self.from, until: Instant::now() });
+        let is_amid_faults = !self.stage.is_over.load(Ordering::Relaxed);
+        let (from, and) = (self.from, self.and);
+        lock(&self.stage.disturbances).push(Disturbance { from, until: Instant::now(), and, is_amid_faults });
     }
 }
 

@@ -70,6 +70,12 @@ pub enum Fault {
     ForgetRows,
 }
 
+impl Fault {
+    const fn loses_response(self) -> bool {
+        matches!(self, Fault::LoseResponse | Fault::CutResponse | Fault::HoldResponse)
+    }
+}
+
 /// How often each happens, of a thousand exchanges, and how long is held.
 #[derive(Clone, Debug, Default)]
 pub struct Schedule {
@@ -96,6 +102,7 @@ struct Shared {
     exchanges: AtomicU64,
     under_way: AtomicU64,
     cut_by_server: AtomicU64,
+    lost_refusals: AtomicU64,
     /// Tokens of inserts that came → were their rows forgotten?
     tokens: Mutex<BTreeMap<String, bool>>,
     /// By the text of the schedule.
@@ -132,6 +139,7 @@ impl FaultProxy {
             exchanges: AtomicU64::new(0),
             under_way: AtomicU64::new(0),
             cut_by_server: AtomicU64::new(0),
+            lost_refusals: AtomicU64::new(0),
             tokens: Mutex::default(),
             faults: Mutex::default(),
             only: Mutex::default(),
@@ -239,11 +247,21 @@ impl FaultProxy {
         faults.iter().filter(|((known, _), _)| known == text).map(|((_, fault), times)| (*fault, *times)).collect()
     }
 
-    /// Responses that were lost, in whole or in part, though the request was applied.
+    /// Responses that were lost, in whole or in part, though the request was applied. What HTTP refused was not, and does not count.
     #[must_use]
     pub fn lost_responses(&self) -> u64 {
-        let is_lost = |fault: &Fault| matches!(fault, Fault::LoseResponse | Fault::CutResponse | Fault::HoldResponse);
-        self.faults().iter().filter(|(fault, _)| is_lost(fault)).map(|(_, times)| times).sum()
+        let all: u64 = lock(&self.shared.faults)
+            .iter()
+            .filter(|((_, fault), _)| fault.loses_response())
+            .map(|(_, times)| times)
+            .sum();
+        all.saturating_sub(self.shared.lost_refusals.load(Ordering::Relaxed))
+    }
+
+    /// Of them, by the schedule of a text; also those that refused.
+    #[must_use]
+    pub fn lost_responses_of(&self, text: &str) -> u64 {
+        self.faults_of(text).iter().filter(|(fault, _)| fault.loses_response()).map(|(_, times)| times).sum()
     }
 }
 

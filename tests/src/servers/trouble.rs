@@ -33,6 +33,17 @@ impl Trouble {
         }
     }
 
+    /// ClickHouse's number of the exception that an insert meets.
+    #[must_use]
+    pub const fn code(self) -> u32 {
+        match self {
+            Trouble::DiskFull => 243,
+            Trouble::MemoryLimit => 241,
+            Trouble::TooManyParts => 252,
+            Trouble::ThrowingConstraint => 160,
+        }
+    }
+
     /// What begins it, for the tables of a database. May be run twice.
     #[must_use]
     pub fn begins(self, database: &str) -> String {

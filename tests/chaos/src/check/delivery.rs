@@ -47,6 +47,8 @@ pub(super) fn check(expected: &Expected, observed: &Observed, verdict: &mut Verd
     for ((tenant, app), count) in observed.alert_rows.iter().filter(|(_, count)| **count != 1) {
         verdict.find(Invariant::I5, format!("{count} alerts about {app} of {tenant} are in the table"));
     }
+    let before_faults = observed.posts.iter().filter(|post| post.is_seen && post.is_before_faults);
+    let told: BTreeSet<&str> = before_faults.map(|post| post.id.as_str()).collect();
     let mut missing = 0;
     for (tenant, app) in &expected.apps {
         let is_row = observed.alert_rows.contains_key(&(tenant.clone(), app.clone()));
@@ -60,5 +62,6 @@ pub(super) fn check(expected: &Expected, observed: &Observed, verdict: &mut Verd
     let figures = &mut verdict.figures;
     figures.alerts_expected = u64::try_from(expected.apps.len()).unwrap_or(u64::MAX);
     (figures.alerts_missing, figures.alerts_doubled) = (missing, doubled);
+    figures.told_before_faults = u64::try_from(told.len()).unwrap_or(u64::MAX);
     figures.alerts_delivered = figures.alerts_expected - missing;
 }

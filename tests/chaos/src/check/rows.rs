@@ -9,6 +9,9 @@ use crate::{
     observed::{Observed, Row},
 };
 
+/// How the origin of what came over HTTP begins.
+const ORIGIN: &str = "http:events:";
+
 /// The sequence number of a row: the last twelve digits of its `uuid`.
 fn number_of(row: &Row) -> Option<u64> {
     let digits = row.native_id.get(row.native_id.len().checked_sub(12)?..)?;
@@ -88,19 +91,26 @@ pub(super) fn check_dead_letters(expected: &Expected, observed: &Observed, verdi
     let mut there: BTreeMap<&str, u64> = BTreeMap::new();
     for letter in observed.dead_letters.iter().filter(|letter| letter.reason != "refused_by_table") {
         *there.entry(&letter.sha256).or_default() += 1;
-        if !expected.poison.contains_key(&letter.sha256) {
-            verdict.find(Invariant::I3, format!("a dead letter of nothing that was poisoned: {letter:?}"));
+        match expected.poison.get(&letter.sha256) {
+            None => verdict.find(Invariant::I3, format!("a dead letter of nothing that was poisoned: {letter:?}")),
+            Some(poison) if poison.reason != letter.reason || !letter.origin.starts_with(ORIGIN) => {
+                verdict
+                    .find(Invariant::I3, format!("a dead letter that tells another story than {poison:?}: {letter:?}"));
+            }
+            Some(_) => {}
         }
     }
-    for (sha256, is_acknowledged) in &expected.poison {
+    for (sha256, poison) in &expected.poison {
         match there.get(sha256.as_str()).copied().unwrap_or(0) {
-            0 if *is_acknowledged => verdict.find(Invariant::I3, format!("no dead letter of the poison {sha256}")),
+            0 if poison.is_acknowledged => {
+                verdict.find(Invariant::I3, format!("no dead letter of the poison {sha256}"))
+            }
             0 | 1 => {}
             more => verdict.find(Invariant::I3, format!("{more} dead letters of the poison {sha256}")),
         }
     }
     let count = |items: usize| u64::try_from(items).unwrap_or(u64::MAX);
-    verdict.figures.poison = count(expected.poison.values().filter(|is_acknowledged| **is_acknowledged).count());
+    verdict.figures.poison = count(expected.poison.values().filter(|poison| poison.is_acknowledged).count());
     verdict.figures.dead_letters = count(observed.dead_letters.len());
 }
 

@@ -15,6 +15,12 @@ use crate::{
 const PAGES: u64 = 40;
 const TENANTS: u64 = 2;
 
+/// What all remember alike.
+fn memory(tenant: u64) -> Memory {
+    let values = ["detect 0", "ledger", "log", "clickhouse"].map(|who| (who.to_owned(), "a1".to_owned())).to_vec();
+    Memory { tenant: tenant_id(tenant), values }
+}
+
 /// A book, and exactly what should be there.
 fn sound() -> (Expected, Observed) {
     static SOUND: LazyLock<(Expected, Observed)> = LazyLock::new(make_sound);
@@ -28,7 +34,7 @@ fn make_sound() -> (Expected, Observed) {
     let book = Book { pages: (0..PAGES).map(|page| (page, sent(page))).collect() };
     let expected = book.expected(&generator);
     let mut observed = Observed {
-        memories: vec![Memory { tenant: "tenant0".to_owned(), values: vec![("a".to_owned(), "a1".to_owned()); 3] }],
+        memories: (0..TENANTS).map(memory).collect(),
         probe_took: Some(Duration::from_secs(1)),
         sums: Sums {
             read: 12,
@@ -60,8 +66,8 @@ fn make_sound() -> (Expected, Observed) {
     observed.row_count = u64::try_from(observed.rows.len()).unwrap();
     observed.place_count = observed.row_count;
     observed.partitions = vec![Partition { events: observed.row_count, ..Partition::default() }];
-    for sha256 in expected.poison.keys() {
-        let (reason, origin) = ("bad_json".to_owned(), "http:events:1".to_owned());
+    for (sha256, poison) in &expected.poison {
+        let (reason, origin) = (poison.reason.to_owned(), "http:events:1".to_owned());
         observed.dead_letters.push(DeadLetter { sha256: sha256.clone(), reason, origin });
     }
     for (tenant, app) in &expected.apps {
@@ -73,6 +79,7 @@ fn make_sound() -> (Expected, Observed) {
             is_signed: true,
             is_taken: true,
             is_seen: true,
+            is_before_faults: true,
             at: Duration::ZERO,
         });
         observed.alert_rows.insert((tenant.clone(), app.clone()), 1);
@@ -157,6 +164,10 @@ const DOCTORED: &[Doctored] = &[
     ("a dead letter is there twice", Invariant::I3, |_, observed| {
         observed.dead_letters.push(observed.dead_letters[0].clone());
     }),
+    ("a dead letter with another reason", Invariant::I3, |_, observed| {
+        observed.dead_letters[0].reason = "bad_field".to_owned();
+    }),
+    ("a dead letter from nowhere", Invariant::I3, |_, observed| observed.dead_letters[0].origin.clear()),
     ("a dead letter of a good event", Invariant::I3, |_, observed| observed.dead_letters[0].sha256 = "00".to_owned()),
     ("a coordinate is there twice", Invariant::I4, |_, observed| observed.place_count -= 1),
     ("a gap in a record", Invariant::I4, |_, observed| observed.partitions[0].missing = 1),
@@ -187,6 +198,10 @@ const DOCTORED: &[Doctored] = &[
     }),
     ("an alert that a clean pass would have told", Invariant::I5, |_, observed| observed.untold = 1),
     ("nobody remembers", Invariant::I6, |_, observed| observed.memories.clear()),
+    ("nobody remembers one tenant", Invariant::I6, |_, observed| drop(observed.memories.pop())),
+    ("nobody who detects tells", Invariant::I6, |_, observed| drop(observed.memories[0].values.remove(0))),
+    ("the ledger tells nothing", Invariant::I6, |_, observed| drop(observed.memories[1].values.remove(1))),
+    ("ClickHouse rebuilds nothing", Invariant::I6, |_, observed| drop(observed.memories[0].values.pop())),
     ("an alert that the ledger does not know", Invariant::I5, |_, observed| {
         observed.alert_differences.push("alert 5: the ledger does not know its episode".to_owned());
     }),

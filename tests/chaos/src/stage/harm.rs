@@ -11,8 +11,14 @@ use tests::{
     servers::{Clickhouse, Fault, Trouble},
 };
 
-use super::{DATABASE, EVENT_INSERTS, EVENTS_WEATHER, KAFKA_WEATHER, Member, SESSION, SOON, Stage, lock, weather};
-use crate::{observe::counter, schedule::Deed};
+use super::{
+    DATABASE, EVENT_INSERTS, EVENTS_WEATHER, FOUND_AGAIN, KAFKA_WEATHER, Member, NEW_FOR, SESSION, SOON, Stage, lock,
+    weather,
+};
+use crate::{
+    observe::{counter, number},
+    schedule::Deed,
+};
 
 /// How long a kill waits for an insert.
 const INSERT_WITHIN: Duration = Duration::from_secs(20);
@@ -21,6 +27,9 @@ const STANDS: Duration = Duration::from_millis(1_500);
 const UNHEARD: Duration = Duration::from_millis(1_200);
 /// How long a process that goes on may take to write something.
 const WRITES_WITHIN: Duration = Duration::from_secs(10);
+/// How long a trouble waits for an insert, and how often ClickHouse is asked whether it has refused one.
+const MEETS_WITHIN: Duration = Duration::from_secs(120);
+const ASK_INTERVAL: Duration = Duration::from_millis(250);
 /// Kills that met no insert, before the next deed.
 const MISSES_MAX: usize = 20;
 
@@ -52,7 +61,7 @@ impl Stage {
                 clickhouse.restart()?;
             }
             Deed::KillBroker { away_ms } => {
-                let _disturbed = self.disturb();
+                let _disturbed = self.disturb(FOUND_AGAIN);
                 let mut kafka = lock(self.kafka.as_ref().context("there is no broker to kill")?);
                 kafka.kill9()?;
                 thread::sleep(Duration::from_millis(*away_ms));
@@ -92,7 +101,7 @@ impl Stage {
                 clickhouse.resume()
             }
             "broker" => {
-                let _disturbed = self.disturb();
+                let _disturbed = self.disturb(FOUND_AGAIN);
                 let kafka = lock(self.kafka.as_ref().context("there is no broker to stop")?);
                 kafka.pause()?;
                 thread::sleep(takes);
@@ -177,7 +186,9 @@ impl Stage {
 
     /// Only who tells receivers can forget that they were told.
     fn disturb_by(&self, member: &Member) -> Option<super::Disturbed<'_>> {
-        matches!(member.role, "run" | "notify").then(|| self.disturb())
+        // Beside a broker, its next one joins a group first.
+        let and = if member.role == "run" { NEW_FOR } else { FOUND_AGAIN };
+        matches!(member.role, "run" | "notify").then(|| self.disturb(and))
     }
 
     /// Kills until a kill has met an insert: one that went to the server and got no answer.
@@ -217,9 +228,21 @@ impl Stage {
                 change(&clickhouse)
             })
         };
+        // As the server counts them, since its start.
+        let refused = || number(self, &format!("SELECT sum(value) FROM system.errors WHERE code = {}", trouble.code()));
+        let mut known = poll(SOON, "ClickHouse tells its errors", refused)?;
         change("begins", &|clickhouse| clickhouse.begin(trouble, DATABASE))?;
-        thread::sleep(takes);
+        let (began, mut has_met) = (Instant::now(), false);
+        while began.elapsed() < takes || (!has_met && began.elapsed() < MEETS_WITHIN) {
+            thread::sleep(ASK_INTERVAL);
+            // It may be away just now, or have been.
+            if let Ok(now) = refused() {
+                has_met |= now > known;
+                known = now;
+            }
+        }
         change("ends", &|clickhouse| clickhouse.end(trouble, DATABASE))?;
+        ensure!(has_met, "no insert met the trouble {} within {MEETS_WITHIN:?}", trouble.name());
         self.count(&format!("clickhouse_{}", trouble.name()));
         Ok(())
     }

@@ -57,6 +57,9 @@ impl Shared {
         }
         let response = self.answer_to(&request, &mut server, is_meant)?;
         self.count(&fate);
+        if fate.fault.is_some_and(Fault::loses_response) && !response.starts_with(b"HTTP/1.1 2") {
+            self.lost_refusals.fetch_add(1, Ordering::Relaxed);
+        }
         match fate.fault {
             Some(Fault::LoseResponse) => return None,
             Some(Fault::CutResponse) => {
