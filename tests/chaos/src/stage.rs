@@ -69,7 +69,7 @@ pub(crate) const EVENTS_WEATHER: &[(Fault, u64)] = &[
     (Fault::ForgetRows, 30),
 ];
 /// What questions for stored positions say of themselves, and no others; of a thousand of them. What is read back decides what is sent again.
-pub(crate) const READ_BACKS: &str = "param_start=";
+pub(crate) const READ_BACKS: &str = "name=\"param_start\"";
 const READ_BACK_WEATHER: &[(Fault, u64)] = &[
     (Fault::DropRequest, 30),
     (Fault::LoseResponse, 30),
