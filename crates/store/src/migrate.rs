@@ -21,6 +21,10 @@ const CREATE_RECORDS: &str = "CREATE TABLE IF NOT EXISTS schema_migrations
 ENGINE = ReplacingMergeTree
 ORDER BY version";
 
+/// ClickHouse's numbers for what is not there.
+const UNKNOWN_TABLE: u32 = 60;
+const UNKNOWN_DATABASE: u32 = 81;
+
 /// A file of `schemas/clickhouse`.
 #[derive(Clone, Copy, Debug)]
 pub struct Migration {
@@ -89,15 +93,15 @@ impl Client {
     /// `StoreError`: a migration that had run here differs from its file, the database knows one that this binary does not, or the
     /// server refuses a statement. What ran before the error stays, and is not run again.
     pub async fn migrate(&self, migrations: &[Migration]) -> Result<MigrationReport, StoreError> {
-        self.create_database().await?;
-        self.execute("creating the list of migrations", CREATE_RECORDS, &[]).await?;
-        let recorded: Vec<Recorded> = self
-            .rows(
-                "reading the list of migrations",
-                "SELECT version, hash FROM schema_migrations FINAL ORDER BY version",
-                &[],
-            )
-            .await?;
+        let recorded = match self.recorded().await {
+            // Nothing is made before it is known to be missing: an account that may not make anything can start where all is there.
+            Err(StoreError::Refused { code: UNKNOWN_TABLE | UNKNOWN_DATABASE, .. }) => {
+                self.create_database().await?;
+                self.execute("creating the list of migrations", CREATE_RECORDS, &[]).await?;
+                self.recorded().await?
+            }
+            told => told?,
+        };
         let pending = pending(migrations, &recorded)?;
         let mut report = MigrationReport { applied: Vec::new(), known: recorded.len() };
         for migration in pending {
@@ -106,6 +110,11 @@ impl Client {
             report.applied.push(migration.name);
         }
         Ok(report)
+    }
+
+    async fn recorded(&self) -> Result<Vec<Recorded>, StoreError> {
+        let sql = "SELECT version, hash FROM schema_migrations FINAL ORDER BY version";
+        self.rows("reading the list of migrations", sql, &[]).await
     }
 
     async fn apply(&self, migration: &Migration) -> Result<(), StoreError> {

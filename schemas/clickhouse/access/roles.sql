@@ -10,11 +10,12 @@
 --     CREATE USER sink IDENTIFIED WITH sha256_password BY '...' DEFAULT ROLE ingest_writer;
 --
 -- What each may do, and no more:
---   migrator       makes and widens tables; `daylight migrate` uses it, no process that runs for long
+--   migrator       makes and widens tables: start `daylight sink` once under it after each update, and then under its own account, where it finds
+--                  nothing to make and asks for no more than the next one has
 --   ingest_writer  what `sink` needs: inserts, reading back what it has inserted, and mending it when somebody asks for that
 --   reader         questions of people about a tenant's apps: no names, no texts of events
 --   grafana        the same for dashboards, bounded in time and memory
---   revealer       `daylight reveal` and erasure: the only one that sees names
+--   revealer       `daylight reveal`, and erasure (not built yet): the only one that sees names
 
 CREATE ROLE IF NOT EXISTS migrator;
 CREATE ROLE IF NOT EXISTS ingest_writer;
@@ -26,11 +27,25 @@ GRANT CREATE DATABASE, CREATE TABLE, CREATE VIEW, ALTER TABLE, SELECT, INSERT ON
 
 GRANT INSERT ON daylight.* TO ingest_writer;
 REVOKE INSERT ON daylight.schema_migrations FROM ingest_writer;
+GRANT SELECT ON daylight.schema_migrations TO ingest_writer;
 -- Reading back coordinates, and nothing that names a person or holds the text of an event.
 GRANT SELECT(event_id, received_at, _log_id, _partition, _offset, _index) ON daylight.events TO ingest_writer;
 -- What `verify` and `reconcile` compare with usage and inventory, and what they mend: no names of people, no texts.
 GRANT SELECT(tenant, source, kind, outcome, occurred_at, user_key, session_id, department, app_key, app_id_kind, app_native_id, app_name, app_kind, category, is_first_party) ON daylight.events TO ingest_writer;
 GRANT SELECT(alert_id) ON daylight.alerts TO ingest_writer;
+-- What `daylight apps`, `connections status` and `ledger rebuild --from clickhouse` ask through it.
+GRANT SELECT ON daylight.alerts TO ingest_writer;
+GRANT SELECT ON daylight.decisions TO ingest_writer;
+GRANT SELECT ON daylight.aliases TO ingest_writer;
+GRANT SELECT ON daylight.decisions_in_force TO ingest_writer;
+GRANT SELECT ON daylight.aliases_in_force TO ingest_writer;
+GRANT SELECT ON daylight.app_inventory TO ingest_writer;
+GRANT SELECT ON daylight.source_gaps TO ingest_writer;
+GRANT SELECT ON daylight.source_hours TO ingest_writer;
+GRANT SELECT ON daylight.source_expectations TO ingest_writer;
+GRANT SELECT ON daylight.source_silences TO ingest_writer;
+GRANT SELECT ON daylight.gaps TO ingest_writer;
+GRANT SELECT ON daylight.usage_coverage TO ingest_writer;
 GRANT SELECT ON daylight.apps TO ingest_writer;
 GRANT SELECT ON daylight.app_days TO ingest_writer;
 GRANT SELECT ON daylight.app_sessions TO ingest_writer;
@@ -61,6 +76,7 @@ GRANT SELECT ON daylight.usage_coverage TO reader, grafana;
 GRANT SELECT ON daylight.usage_daily_covered TO reader, grafana;
 -- Of a dead letter its reason and origin, never its text.
 GRANT SELECT(dead_letter_id, tenant, connection, reason, origin, received_at, is_redrivable, redriven_at) ON daylight.dead_letters TO reader, grafana;
+GRANT SELECT ON daylight.dead_letters_open TO reader, grafana;
 
 GRANT SELECT, ALTER DELETE ON daylight.identities TO revealer;
 GRANT SELECT, INSERT ON daylight.reveals TO revealer;
@@ -74,15 +90,15 @@ GRANT SELECT, INSERT ON daylight.reveals TO revealer;
 -- is added later.
 CREATE ROW POLICY IF NOT EXISTS all_tenants ON daylight.events USING 1 TO ingest_writer, migrator;
 CREATE ROW POLICY IF NOT EXISTS all_tenants ON daylight.alerts USING 1 TO ingest_writer, migrator;
-CREATE ROW POLICY IF NOT EXISTS all_tenants ON daylight.decisions USING 1 TO migrator;
-CREATE ROW POLICY IF NOT EXISTS all_tenants ON daylight.aliases USING 1 TO migrator;
+CREATE ROW POLICY IF NOT EXISTS all_tenants ON daylight.decisions USING 1 TO ingest_writer, migrator;
+CREATE ROW POLICY IF NOT EXISTS all_tenants ON daylight.aliases USING 1 TO ingest_writer, migrator;
 CREATE ROW POLICY IF NOT EXISTS all_tenants ON daylight.apps USING 1 TO ingest_writer, migrator;
 CREATE ROW POLICY IF NOT EXISTS all_tenants ON daylight.app_days USING 1 TO ingest_writer, migrator;
 CREATE ROW POLICY IF NOT EXISTS all_tenants ON daylight.app_sessions USING 1 TO ingest_writer, migrator;
 CREATE ROW POLICY IF NOT EXISTS all_tenants ON daylight.app_person_days USING 1 TO ingest_writer, migrator;
-CREATE ROW POLICY IF NOT EXISTS all_tenants ON daylight.source_gaps USING 1 TO migrator;
-CREATE ROW POLICY IF NOT EXISTS all_tenants ON daylight.source_hours USING 1 TO migrator;
-CREATE ROW POLICY IF NOT EXISTS all_tenants ON daylight.source_expectations USING 1 TO migrator;
+CREATE ROW POLICY IF NOT EXISTS all_tenants ON daylight.source_gaps USING 1 TO ingest_writer, migrator;
+CREATE ROW POLICY IF NOT EXISTS all_tenants ON daylight.source_hours USING 1 TO ingest_writer, migrator;
+CREATE ROW POLICY IF NOT EXISTS all_tenants ON daylight.source_expectations USING 1 TO ingest_writer, migrator;
 CREATE ROW POLICY IF NOT EXISTS all_tenants ON daylight.dead_letters USING 1 TO migrator;
 CREATE ROW POLICY IF NOT EXISTS all_tenants ON daylight.identities USING 1 TO revealer, migrator;
 CREATE ROW POLICY IF NOT EXISTS all_tenants ON daylight.reveals USING 1 TO revealer, migrator;
