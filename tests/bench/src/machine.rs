@@ -21,7 +21,8 @@ pub(crate) fn describe(load_before: f64) -> Machine {
         processor: model.trim_start_matches([' ', '\t', ':']).to_owned(),
         cores: std::thread::available_parallelism().map_or(0, usize::from),
         memory_mib: memory.trim().trim_end_matches(" kB").parse::<u64>().unwrap_or_default() / 1_024,
-        kernel: kernel.trim().to_owned(),
+        // Its build is nobody's business.
+        kernel: kernel.trim().split('-').next().unwrap_or_default().to_owned(),
         load_before,
         load_after: load(),
     }

@@ -1,11 +1,18 @@
 //! What a process has cost so far, by the kernel's own books.
 
-use std::{fs, time::Duration};
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
 
 use anyhow::Context as _;
 
 /// Ticks of `/proc/PID/stat` in a second: `getconf CLK_TCK` is 100 on every Linux for which we build.
 const TICKS_PER_SECOND: u64 = 100;
+/// A process that takes less than this between two looks has come to rest.
+const RESTING: Duration = Duration::from_millis(20);
+const LOOK_INTERVAL: Duration = Duration::from_millis(300);
+const RESTS_WITHIN: Duration = Duration::from_secs(15);
 /// How ClickHouse names the threads that merge parts (the kernel keeps 15 letters).
 const MERGE_THREADS: &[&str] = &["MergeMutate"];
 /// How Java names the threads that turn its byte code into machine code.
@@ -18,11 +25,42 @@ pub fn cpu(process: u32) -> anyhow::Result<Duration> {
     ticks(&stat).map(|ticks| Duration::from_millis(ticks * 1_000 / TICKS_PER_SECOND)).context("reading /proc/PID/stat")
 }
 
+/// What processes have taken together once they have come to rest: what they do behind the last event (a commit, a small table, a last
+/// transaction) is a part of it. They rest when they take less than `RESTING` in `LOOK_INTERVAL`, or after `RESTS_WITHIN`.
+pub fn cpu_at_rest(processes: impl Iterator<Item = u32> + Clone) -> anyhow::Result<Duration> {
+    let (began, all) = (Instant::now(), || processes.clone().map(cpu).sum::<anyhow::Result<Duration>>());
+    let mut known = all()?;
+    loop {
+        std::thread::sleep(LOOK_INTERVAL);
+        let now = all()?;
+        if now.saturating_sub(known) < RESTING || began.elapsed() > RESTS_WITHIN {
+            return Ok(now);
+        }
+        known = now;
+    }
+}
+
 /// Fields 14 and 15; the name in field 2 may hold anything.
 fn ticks(stat: &str) -> Option<u64> {
     let (_, fields) = stat.rsplit_once(')')?;
     let mut times = fields.split_whitespace().skip(11).map(|field| field.parse::<u64>().ok());
     Some(times.next()?? + times.next()??)
+}
+
+/// How long the machine's processors have been idle so far, all together.
+pub fn idle() -> anyhow::Result<Duration> {
+    let stat = fs::read_to_string("/proc/stat").context("reading /proc/stat")?;
+    // `cpu  user nice system idle iowait …`
+    let mut fields = stat.lines().next().unwrap_or_default().split_whitespace().skip(4);
+    let ticks: u64 = fields.by_ref().take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
+    Ok(Duration::from_millis(ticks * 1_000 / TICKS_PER_SECOND))
+}
+
+/// The share of the machine that was at work in `time`, since it had been idle for `before`.
+pub fn busy(before: Duration, time: Duration) -> anyhow::Result<f64> {
+    let all = time.as_secs_f64() * std::thread::available_parallelism().map_or(1, usize::from) as f64;
+    let rested = idle()?.saturating_sub(before).as_secs_f64();
+    Ok((1.0 - rested / all.max(1e-9)).clamp(0.0, 1.0))
 }
 
 /// What the threads of a ClickHouse that merge have taken. They live as long as the server.

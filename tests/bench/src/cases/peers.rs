@@ -1,9 +1,13 @@
 //! ClickHouse reading Kafka by itself: a table of the Kafka engine, and a materialised view into the usual table. What most people deploy,
-//! and, with `RowBinary` packed, the best that it can be tuned to. It recognises no app and detects nothing.
+//! and, with `RowBinary` packed, the cheapest of its formats. It recognises no app and detects nothing.
 //!
 //! Two more where somebody names their binaries (`CLICKHOUSE_SINKER=`, `OTELCOL=`): nothing of theirs is here but configurations that we wrote.
 
-use std::process::{Child, Command, Stdio};
+use std::{
+    process::{Child, Command, Stdio},
+    thread,
+    time::Duration,
+};
 
 use ::tests::poll;
 use anyhow::{Context as _, ensure};
@@ -47,6 +51,8 @@ const COLLECTOR: Foreign = Foreign {
     id: "reinterpretAsUInt64(reverse(unhex(substring(JSONExtractString(Body, 'event_id'), 17))))",
 };
 
+/// Between two questions how far it is.
+const ASK_INTERVAL: Duration = Duration::from_millis(500);
 /// One event a message costs it ten times as much: it gets a part of the events.
 const SINGLE_PART: u64 = 4;
 
@@ -73,6 +79,8 @@ pub(super) fn kafka_engine(stack: &mut Stack, form: Form) -> anyhow::Result<Meas
     ))?;
     let count = format!("SELECT count() FROM {database}.events");
     poll(ARRIVED_WITHIN, "every row has come", || {
+        // Whoever asks costs the server something, too.
+        thread::sleep(ASK_INTERVAL);
         let rows = servers.number(&count)?;
         ensure!(rows >= loaded.truth.events, "{rows} of {}", loaded.truth.events);
         Ok(())
@@ -150,6 +158,7 @@ fn arrived(servers: &Servers, database: &str, events: u64, child: &mut Child) ->
         if let Some(ended) = child.try_wait()? {
             return Ok(Err(anyhow::anyhow!("it ended: {ended}")));
         }
+        thread::sleep(ASK_INTERVAL);
         let rows = servers.number(&count)?;
         ensure!(rows >= events, "{rows} of {events}");
         Ok(Ok(()))

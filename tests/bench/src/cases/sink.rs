@@ -46,12 +46,14 @@ pub(crate) fn run_as(stack: &mut Stack, drain: &Drain, change: &dyn Fn(Setup) ->
     let books = servers.books()?;
     let sinks = start_all(drain.processes, || change(setup(servers, &log, &database, loaded.truth.events)))?;
     poll(ARRIVED_WITHIN, "every row is acknowledged", || has_rows(&sinks, loaded.truth.events))?;
+    let time = books.elapsed();
     if drain.processes > 1 {
         // A partition that changed hands may have been counted by both.
         poll(ARRIVED_WITHIN, "every offset is committed", || log.is_committed(GROUP, &loaded.topic))?;
     }
-    let client = sinks.iter().map(|sink| accounting::cpu(sink.process())).sum::<anyhow::Result<Duration>>()?;
-    let (time, mut cost) = servers.close(books, Some(&database))?;
+    // Use is written behind the rows of a batch, and then its offset.
+    let client = accounting::cpu_at_rest(sinks.iter().map(Daylight::process))?;
+    let (_, mut cost) = servers.close(books, Some(&database))?;
     cost.client = client.saturating_sub(start_up * drain.processes as u32);
     if drain.load.engine == crate::preload::Engine::Embedded {
         // Kafka has no part in it, whatever it does meanwhile.

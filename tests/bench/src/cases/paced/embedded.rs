@@ -65,6 +65,7 @@ pub(in crate::cases) fn run(stack: &mut Stack) -> anyhow::Result<Measured> {
     let before = books(&daylight)?;
     let is_stopped = AtomicBool::new(false);
     let ask = |sql: &str| lines(&daylight, sql);
+    let idle = accounting::idle()?;
     let pace = Pace::begin(rate, numbers.start, OF_PAGE);
     let due = |page: usize| Some(pace.due(numbers.start + page as u64 * OF_PAGE));
     let rows = thread::scope(|scope| -> anyhow::Result<SeenRows> {
@@ -76,6 +77,7 @@ pub(in crate::cases) fn run(stack: &mut Stack) -> anyhow::Result<Measured> {
         asking.join().unwrap()
     })?;
     let (time, after) = (pace.began.elapsed(), books(&daylight)?);
+    let busy = accounting::busy(idle, time)?;
     // Rows of what was drained are none of what was paced.
     let rows: SeenRows = rows.into_iter().filter(|(number, _)| numbers.contains(number)).collect();
     poll(ARRIVED_WITHIN, "every alert is delivered", || is_delivered(&daylight, &told))?;
@@ -90,11 +92,13 @@ pub(in crate::cases) fn run(stack: &mut Stack) -> anyhow::Result<Measured> {
     alerts.retain(|alert| numbers.contains(&alert.number));
     let latency_ms = latencies(&pace, &alerts, &told, &rows);
     let note = format!(
-        "{rate:.0} events a second, half of what it drains; one process, pages of {OF_PAGE} over HTTP, answered when they are durable"
+        "{rate:.0} events a second, half of what it drains; the machine {:.0} % busy; one process, pages of {OF_PAGE} over HTTP, answered when they are durable",
+        busy * 100.0
     );
     let mut cost = crate::report::Cost { client: after.0.saturating_sub(before.0), ..Default::default() };
     cost.clickhouse = after.1.saturating_sub(before.1);
-    Ok(Measured { events: count, time, cost, flaws, note, latency_ms, ..Measured::default() })
+    let further = [("events_per_second".to_owned(), rate), ("machine_busy".to_owned(), busy)].into();
+    Ok(Measured { events: count, time, cost, flaws, note, latency_ms, further, ..Measured::default() })
 }
 
 /// The ledger as it was before the day, for people under the pseudonyms that `ingest` gives them.
