@@ -40,7 +40,7 @@ const MAY_IMPORT: &[(&str, &str, &str)] = &[
     (
         "runtime",
         "",
-        "axum native-tls prometheus reqwest serde subtle thiserror tokio tokio-util toml tracing tracing-subscriber",
+        "axum hyper-util native-tls prometheus reqwest serde subtle thiserror tokio tokio-util toml tracing tracing-subscriber",
     ),
     // Processes.
     // csv and toml: tables and mapping files of sources that nobody wrote a parser for.
@@ -85,7 +85,8 @@ const OWNED: &[(&str, &[&str])] = &[
     ("openssl", &["ingest"]),
     ("native-tls", &["runtime", "store"]),
     ("hyper-tls", &["store"]),
-    ("hyper-util", &["store"]),
+    // And what listens has limits that axum's own server does not.
+    ("hyper-util", &["runtime", "store"]),
     ("rustls", &[]),
     ("ring", &[]),
     ("axum", &["runtime", "ingest", "daylight"]),

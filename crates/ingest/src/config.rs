@@ -24,6 +24,11 @@ pub struct Config {
     pub in_flight_bytes_max: usize,
     /// A body must arrive within this time. Milliseconds.
     pub read_timeout_ms: u64,
+    /// Connections at once; the next ones wait.
+    pub connections_max: usize,
+    /// A request's headers must arrive within this time, and a connection may say nothing for so long. Milliseconds; more than the proxy in front
+    /// keeps idle connections, or it sends into one that is just being closed.
+    pub idle_timeout_ms: u64,
     /// Events packed into one record of the log; 1 gives each event a record of its own.
     pub events_per_record_max: usize,
     /// Bytes at which a record of the log is closed.
@@ -43,6 +48,8 @@ impl Default for Config {
             unpack_ratio_max: 100,
             in_flight_bytes_max: 256 << 20,
             read_timeout_ms: 30_000,
+            connections_max: 1_000,
+            idle_timeout_ms: 75_000,
             events_per_record_max: 1_000,
             record_bytes_max: 768 << 10,
             window_events_max: 500_000,

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use broker::{Broker, Record, partition_of};
 use codec::Topic;
 use event::{Control, Source, TenantKey, Tick};
-use runtime::{Component, HttpClients, Registry, Shutdown};
+use runtime::{Component, HttpClients, HttpLimits, Registry, Shutdown, serve_http};
 use tokio::net::TcpListener;
 
 use crate::{
@@ -41,9 +41,6 @@ pub enum IngestError {
         /// Why.
         source: std::io::Error,
     },
-    /// Serving broke.
-    #[error("the server for events stopped: {0}")]
-    Serve(std::io::Error),
     /// Nothing can be polled any more.
     #[error(transparent)]
     Poll(#[from] PollError),
@@ -159,7 +156,7 @@ impl Ingest {
     /// Serves until asked to stop, then waits a short while for deliveries that are in work.
     ///
     /// # Errors
-    /// `IngestError::Serve`.
+    /// `IngestError::Poll`, or a hub that cannot be read.
     pub async fn serve(self, shutdown: Shutdown, component: Component) -> Result<(), IngestError> {
         component.ready();
         let tenants = self.door.connections.tenants().into_iter().map(str::to_owned).collect();
@@ -167,15 +164,17 @@ impl Ingest {
         let kept = tokio::spawn(self.expectations.keep(shutdown.clone()));
         let (acceptor, message_bytes_max) = (Arc::clone(&self.door.acceptor), self.door.config.body_bytes_max);
         let reading = hub::start(self.hubs, &acceptor, &self.gaps, &self.hub_metrics, message_bytes_max, &shutdown)?;
-        let stop = shutdown.clone();
-        let serving = axum::serve(self.listener, self.door.router())
-            .with_graceful_shutdown(async move { stop.requested().await });
+        let limits = HttpLimits {
+            connections_max: self.door.config.connections_max,
+            head_within: Duration::from_millis(self.door.config.idle_timeout_ms),
+        };
+        let serving = serve_http(self.listener, self.door.router(), limits, &shutdown);
         let drained = async {
             shutdown.requested().await;
             tokio::time::sleep(DRAIN_TIMEOUT).await;
         };
         let served = async {
-            serving.await.map_err(IngestError::Serve)?;
+            serving.await;
             for ended in reading {
                 // A reader that is gone without a word has ended, too.
                 ended.await.ok();

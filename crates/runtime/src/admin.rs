@@ -8,8 +8,10 @@ use axum::{
 use prometheus::{Encoder, IntGaugeVec, Opts, Registry, TextEncoder};
 use tokio::net::TcpListener;
 
-use crate::{Health, Shutdown};
+use crate::{Health, HttpLimits, Shutdown, serve_http};
 
+/// People, a scraper, a load balancer: nobody needs many connections.
+const LIMITS: HttpLimits = HttpLimits { connections_max: 256, head_within: Duration::from_secs(75) };
 /// A stopping server waits so long for requests that run.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -34,14 +36,6 @@ pub enum ServeError {
     /// The process's own metrics cannot be registered.
     #[error("cannot start the admin server: {0}")]
     Metrics(#[from] prometheus::Error),
-    /// Serving broke.
-    #[error("the server on {address} stopped: {source}")]
-    Serve {
-        /// The address.
-        address: SocketAddr,
-        /// Why.
-        source: std::io::Error,
-    },
 }
 
 #[derive(Clone)]
@@ -83,21 +77,15 @@ impl AdminServer {
     }
 
     /// Serves until asked to stop, then waits a short while for requests that run.
-    ///
-    /// # Errors
-    /// `ServeError::Serve`.
-    pub async fn serve(self, shutdown: Shutdown) -> Result<(), ServeError> {
-        let address = self.address().unwrap_or_else(|_| SocketAddr::from(([0, 0, 0, 0], 0)));
-        let stop = shutdown.clone();
-        let serving =
-            axum::serve(self.listener, self.router).with_graceful_shutdown(async move { stop.requested().await });
+    pub async fn serve(self, shutdown: Shutdown) {
+        let serving = serve_http(self.listener, self.router, LIMITS, &shutdown);
         let drained = async {
             shutdown.requested().await;
             tokio::time::sleep(DRAIN_TIMEOUT).await;
         };
         tokio::select! {
-            result = std::future::IntoFuture::into_future(serving) => result.map_err(|source| ServeError::Serve { address, source }),
-            () = drained => Ok(()),
+            () = serving => {}
+            () = drained => {}
         }
     }
 }

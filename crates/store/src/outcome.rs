@@ -143,8 +143,8 @@ fn shown(code: Option<u32>, body: &str) -> String {
 /// The name of an exception alone, which its words end with: `… (CANNOT_PARSE_UUID) (version 26.7.1)`.
 fn named(body: &str) -> String {
     let is_name = |text: &&str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
-    let names = body.split('(').filter_map(|part| part.split_once(')')).map(|(name, _)| name);
-    let name = names.filter(is_name).last().unwrap_or("an exception without a name");
+    let mut names = body.split('(').filter_map(|part| part.split_once(')')).map(|(name, _)| name);
+    let name = names.rfind(is_name).unwrap_or("an exception without a name");
     format!("{} (its words may quote a row and are not shown)", cut(name))
 }
 

@@ -185,9 +185,8 @@ impl Stage {
             for (fault, count) in proxy.faults() {
                 *faults.entry(format!("{place}_{}", fault_name(fault))).or_default() += count;
             }
-            for (what, text) in
-                [("read_back", READ_BACKS), ("transaction", TRANSACTIONS[1]), ("transaction", TRANSACTIONS[2])]
-            {
+            let transactions = TRANSACTIONS.iter().map(|kind| ("transaction", *kind));
+            for (what, text) in transactions.chain([("read_back", READ_BACKS)]) {
                 let count = proxy.faults_of(text).values().sum::<u64>();
                 if count > 0 {
                     *faults.entry(format!("{place}_faults_of_{what}")).or_default() += count;

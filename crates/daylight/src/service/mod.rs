@@ -333,7 +333,10 @@ impl Part {
         let server = AdminServer::bind(listen, self.health.clone(), self.registry.clone(), admin.router()).await?;
         let address = format!("http://{}", server.address()?);
         let shutdown = self.shutdown.clone();
-        running.spawn(async move { server.serve(shutdown).await.map_err(anyhow::Error::from) });
+        running.spawn(async move {
+            server.serve(shutdown).await;
+            Ok(())
+        });
         Ok(address)
     }
 

@@ -224,8 +224,8 @@ fn what_a_redrive_left_is_known_until_each_of_its_letters_has_its_note_whatever_
             "nothing" => assert!(log.process().redrive(&of_reason("bad_json")).unwrap().lines.is_empty()),
             "another" => {
                 log.write(&letter_of(sign_on(10), RejectReason::TooLarge));
-                events += one(&log.process().redrive(&of_reason("too_large")).unwrap()).events as usize;
-                assert_eq!(events, 11);
+                assert_eq!(one(&log.process().redrive(&of_reason("too_large")).unwrap()).events, 1);
+                events += 1;
             }
             "some" => assert_eq!(one(&log.process().redrive(&of_reason("bad_field")).unwrap()).known, 5),
             _ => log.write(&mended(3)),
