@@ -462,7 +462,7 @@ mod tests {
         let mut consumer =
             Consumer::join(&settings::consumer_config(&config, "group"), "events", StartAt::Earliest).unwrap();
         let mut shown = Vec::new();
-        let deadline = Instant::now() + 3 * ANSWERS_WITHIN;
+        let deadline = Instant::now() + 12 * ANSWERS_WITHIN;
         let mut poll = |consumer: &mut Consumer| {
             assert!(Instant::now() < deadline, "shown in time: {shown:?}");
             let polled = consumer.poll(LOOK_INTERVAL, 100, &mut |record| shown.push(record.offset));
@@ -471,8 +471,14 @@ mod tests {
         produce("first");
         while poll(&mut consumer).1 < 1 {}
         let errors = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_INVALID_MSG; 4];
-        cluster.request_errors(RDKafkaApiKey::Fetch, &errors[..1]);
-        while poll(&mut consumer).0.is_ok() {}
+        let mut asked = None;
+        while poll(&mut consumer).0.is_ok() {
+            // On a slow machine the group may decide once more, and librdkafka drops what it had fetched before, an error too.
+            if asked.is_none_or(|asked: Instant| asked.elapsed() > ANSWERS_WITHIN) {
+                cluster.request_errors(RDKafkaApiKey::Fetch, &errors[..1]);
+                asked = Some(Instant::now());
+            }
+        }
         consumer.pause(&[0]).unwrap();
         consumer.resume(&[0]).unwrap();
         produce("second");
