@@ -6,7 +6,8 @@
 //! ```
 //!
 //! The plan is metadata beside a committed offset, as in `sink`: which letters are in work, and where `events` ended before. Whoever finds one
-//! looks from there on which of their events the log has, and does not write these again. So a letter is put through once, however often
+//! looks from there on which of their events the log has, and does not write these again; and it stays, or is part of each later plan, until the last
+//! of its letters has its note. So a letter is put through once, however often
 //! the command is killed and typed again; and the group sees to it that two of them never have the same partition.
 //!
 //! What is rejected still stays the dead letter that it is. Text that is not JSON was masked, and what was too large was cut: these cannot be

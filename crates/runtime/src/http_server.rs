@@ -23,7 +23,7 @@ const REST: Duration = Duration::from_secs(1);
 /// What everybody together may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HttpLimits {
-    /// Connections at once, those that say nothing among them. The next ones wait in the system's queue.
+    /// Connections at once, those that say nothing among them; at least one. The next ones wait in the system's queue.
     pub connections_max: usize,
     /// How long a request's line and headers may take to come, and how long a connection may say nothing.
     pub head_within: Duration,
@@ -31,7 +31,7 @@ pub struct HttpLimits {
 
 /// Serves until asked to stop, and then what is under way. HTTP/1.
 pub async fn serve_http(listener: TcpListener, router: Router, limits: HttpLimits, shutdown: &Shutdown) {
-    let room = Arc::new(Semaphore::new(limits.connections_max));
+    let room = Arc::new(Semaphore::new(limits.connections_max.clamp(1, Semaphore::MAX_PERMITS)));
     let under_way = GracefulShutdown::new();
     let mut server = Builder::new(TokioExecutor::new()).http1_only();
     server.http1().timer(TokioTimer::new()).header_read_timeout(limits.head_within);
@@ -96,6 +96,14 @@ mod tests {
         (address, shutdown)
     }
 
+    /// A connection that was answered and stays open.
+    async fn answered(address: std::net::SocketAddr) -> TcpStream {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(QUESTION).await.unwrap();
+        stream.read_u8().await.unwrap();
+        stream
+    }
+
     /// What the server says until it closes, or within so long.
     async fn heard(stream: &mut TcpStream, within: Duration) -> Option<String> {
         let mut bytes = Vec::new();
@@ -117,10 +125,7 @@ mod tests {
     #[tokio::test]
     async fn one_too_many_waits_until_another_goes() {
         let (address, _shutdown) = start(1, SOON).await;
-        let mut first = TcpStream::connect(address).await.unwrap();
-        first.write_all(QUESTION).await.unwrap();
-        let mut byte = [0; 1];
-        first.read_exact(&mut byte).await.unwrap();
+        let first = answered(address).await;
         let mut second = TcpStream::connect(address).await.unwrap();
         second.write_all(b"GET / HTTP/1.1\r\nhost: here\r\nconnection: close\r\n\r\n").await.unwrap();
         assert_eq!(heard(&mut second, Duration::from_millis(300)).await, None, "there is no room for it");
@@ -131,10 +136,7 @@ mod tests {
     #[tokio::test]
     async fn a_stop_closes_who_says_nothing_and_takes_nobody_more() {
         let (address, shutdown) = start(8, SOON).await;
-        let mut idle = TcpStream::connect(address).await.unwrap();
-        idle.write_all(QUESTION).await.unwrap();
-        let mut byte = [0; 1];
-        idle.read_exact(&mut byte).await.unwrap();
+        let mut idle = answered(address).await;
         shutdown.request();
         assert!(heard(&mut idle, SOON).await.is_some());
         assert!(TcpStream::connect(address).await.is_err());

@@ -32,7 +32,8 @@ GRANT SELECT ON daylight.schema_migrations TO ingest_writer;
 GRANT SELECT(event_id, received_at, _log_id, _partition, _offset, _index) ON daylight.events TO ingest_writer;
 -- What `verify` and `reconcile` compare with usage and inventory, and what they mend: no names of people, no texts.
 GRANT SELECT(tenant, source, kind, outcome, occurred_at, user_key, session_id, department, app_key, app_id_kind, app_native_id, app_name, app_kind, category, is_first_party) ON daylight.events TO ingest_writer;
-GRANT SELECT(alert_id) ON daylight.alerts TO ingest_writer;
+-- What `ledger rebuild --from clickhouse` reads beside these.
+GRANT SELECT(logged_at, connection, is_supporting, correlation_id, actor_type, actor_key, app_object_id, scopes, consent_type, is_backfill) ON daylight.events TO ingest_writer;
 -- What `daylight apps`, `connections status` and `ledger rebuild --from clickhouse` ask through it.
 GRANT SELECT ON daylight.alerts TO ingest_writer;
 GRANT SELECT ON daylight.decisions TO ingest_writer;
@@ -74,8 +75,8 @@ GRANT SELECT ON daylight.source_silences TO reader, grafana;
 GRANT SELECT ON daylight.gaps TO reader, grafana;
 GRANT SELECT ON daylight.usage_coverage TO reader, grafana;
 GRANT SELECT ON daylight.usage_daily_covered TO reader, grafana;
--- Of a dead letter its reason and origin, never its text.
-GRANT SELECT(dead_letter_id, tenant, connection, reason, origin, received_at, is_redrivable, redriven_at) ON daylight.dead_letters TO reader, grafana;
+-- Of a dead letter its reason, what is wrong and its origin, never its text.
+GRANT SELECT(dead_letter_id, tenant, connection, reason, detail, origin, received_at, is_redrivable, redriven_at) ON daylight.dead_letters TO reader, grafana;
 GRANT SELECT ON daylight.dead_letters_open TO reader, grafana;
 
 GRANT SELECT, ALTER DELETE ON daylight.identities TO revealer;

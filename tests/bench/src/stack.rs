@@ -33,6 +33,9 @@ pub(crate) const ARRIVED_WITHIN: Duration = Duration::from_secs(900);
 /// How long background merges may take to come to rest, also those of a large history.
 const SETTLED_WITHIN: Duration = Duration::from_secs(1_800);
 
+/// How often a start is measured; the one in the middle counts.
+const STARTS: usize = 3;
+
 /// Servers and what was put into them.
 pub(crate) struct Stack {
     pub(crate) scale: Scale,
@@ -44,9 +47,6 @@ pub(crate) struct Stack {
     databases: u32,
     start_up: BTreeMap<(&'static str, Load), Duration>,
 }
-
-/// How often a start is measured; the one in the middle counts.
-const STARTS: usize = 3;
 
 /// The running ones.
 pub(crate) struct Servers {

@@ -28,7 +28,7 @@ pub(crate) async fn run(args: VerifyArgs) -> anyhow::Result<()> {
     found.partitions.iter().filter_map(open).for_each(|line| note(&line));
     if !found.is_sound() {
         bail!(
-            "the tables are not what the log says; the runbook RowsDoubled and the log of the sink tell where to look"
+            "the tables are not what the log says, or nothing could be compared: the runbook RowsDoubled and the log of the sink tell where to look"
         );
     }
     Ok(())

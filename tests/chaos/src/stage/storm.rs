@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use tests::poll;
 
 use super::{Member, SOON, Stage, lock};
@@ -46,7 +46,7 @@ impl Stage {
         self.count_more("rebalance_storm_changes", u64::from(changes));
         thread::scope(|scope| {
             let going: Vec<_> = here.iter().map(|member| scope.spawn(|| self.go(member, true))).collect();
-            going.into_iter().try_for_each(|went| went.join().unwrap_or(Ok(())))
+            going.into_iter().try_for_each(|went| went.join().ok().context("a thread panicked")?)
         })?;
         gone.extend(here);
         lock(&self.passers_by).extend(gone);
@@ -73,7 +73,9 @@ impl Stage {
                 if inside <= fewest || (inside < most && dice.per_thousand(500)) {
                     let known = now.gone.pop();
                     now.coming += 1;
-                    scope.spawn(|| self.come(role, known, crowd));
+                    // Those with whom it begins are no change.
+                    let is_change = inside >= fewest;
+                    scope.spawn(move || self.come(role, known, is_change, crowd));
                 } else if !now.here.is_empty() {
                     let place = usize::try_from(dice.within(0..u64::try_from(now.here.len())?))?;
                     let (member, is_orderly) = (now.here.swap_remove(place), dice.per_thousand(500));
@@ -89,7 +91,7 @@ impl Stage {
     }
 
     /// Somebody who was here before comes again, or somebody new.
-    fn come(&self, role: &'static str, known: Option<Member>, crowd: &Mutex<Crowd>) {
+    fn come(&self, role: &'static str, known: Option<Member>, is_change: bool, crowd: &Mutex<Crowd>) {
         let came = match known {
             Some(member) => self.start_again(&member).map(|()| member),
             // The broker may be away just now.
@@ -100,7 +102,7 @@ impl Stage {
         match came {
             Ok(member) => {
                 now.here.push(member);
-                now.changes += 1;
+                now.changes += u32::from(is_change);
                 self.count(&format!("member_came_{role}"));
             }
             Err(error) => now.errors.push(error),
